@@ -1,0 +1,7 @@
+"""``python -m dicomweb_mcp`` is ``dicomweb-mcp``."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

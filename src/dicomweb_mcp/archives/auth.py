@@ -1,0 +1,90 @@
+"""How a request is signed in: none, basic, bearer, header. A secret is read when it is needed and never shown."""
+
+import base64
+import os
+import time
+from collections.abc import Mapping
+
+import anyio
+
+from ..settings import Auth
+from .base import AccessDenied
+
+COMMAND_SECONDS = 30
+COMMAND_LIFETIME = 30 * 60  # printed tokens commonly live an hour
+
+
+class Credentials:
+    """The headers that sign a request of one archive in."""
+
+    def __init__(self, archive: str, auth: Auth, environment: Mapping[str, str] = os.environ) -> None:
+        self._archive = archive
+        self._auth = auth
+        self._environment = environment
+        self._printed: tuple[float, str] | None = None
+        self._lock = anyio.Lock()
+
+    async def headers(self) -> dict[str, str]:
+        """Raises AccessDenied when the secret is not to be had: which variable or command was meant."""
+        auth = self._auth
+        if auth.type == "none":
+            return {}
+        secret = await self._secret()
+        if auth.type == "bearer":
+            return {"Authorization": f"Bearer {secret}"}
+        if auth.type == "header":
+            return {str(auth.name): secret}
+        user = auth.username or self._variable(auth.username_env)
+        return {"Authorization": "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode()}
+
+    def forget(self) -> bool:
+        """Drop a printed secret that was refused; true when asking again may give another one."""
+        had = self._printed is not None
+        self._printed = None
+        return had
+
+    @property
+    def how(self) -> str:
+        """Which credentials were used, in words, for error messages."""
+        auth = self._auth
+        if auth.type == "none":
+            prefix = "DICOMWEB_" + "".join(char if char.isalnum() else "_" for char in self._archive.upper())
+            return (
+                "no credentials were configured: set "
+                f"{prefix}_TOKEN, or {prefix}_USERNAME and {prefix}_PASSWORD, or auth in the configuration"
+            )
+        source = "the configured command" if auth.command else self._variable_name
+        return f"the {auth.type} credentials from {source} were used: check them"
+
+    @property
+    def _variable_name(self) -> str:
+        return self._auth.password_env or self._auth.token_env or self._auth.value_env or ""
+
+    async def _secret(self) -> str:
+        if not self._auth.command:
+            return self._variable(self._variable_name)
+        async with self._lock:
+            if self._printed is None or time.monotonic() - self._printed[0] > COMMAND_LIFETIME:
+                self._printed = (time.monotonic(), await self._run(self._auth.command))
+            return self._printed[1]
+
+    def _variable(self, name: str | None) -> str:
+        value = self._environment.get(name or "", "").strip()
+        if not value or not value.isprintable():
+            raise AccessDenied(self._archive, f"the environment variable {name} with its credentials is not set.")
+        return value
+
+    async def _run(self, command: tuple[str, ...]) -> str:
+        try:
+            with anyio.fail_after(COMMAND_SECONDS):
+                done = await anyio.run_process(command, check=False)
+        except (OSError, TimeoutError) as error:
+            raise AccessDenied(
+                self._archive, f"the command for its credentials did not run ({type(error).__name__}): {command[0]}."
+            ) from None
+        secret = done.stdout.decode("utf-8", "replace").strip()
+        if done.returncode or not secret or not secret.isprintable():
+            raise AccessDenied(
+                self._archive, f"the command for its credentials failed (exit status {done.returncode}): {command[0]}."
+            )
+        return secret

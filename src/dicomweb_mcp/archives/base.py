@@ -1,0 +1,198 @@
+"""What an archive can be asked, and what can go wrong with one.
+
+Problem
+└─ ArchiveError
+   ├─ NotPermitted      the configuration does not allow it: which setting would
+   ├─ NotFound          no such study, series, instance or frame
+   ├─ AccessDenied      401, 403: which credentials were used
+   ├─ Refused           400, 406, 409, 413: the server understood and declined
+   ├─ Busy              429, 503: when to come back
+   ├─ Failed            500: it broke while answering
+   ├─ Unreachable       no connection, time-out, cut in the middle
+   └─ NotUnderstood     an answer that is not what it claims to be, or is too large
+
+``NotSearchable`` is raised before an archive is asked, by ``dicom.query``. Every message names the archive, says what
+happened and what to do next, and holds no address, credential, HTML or stack trace.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..dicom.query import Plan
+from ..dicom.rules import Level
+from ..dicom.values import DicomJson
+from ..errors import Problem
+from .profiles import Profile
+
+
+class ArchiveError(Problem):
+    """Anything that went wrong with one archive."""
+
+    def __init__(self, archive: str, what: str) -> None:
+        super().__init__(f"Archive {archive}: {what}")
+
+
+class NotPermitted(ArchiveError):
+    """The configuration does not allow it."""
+
+
+class NotFound(ArchiveError):
+    """No such study, series, instance or frame."""
+
+
+class AccessDenied(ArchiveError):
+    """The archive wants other credentials (401), or these may not do it (403)."""
+
+
+class Refused(ArchiveError):
+    """The archive understood and declined: 400, 406, 409, 413."""
+
+
+class Busy(ArchiveError):
+    """Too many requests or bytes (429), or overload (503)."""
+
+
+class Failed(ArchiveError):
+    """The archive broke while answering (500 and its like)."""
+
+
+class Unreachable(ArchiveError):
+    """No connection, no answer in time, or an answer cut in the middle."""
+
+
+class NotUnderstood(ArchiveError):
+    """The answer is not what it claims to be, or larger than this program accepts."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A study, a series of it, or an instance of that."""
+
+    study_uid: str
+    series_uid: str | None = None
+    instance_uid: str | None = None
+
+    @property
+    def level(self) -> Level:
+        if self.instance_uid:
+            return Level.INSTANCE
+        return Level.SERIES if self.series_uid else Level.STUDY
+
+    @property
+    def path(self) -> str:
+        """The resource's path below the base of PS3.18 10.4."""
+        path = f"/studies/{self.study_uid}"
+        if self.series_uid:
+            path += f"/series/{self.series_uid}"
+        if self.instance_uid:
+            path += f"/instances/{self.instance_uid}"
+        return path
+
+    def __str__(self) -> str:
+        return f"{self.level} {self.instance_uid or self.series_uid or self.study_uid}"
+
+
+@dataclass(frozen=True)
+class Page:
+    """What one search request brought.
+
+    ``remaining`` is how many more the server says can be requested, ``total`` how many match in all; None where it did
+    not say. ``incomplete`` says why rows may be missing. ``literal_names`` is true when the server told that it matched
+    names literally although fuzzy matching was asked.
+    """
+
+    rows: Sequence[DicomJson]
+    remaining: int | None = None
+    total: int | None = None
+    incomplete: str = ""
+    literal_names: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The bytes of one frame, as the transfer syntax that they really have lays them out."""
+
+    number: int
+    data: bytes
+    transfer_syntax: str
+
+
+@dataclass(frozen=True)
+class Media:
+    """A consumer picture that the archive rendered."""
+
+    data: bytes
+    media_type: str
+
+
+@dataclass(frozen=True)
+class File:
+    """One DICOM file on its way from an archive; ``chunks`` must be read before the next file is asked for."""
+
+    transfer_syntax: str
+    chunks: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a probe found: ``reachable``, or in ``problem`` why not."""
+
+    reachable: bool
+    problem: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+
+class Archive(Protocol):
+    """A place that can be searched and read. All methods are coroutines and may raise ArchiveError."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def profile(self) -> Profile:
+        """How this kind of server is treated, as far as it is known now."""
+        ...
+
+    async def settle(self) -> Profile:
+        """The profile, after a kind that was guessed from the address has been confirmed once."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """The base address or folder, without secrets."""
+        ...
+
+    async def search(self, plan: Plan, *, limit: int, offset: int) -> Page:
+        """One page of the plan's ``sent`` conditions; ``here`` and ``order`` are the caller's business."""
+        ...
+
+    def metadata(self, place: Place) -> AsyncGenerator[DicomJson, None]:
+        """The metadata of every instance at the place, one DICOM JSON object each, as they arrive."""
+        ...
+
+    async def frames(self, place: Place, numbers: Sequence[int]) -> list[Frame]:
+        """Frames of one instance by number (from 1), in the order asked."""
+        ...
+
+    async def rendered(self, place: Place, frame: int, *, viewport: tuple[int, int]) -> Media:
+        """A picture of one frame made by the archive, fitting the viewport (width, height). Raises Refused where the
+        kind of archive cannot render."""
+        ...
+
+    def instances(self, place: Place) -> AsyncGenerator[File, None]:
+        """Whole DICOM files as stored, one after the other, streamed."""
+        ...
+
+    async def bulkdata(self, place: Place, uri: str) -> bytes:
+        """The bytes that a BulkDataURI of this place's metadata stands for; only within the archive itself."""
+        ...
+
+    async def probe(self) -> Health:
+        """The cheapest question that shows whether the archive answers."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and threads."""
+        ...

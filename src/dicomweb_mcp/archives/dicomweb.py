@@ -1,0 +1,271 @@
+"""A DICOMweb server as an archive: QIDO-RS and WADO-RS (PS3.18 10.4 and 10.6) by the row of its kind."""
+
+import json
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from ..dicom.query import Plan
+from ..dicom.rules import Level
+from ..dicom.tags import Attribute
+from ..dicom.values import DicomJson
+from ..settings import ArchiveSettings
+from .base import (
+    ArchiveError,
+    Failed,
+    File,
+    Frame,
+    Health,
+    Media,
+    NotFound,
+    NotUnderstood,
+    Page,
+    Place,
+    Refused,
+    Unreachable,
+)
+from .dialects import query_string
+from .multipart import BadMultipart, MediaType, Part, parts
+from .profiles import FILES, PROFILES, Profile
+from .wire import Answer, MiB, Patience, Wire
+
+DICOM_JSON = "application/dicom+json"
+EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+MOST_SEARCH, MOST_METADATA, MOST_PICTURE, MOST_FRAMES, MOST_FILES = (
+    64 * MiB, 64 * MiB, 32 * MiB, 512 * MiB, 64 * 1024 * MiB,
+)  # fmt: skip
+PICTURES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff"}  # media type -> how such bytes begin
+
+
+class DicomwebArchive:
+    """One DICOMweb server. ``transport`` and ``patience`` are for tests."""
+
+    def __init__(
+        self,
+        settings: ArchiveSettings,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._wire = Wire(settings, PROFILES[settings.resolved_kind], transport=transport, patience=patience)
+        self._settled = settings.kind is not None or settings.resolved_kind != "orthanc"
+
+    @property
+    def name(self) -> str:
+        return self._wire.name
+
+    @property
+    def profile(self) -> Profile:
+        return self._wire.profile
+
+    @property
+    def address(self) -> str:
+        return self._wire.base
+
+    async def settle(self) -> Profile:
+        """The profile. A server taken for Orthanc by its path is asked once for Orthanc's ``/system``."""
+        if not self._settled:
+            root = self._wire.base.removesuffix("/dicom-web")
+            try:
+                answer = await self._wire.get("/system", accept="application/json", most=MiB, base=root)
+                is_orthanc = isinstance(_parsed(answer.body), dict) and b"DatabaseVersion" in answer.body
+            except Unreachable:
+                return self.profile  # nothing was learned: ask again next time
+            except (NotFound, NotUnderstood, Refused, Failed, ValueError):
+                is_orthanc = False
+            except ArchiveError:
+                is_orthanc = True  # 401, 403: it may well be; its rules are the safer ones
+            self._settled = True
+            if not is_orthanc:
+                self._wire.profile = PROFILES["generic"]
+        return self.profile
+
+    async def search(self, plan: Plan, *, limit: int, offset: int) -> Page:
+        answer = await self._wire.get(
+            _search_path(plan), accept=DICOM_JSON, query=_search_query(plan, limit, offset), most=MOST_SEARCH
+        )
+        warning = answer.headers.get("warning", "")
+        remaining = re.search(r"299\s+\S+\s+\"?There are (\d+) additional results", warning)
+        return Page(
+            rows=self._objects(answer),
+            remaining=int(remaining[1]) if remaining else None,
+            literal_names="fuzzymatching" in warning and "not supported" in warning,
+        )
+
+    async def metadata(self, place: Place) -> AsyncGenerator[DicomJson, None]:
+        answer = await self._wire.get(f"{place.path}/metadata", accept=DICOM_JSON, most=MOST_METADATA)
+        objects = self._objects(answer)
+        if not objects:
+            raise NotFound(self.name, f"has no {place}. Copy UIDs whole from a search answer.")
+        for obj in objects:
+            yield obj
+
+    async def frames(self, place: Place, numbers: Sequence[int]) -> list[Frame]:
+        found: list[Frame] = []
+        step = self.profile.frames_per_request
+        for start in range(0, len(numbers), step):
+            found += await self._frames(place, numbers[start : start + step])
+        return found
+
+    async def rendered(self, place: Place, frame: int, *, viewport: tuple[int, int]) -> Media:
+        if not self.profile.renders:
+            raise Refused(self.name, "does not render pictures.")
+        width, height = viewport
+        answer = await self._wire.get(
+            f"{place.path}/frames/{frame}/rendered",
+            accept="image/png",
+            query=f"viewport={width},{height}",
+            most=MOST_PICTURE,
+        )
+        media_type = MediaType.parse(answer.content_type).type
+        magic = PICTURES.get(media_type)
+        if magic is None or not answer.body.startswith(magic):
+            raise NotUnderstood(self.name, "answered a request for a picture with something else.")
+        return Media(answer.body, media_type)
+
+    async def instances(self, place: Place) -> AsyncGenerator[File, None]:
+        async with (
+            self._wire.stream(place.path, accept=FILES, most=MOST_FILES) as stream,
+            aclosing(self._parts(stream.content_type, stream.chunks)) as arriving,
+        ):
+            async for part in arriving:
+                yield File(part.media_type.transfer_syntax, part.chunks)
+
+    async def bulkdata(self, place: Place, uri: str) -> bytes:
+        path, base = self._bulk_path(uri)
+        answer = await self._wire.get(
+            path, accept='multipart/related; type="application/octet-stream"; transfer-syntax=*',
+            most=MOST_FRAMES, base=base,
+        )  # fmt: skip
+        return b"".join([data for _, data in await self._bodies(answer)])
+
+    async def probe(self) -> Health:
+        try:
+            await self.settle()
+            answer = await self._wire.get("/studies", accept=DICOM_JSON, query="limit=1", most=MOST_SEARCH)
+            self._objects(answer)
+        except ArchiveError as problem:
+            return Health(reachable=False, problem=str(problem))
+        return Health(reachable=True)
+
+    async def close(self) -> None:
+        await self._wire.close()
+
+    async def _frames(self, place: Place, numbers: Sequence[int]) -> list[Frame]:
+        """One request's frames; the profile's media types are tried in turn while the server declines."""
+        path = f"{place.path}/frames/{','.join(map(str, numbers))}"
+        accepts = self.profile.frame_accepts
+        for position, accept in enumerate(accepts, start=1):
+            try:
+                answer = await self._wire.get(path, accept=accept, most=MOST_FRAMES)
+                break
+            except (Refused, Failed):
+                if position == len(accepts):
+                    raise
+        bodies = await self._bodies(answer)
+        if answer.status == 206 or len(bodies) != len(numbers):
+            raise NotFound(
+                self.name,
+                f"gave {len(bodies)} of the {len(numbers)} frames asked for. See NumberOfFrames of the instance.",
+            )
+        whole = MediaType.parse(answer.content_type).transfer_syntax
+        return [
+            Frame(number, data, media.transfer_syntax or whole or await self._stored_syntax(place, media, accept))
+            for number, (media, data) in zip(numbers, bodies, strict=True)
+        ]
+
+    async def _stored_syntax(self, place: Place, media: MediaType, accept: str) -> str:
+        """The transfer syntax of a frame whose part does not say: the metadata's, when stored bytes were asked for."""
+        if media.type == "application/octet-stream" and "transfer-syntax=*" not in accept:
+            return EXPLICIT_LITTLE_ENDIAN
+        async with aclosing(self.metadata(place)) as objects:
+            async for obj in objects:
+                for tag in ("00020010", "00083002"):  # TransferSyntaxUID, AvailableTransferSyntaxUID
+                    values = (obj.get(tag) or {}).get("Value")
+                    if isinstance(values, list) and len(values) == 1 and isinstance(values[0], str):
+                        return values[0].strip(" \0")
+        return EXPLICIT_LITTLE_ENDIAN
+
+    async def _bodies(self, answer: Answer) -> list[tuple[MediaType, bytes]]:
+        async def whole() -> AsyncIterator[bytes]:
+            yield answer.body
+
+        async with aclosing(self._parts(answer.content_type, whole())) as arriving:
+            return [(part.media_type, b"".join([chunk async for chunk in part.chunks])) async for part in arriving]
+
+    async def _parts(self, content_type: str, chunks: AsyncIterator[bytes]) -> AsyncGenerator[Part, None]:
+        """The parts of a body; HTML and JSON in place of DICOM, and a cut multipart, are NotUnderstood."""
+        if MediaType.parse(content_type).type in ("text/html", "application/json", DICOM_JSON):
+            raise NotUnderstood(self.name, f"answered with {content_type.split(';')[0]} where DICOM bytes were due.")
+        try:
+            async with aclosing(parts(content_type, chunks)) as arriving:
+                async for part in arriving:
+                    yield part
+        except BadMultipart as error:
+            raise NotUnderstood(self.name, f"{error}. Try again.") from None
+
+    def _objects(self, answer: Answer) -> list[dict[str, Any]]:
+        """The DICOM JSON objects of an answer; 204 and an empty body are none."""
+        if answer.status == 204 or not answer.body.strip():
+            return []
+        try:
+            found = _parsed(answer.body)
+        except ValueError:
+            kind = "a web page" if answer.body.lstrip()[:1] == b"<" else "something that is not JSON"
+            raise NotUnderstood(
+                self.name, f"answered with {kind}. Check that its address is the DICOMweb base."
+            ) from None
+        if not isinstance(found, list) or not all(isinstance(obj, dict) for obj in found):
+            raise NotUnderstood(self.name, "answered with JSON that is no list of DICOM objects.")
+        return found
+
+    def _bulk_path(self, uri: str) -> tuple[str, str]:
+        """Path and base of a BulkDataURI. Servers write hosts that only they know, so what follows ``/studies/`` is
+        looked up below the configured base, and nothing else is ever contacted."""
+        given, base = urlsplit(uri), urlsplit(self._wire.base)
+        path = given.path
+        if not re.fullmatch(r"[A-Za-z0-9._~/-]*", path) or ".." in path.split("/"):
+            raise Refused(self.name, "its metadata names a bulk value by an address that is not safe to ask for.")
+        if (at := path.find("/studies/")) >= 0:
+            return path[at:], self._wire.base
+        if not given.netloc:
+            return "/" + path.lstrip("/"), self._wire.base
+        origin = f"{base.scheme}://{base.netloc}"
+        if (given.scheme, given.netloc) == (base.scheme, base.netloc) and path.startswith(base.path):
+            return path, origin
+        raise Refused(self.name, "its metadata names a bulk value on another host, which is not contacted.")
+
+
+def _parsed(body: bytes) -> Any:
+    return json.loads(body)
+
+
+def _search_path(plan: Plan) -> str:
+    """The search resource of PS3.18 10.6.1: below a study or series where the plan names one."""
+    path = f"/studies/{plan.study_uid}" if plan.study_uid else ""
+    if plan.series_uid and plan.level is Level.INSTANCE and plan.study_uid:
+        path += f"/series/{plan.series_uid}"
+    return f"{path}/{plan.level.plural}"
+
+
+def _search_query(plan: Plan, limit: int, offset: int) -> str:
+    pairs = [(_key(item.attribute), item.values) for item in plan.sent]
+    if plan.series_uid and not plan.study_uid:
+        pairs.append(("SeriesInstanceUID", (plan.series_uid,)))
+    if plan.include:
+        pairs.append(("includefield", tuple(_key(item) for item in plan.include)))
+    if plan.fuzzy:
+        pairs.append(("fuzzymatching", ("true",)))
+    pairs.append(("limit", (str(limit),)))
+    if offset:
+        pairs.append(("offset", (str(offset),)))
+    return query_string(pairs)
+
+
+def _key(attribute: Attribute) -> str:
+    """The attribute's name in a query: its keyword, or its tag where a server may not know the keyword any more."""
+    return attribute.tag if attribute.retired or not attribute.keyword else attribute.keyword

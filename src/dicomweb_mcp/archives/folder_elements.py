@@ -1,0 +1,142 @@
+"""A quick walk over the top-level elements of an ordinary file, for the index (PS3.5 section 7).
+
+Ordinary means: preamble, little endian, not deflated, well formed. For everything else ``walk`` raises Unusual and the
+caller asks pydicom, which knows what writers of files do. The walk exists because indexing a folder is this loop.
+"""
+
+from struct import Struct
+from typing import BinaryIO, NamedTuple
+
+UNDEFINED = 0xFFFFFFFF
+LONGEST_VALUE = 1_024
+WINDOW = 1 << 16
+IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
+DEFLATED, BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
+PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+PER_FRAME_GROUPS = 0x52009230  # can hold 100,000 items, and no search asks for them
+
+_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
+_SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+_NAMES = {vr: vr.decode() for vr in _LONG | _SHORT}
+_explicit = Struct("<HH2sH").unpack_from
+_implicit = Struct("<HHL").unpack_from
+_long = Struct("<L").unpack_from
+
+
+class Unusual(Exception):
+    """Not an ordinary file; pydicom has to read it."""
+
+
+class Raw(NamedTuple):
+    """One element as it stands in the file; ``vr`` is None where the file does not say it."""
+
+    tag: int
+    vr: str | None
+    value: bytes
+
+
+class Walked(NamedTuple):
+    """``values`` are the short public top-level elements up to the pixels; ``missing`` bytes lie beyond the end.
+
+    ``pixels`` is the length of the pixel data, or None where there was none or it says no length.
+    """
+
+    syntax: str
+    storage_class: str
+    values: list[Raw]
+    pixels: int | None
+    missing: int
+
+
+def walk(file: BinaryIO, size: int) -> Walked:
+    """The elements of a file of ``size`` bytes that begins with a preamble. Raises Unusual."""
+    file.seek(0)
+    data = file.read(WINDOW)
+    syntax, storage_class, position = _meta(data)
+    if syntax in (DEFLATED, BIG_ENDIAN) or not syntax.startswith(f"{IMPLICIT}"):
+        raise Unusual
+    values, pixels, end = _elements(file, data, position, syntax != IMPLICIT)
+    return Walked(syntax, storage_class, values, pixels, max(0, end - size))
+
+
+def _meta(data: bytes) -> tuple[str, str, int]:
+    """Transfer syntax, media storage class and where the data set begins (PS3.10 section 7.1)."""
+    found = {0x0010: "", 0x0002: ""}
+    position = 132
+    while True:
+        if position + 12 > len(data):
+            raise Unusual
+        group, element, vr, length = _explicit(data, position)
+        if group != 2:
+            return found[0x0010], found[0x0002], position
+        position += 8
+        if vr in _LONG:
+            length = _long(data, position)[0]
+            position += 4
+        elif vr not in _SHORT:
+            raise Unusual
+        if element in found:
+            found[element] = data[position : position + length].decode("latin-1").rstrip("\0 ")
+        position += length
+
+
+def _elements(file: BinaryIO, data: bytes, position: int, explicit: bool) -> tuple[list[Raw], int | None, int]:
+    """Elements, length of the pixels, and where the last value ends. ``depth`` counts open sequences."""
+    values: list[Raw] = []
+    base, depth, previous = 0, 0, 0
+    limit, comfortable = len(data), len(data) - LONGEST_VALUE - 12
+    while True:
+        if position > comfortable and limit == WINDOW:
+            base += position
+            file.seek(base)
+            data, position = file.read(WINDOW), 0
+            limit, comfortable = len(data), len(data) - LONGEST_VALUE - 12
+        if position + 8 > limit:
+            if depth or position < limit:
+                raise Unusual
+            return values, None, base + position
+        vr = None
+        if explicit:
+            group, element, code, length = _explicit(data, position)
+            position += 8
+            if code in _SHORT:
+                vr = _NAMES[code]
+            elif code in _LONG:
+                if position + 4 > limit:
+                    raise Unusual
+                vr = _NAMES[code]
+                length = _long(data, position)[0]
+                position += 4
+            elif group == 0xFFFE:
+                length = _long(data, position - 4)[0]
+            else:
+                raise Unusual
+        else:
+            group, element, length = _implicit(data, position)
+            position += 8
+        tag = group << 16 | element
+        if group == 0xFFFE:
+            if not depth or tag not in (_ITEM, _ITEM_END, _SEQUENCE_END):
+                raise Unusual
+            if tag == _SEQUENCE_END:
+                depth -= 1
+            if length != UNDEFINED:
+                position += length
+            continue
+        if not depth:
+            if tag <= previous:
+                raise Unusual
+            previous = tag
+            if tag in PIXEL_TAGS:
+                return values, None if length == UNDEFINED else length, base + position + length * (length != UNDEFINED)
+            if length <= LONGEST_VALUE and vr != "SQ" and not group & 1 and element:
+                values.append(Raw(tag, vr, data[position : position + length]))
+        if length == UNDEFINED:
+            if tag == PER_FRAME_GROUPS and not depth:
+                return values, None, base + position
+            if explicit and vr != "SQ":
+                raise Unusual
+            depth += 1
+        else:
+            position += length

@@ -1,0 +1,195 @@
+"""The header of one file -> what the index keeps of it: the UIDs and every short, plain, public attribute.
+
+This runs once for every file of a folder, so it reads up to the pixels only and jumps over long values.
+"""
+
+import os
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from ..dicom.uids import LOOSE
+from .folder_elements import (
+    BIG_ENDIAN,
+    DEFLATED,
+    EXPLICIT,
+    IMPLICIT,
+    LONGEST_VALUE,
+    PER_FRAME_GROUPS,
+    PIXEL_TAGS,
+    UNDEFINED,
+    Raw,
+    Unusual,
+    Walked,
+    walk,
+)
+from .folder_values import Element, by_pydicom, plain_elements
+
+DIRECTORY = "1.2.840.10008.1.3.10"
+AVAILABLE_SYNTAX = "00083002"
+
+
+class NotDicom(Exception):
+    """Obviously no DICOM instance: another kind of file, or a DICOMDIR."""
+
+
+class Unreadable(Exception):
+    """Looks like DICOM and cannot be used: why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """``elements`` is DICOM JSON of the short plain attributes; ``flaw`` says what is wrong with a usable file."""
+
+    study_uid: str
+    series_uid: str
+    instance_uid: str
+    elements: Mapping[str, Element]
+    flaw: str = ""
+
+
+def read_header(path: str) -> Header:
+    """The header of the file at ``path``.
+
+    Raises NotDicom, Unreadable with the reason, or OSError.
+    """
+    with open(path, "rb") as file:  # noqa: PTH123 - a Path for each of 10,000 files costs
+        size = os.fstat(file.fileno()).st_size
+        start = file.read(132)
+        has_magic = start[128:] == b"DICM"
+        claims = has_magic or path.lower().endswith((".dcm", ".dicom"))
+        if not has_magic and start[:4] not in _FIRST_TAGS:
+            _not_dicom("not DICOM" if size else "empty", claims)
+        try:
+            return _header(*_walked(file, size, has_magic))
+        except (OSError, Unreadable):
+            raise
+        except _Directory:
+            raise NotDicom from None
+        except _NoInstance:
+            return _not_dicom("no SOPInstanceUID", claims)
+        except Exception as reason:  # pydicom raises what it meets: struct.error, KeyError, zlib.error, RecursionError
+            return _not_dicom(f"damaged: {_brief(reason)}", claims)
+
+
+class _Directory(Exception):
+    """A DICOMDIR."""
+
+
+class _NoInstance(Exception):
+    """A data set without SOP Instance UID."""
+
+
+_FIRST_TAGS = frozenset(  # how a file without preamble begins, in either byte order
+    struct.pack(order, group, element)
+    for order in ("<HH", ">HH")
+    for group in (0x0002, 0x0008)
+    for element in (0x0000, 0x0001, 0x0002, 0x0005, 0x0008, 0x0012, 0x0016, 0x0018, 0x0020)
+)
+
+
+def _not_dicom(reason: str, claims: bool) -> Header:
+    raise Unreadable(reason) if claims else NotDicom
+
+
+def _brief(reason: Exception) -> str:
+    text = " ".join(str(reason).split())
+    return (text if len(text) <= 120 else text[:117] + "...") or type(reason).__name__
+
+
+def _walked(file: BinaryIO, size: int, has_magic: bool) -> tuple[Walked, dict[str, Element]]:
+    if has_magic:
+        try:
+            walked = walk(file, size)
+        except Unusual:
+            pass
+        else:
+            values = walked.values
+            return walked, plain_elements(values, True, lambda tag: by_pydicom(_dataset(walked), tag))
+    return _read_by_pydicom(file, size)
+
+
+def _dataset(walked: Walked) -> Any:
+    """The walked values as pydicom holds them before it converts them."""
+    from pydicom.dataelem import RawDataElement
+    from pydicom.dataset import Dataset
+    from pydicom.tag import BaseTag
+
+    implicit = walked.syntax == IMPLICIT
+    return Dataset(
+        {
+            BaseTag(tag): RawDataElement(BaseTag(tag), vr, len(value), value, 0, implicit, True)
+            for tag, vr, value in walked.values
+        }
+    )
+
+
+def _read_by_pydicom(file: BinaryIO, size: int) -> tuple[Walked, dict[str, Element]]:
+    from pydicom.dataelem import RawDataElement
+    from pydicom.filereader import read_partial
+
+    ends: list[tuple[int, int]] = []
+
+    def at_pixels(tag: int, vr: str | None, length: int) -> bool:
+        if tag in PIXEL_TAGS:
+            ends.append((file.tell(), length))
+            return True
+        return tag == PER_FRAME_GROUPS and length == UNDEFINED
+
+    file.seek(0)
+    dataset: Any = read_partial(file, at_pixels, defer_size=LONGEST_VALUE, force=True)
+    if 0x00041220 in dataset:
+        raise _Directory
+    implicit, little = dataset.original_encoding
+    syntax = str(dataset.file_meta.get("TransferSyntaxUID") or "")
+    found = syntax or (BIG_ENDIAN if not little else IMPLICIT if implicit else EXPLICIT)
+    values: list[Raw] = []
+    converted: dict[str, Element] = {}
+    for tag, raw in dataset.items():
+        if tag & 0x10000 or not tag & 0xFFFF or tag < 0x00080000:
+            continue
+        if isinstance(raw, RawDataElement):
+            if raw.length <= LONGEST_VALUE:
+                values.append(Raw(tag, raw.VR, raw.value or b""))
+        elif element := by_pydicom(dataset, tag):
+            converted[f"{tag:08X}"] = element
+    converted |= plain_elements(values, bool(little), lambda tag: by_pydicom(dataset, tag))
+    in_pixels = bool(ends)
+    if not ends and (last := next(reversed(dataset.values()), None)) and isinstance(last, RawDataElement):
+        ends.append((last.value_tell, last.length))
+    start, length = ends[0] if ends and found != DEFLATED else (0, UNDEFINED)
+    missing = max(0, start + length - size) if length != UNDEFINED else 0
+    storage_class = str(dataset.file_meta.get("MediaStorageSOPClassUID") or "")
+    return Walked(found, storage_class, values, length if in_pixels and length != UNDEFINED else None, missing), converted
+
+
+def _header(walked: Walked, elements: dict[str, Element]) -> Header:
+    if walked.storage_class == DIRECTORY:
+        raise _Directory
+    if not elements.get("00080018", {}).get("Value"):
+        raise _NoInstance
+    uids = {name: _uid(elements, name, tag) for name, tag in _UIDS}
+    elements[AVAILABLE_SYNTAX] = {"vr": "UI", "Value": [walked.syntax]}
+    return Header(*uids.values(), elements, _flaw(walked))
+
+
+_UIDS = (("StudyInstanceUID", "0020000D"), ("SeriesInstanceUID", "0020000E"), ("SOPInstanceUID", "00080018"))
+
+
+def _uid(elements: Mapping[str, Element], name: str, tag: str) -> str:
+    values = elements.get(tag, {}).get("Value")
+    if not values:
+        raise Unreadable(f"no {name}")
+    uid = "\\".join(map(str, values))
+    if len(uid) > 64 or not LOOSE.fullmatch(uid):
+        raise Unreadable(f"{name} {uid[:70]!r} is not a UID")
+    return uid
+
+
+def _flaw(walked: Walked) -> str:
+    if not walked.missing:
+        return ""
+    if walked.pixels is None:
+        return "cut off within its header"
+    return f"cut off: {max(0, walked.pixels - walked.missing):,} of {walked.pixels:,} bytes of pixels are there"

@@ -1,0 +1,171 @@
+"""Brings the index of a folder up to date: one walk over the directories, reading only files that are new or changed."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from threading import Event
+
+from .folder_header import Header, NotDicom, Unreadable, read_header
+from .folder_index import Entry, FolderIndex, Seen, folders, joined, known, write
+
+BATCH = 500
+BATCH_SECONDS = 0.5
+RACY_NS = 100_000_000  # a file this young may change again without a new time
+
+Reader = Callable[[str], Header]
+
+
+@dataclass
+class Progress:
+    """``files`` looked at so far in this scan; ``done`` is true when it reached the end."""
+
+    files: int = 0
+    done: bool = False
+
+
+@dataclass
+class _Batch:
+    db: sqlite3.Connection
+    entries: list[Entry] = field(default_factory=list)
+    gone: list[tuple[str, str]] = field(default_factory=list)
+    since: float = field(default_factory=time.monotonic)
+
+    def flush(self, *, only_full: bool = False) -> None:
+        full = len(self.entries) + len(self.gone) >= BATCH or time.monotonic() - self.since > BATCH_SECONDS
+        if (self.entries or self.gone) and (full or not only_full):
+            write(self.db, self.entries, self.gone)
+            self.entries, self.gone = [], []
+            self.since = time.monotonic()
+
+
+def scan(root: str, index: FolderIndex, stop: Event, progress: Progress, read: Reader = read_header) -> None:
+    """Make the index reflect the folder ``root`` (a resolved path); returns early when ``stop`` is set.
+
+    Raises OSError when the folder itself cannot be listed, sqlite3.Error when the index cannot be written.
+    """
+    with index.open() as db:
+        batch = _Batch(db)
+        visited: set[str] = set()
+        waiting = [""]
+        while waiting:
+            folder = waiting.pop()
+            visited.add(folder)
+            before = known(db, folder)
+            for item in _listed(root, folder):
+                if stop.is_set():
+                    batch.flush()
+                    return
+                seen = before.pop(item.name, None)
+                if item.is_folder:
+                    waiting.append(joined(folder, item.name))
+                    if seen:
+                        batch.gone.append((folder, item.name))
+                    continue
+                progress.files += 1
+                if _changed(item, seen):
+                    batch.entries.append(_entry(root, folder, item, read))
+                    batch.flush(only_full=True)
+            batch.gone += [(folder, name) for name in before]
+        for folder in folders(db):
+            if folder not in visited:
+                batch.gone += [(folder, name) for name in known(db, folder)]
+                batch.flush(only_full=True)
+        batch.flush()
+    progress.done = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A directory entry; ``problem`` says why it is not opened, ``is_special`` that it is no regular file."""
+
+    name: str
+    size: int = 0
+    mtime: int = 0
+    is_folder: bool = False
+    is_special: bool = False
+    problem: str = ""
+
+
+def _changed(item: _Item, seen: Seen | None) -> bool:
+    if seen is None or seen.again or (seen.size, seen.mtime) != (item.size, item.mtime):
+        return True
+    return bool(item.problem) and item.problem != seen.reason
+
+
+def _listed(root: str, folder: str) -> Iterator[_Item]:
+    """What stands in a directory; a directory below the root that cannot be listed is one problem."""
+    path = os.path.join(root, *folder.split("/")) if folder else root
+    try:
+        with os.scandir(path) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        if not folder:
+            raise
+        yield _Item(".", problem=f"the folder cannot be listed: {error.strerror}")
+        return
+    for entry in entries:
+        if (item := _item(root, entry)) is not None:
+            yield item
+
+
+def _item(root: str, entry: os.DirEntry[str]) -> _Item | None:
+    """None for what is silently left out: a link to something inside the folder, which is indexed where it stands."""
+    name = entry.name
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return _Item(name.encode("utf-8", "backslashreplace").decode(), problem="its name is not valid text")
+    try:
+        status = entry.stat(follow_symlinks=False)
+        size, mtime = status.st_size, status.st_mtime_ns
+        if _is_link(entry):
+            problem = _link_problem(root, entry.path)
+            return _Item(name, size, mtime, problem=problem) if problem else None
+        if entry.is_dir(follow_symlinks=False):
+            return _Item(name, is_folder=True)
+        return _Item(name, size, mtime, is_special=not entry.is_file(follow_symlinks=False))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return _Item(name, problem=f"cannot be read: {error.strerror}")
+
+
+def _is_link(entry: os.DirEntry[str]) -> bool:
+    if entry.is_symlink():
+        return True
+    if os.name != "nt" or not entry.is_dir(follow_symlinks=False):
+        return False
+    is_junction = getattr(entry, "is_junction", None)  # Python 3.12
+    if is_junction is not None:
+        return bool(is_junction())
+    return os.path.normcase(os.path.realpath(entry.path)) != os.path.normcase(entry.path)
+
+
+def _link_problem(root: str, path: str) -> str:
+    target = os.path.realpath(path)
+    if not is_inside(root, target):
+        return "a link that leads outside the folder; it is not followed"
+    return "" if os.path.exists(target) else "a link that leads nowhere"
+
+
+def is_inside(root: str, target: str) -> bool:
+    """Whether a resolved path lies in the resolved folder ``root``, or is it."""
+    root, target = os.path.normcase(root), os.path.normcase(target)
+    return target == root or target.startswith(root.rstrip(os.sep) + os.sep)
+
+
+def _entry(root: str, folder: str, item: _Item, read: Reader) -> Entry:
+    """What the index keeps of a file. A file that the system refuses is tried again at every scan."""
+    header, problem, again = None, item.problem, abs(time.time_ns() - item.mtime) < RACY_NS
+    if not problem and not item.is_special:
+        try:
+            header = read(os.path.join(root, *joined(folder, item.name).split("/")))
+        except NotDicom:
+            pass
+        except Unreadable as reason:
+            problem = str(reason)
+        except OSError as error:
+            problem, again = f"cannot be read: {error.strerror or type(error).__name__}", True
+    return Entry(folder, item.name, item.size, item.mtime, again, header, problem)

@@ -1,0 +1,355 @@
+"""One row of data per kind of server: what it can search and return, its limits, what it accepts, what is retried.
+
+Sources: Google's DICOM conformance statement (2026-04), dcm4chee-arc's QueryBuilder and QidoRS, Orthanc's DICOMweb
+plugin 1.7 (measured) to 1.24 (source), PS3.18 tables 10.6.1-5 and 10.6.3-3 to -5.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..dicom.rules import EXACT, NAME, RANGE, UIDS, WILDCARD, Level, Match, Rules
+from ..settings import Kind
+
+Searchable = Mapping[str, frozenset[Match]]
+
+STUDY, SERIES, INSTANCE = Level.STUDY, Level.SERIES, Level.INSTANCE
+OCTETS = 'multipart/related; type="application/octet-stream"'
+AS_STORED = f"{OCTETS}; transfer-syntax=*"
+FILES = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How to treat one kind of server.
+
+    ``largest`` is the greatest ``limit`` that the server honours, None where nothing caps it, 0 where that is unknown
+    (then the end of a list is proved by asking beyond it). ``page`` rows are asked for when a search needs many,
+    ``scan`` rows at most are looked at to match here. ``frame_accepts`` are tried in order while the server declines.
+    """
+
+    kind: Kind
+    rules: Rules
+    largest: Mapping[Level, int | None]
+    largest_offset: int | None = None
+    page: int = 1_000
+    scan: int = 5_000
+    trusted_paging: bool = True
+    parallel: int = 4
+    retry: frozenset[int] = frozenset({500, 502, 503, 504})
+    tries: int = 2
+    frame_accepts: tuple[str, ...] = (AS_STORED, OCTETS)
+    frames_per_request: int = 400
+    renders: bool = True
+    padded_viewport: bool = False
+    note: str = ""
+
+
+def _levels(study: Searchable, series: Searchable, instance: Searchable) -> dict[Level, Searchable]:
+    """Each level with the attributes of those above it, its own first."""
+    return {STUDY: study, SERIES: {**series, **study}, INSTANCE: {**instance, **series, **study}}
+
+
+def _capped(studies: int | None, series: int | None, instances: int | None) -> dict[Level, int | None]:
+    return {STUDY: studies, SERIES: series, INSTANCE: instances}
+
+
+# ---- Google Cloud Healthcare, and IDC's proxy before it -----------------------------------------------------------
+
+_GOOGLE_STUDY: Searchable = {
+    "StudyInstanceUID": EXACT,
+    "PatientName": frozenset({Match.EXACT, Match.FUZZY}),
+    "PatientID": EXACT,
+    "AccessionNumber": EXACT,
+    "ReferringPhysicianName": EXACT,
+    "StudyDate": RANGE,
+}
+_GOOGLE_RETURNED = {
+    STUDY: frozenset(
+        {
+            "StudyDate", "StudyTime", "AccessionNumber", "InstanceAvailability", "ReferringPhysicianName",
+            "TimezoneOffsetFromUTC", "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyInstanceUID",
+            "StudyID",
+        }
+    ),
+    SERIES: frozenset(
+        {
+            "StudyInstanceUID", "Modality", "TimezoneOffsetFromUTC", "SeriesDescription", "SeriesInstanceUID",
+            "PerformedProcedureStepStartDate", "PerformedProcedureStepStartTime",
+        }
+    ),
+    INSTANCE: frozenset(
+        {
+            "StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID", "InstanceAvailability",
+            "TimezoneOffsetFromUTC", "InstanceNumber", "Rows", "Columns", "BitsAllocated", "NumberOfFrames",
+        }
+    ),
+}  # fmt: skip
+_GOOGLE_INCLUDABLE: dict[Level, frozenset[str] | None] = {
+    STUDY: frozenset(
+        {
+            "PersonAddress", "PersonTelephoneNumbers", "InstitutionName", "InstitutionAddress",
+            "ConsultingPhysicianName", "StudyDescription", "PhysiciansOfRecord", "NameOfPhysiciansReadingStudy",
+        }
+    ),
+    SERIES: frozenset({"SeriesNumber", "Laterality", "SeriesDate", "SeriesTime"}),
+    INSTANCE: None,
+}  # fmt: skip
+
+
+def _google_rules(server: str, hint: str) -> Rules:
+    return Rules(
+        server=server,
+        searchable=_levels(_GOOGLE_STUDY, {"SeriesInstanceUID": EXACT, "Modality": EXACT}, {"SOPInstanceUID": EXACT}),
+        returned=_GOOGLE_RETURNED,
+        includable=_GOOGLE_INCLUDABLE,
+        hint=hint,
+    )
+
+
+_GOOGLE_LARGEST = _capped(5_000, 5_000, 50_000)
+_GOOGLE_HINT = "For the modalities of a study use list_series with its study_uid."
+
+GOOGLE = Profile(
+    kind="google",
+    rules=_google_rules("Google Cloud Healthcare", _GOOGLE_HINT),
+    largest=_GOOGLE_LARGEST,
+    largest_offset=1_000_000,
+    page=5_000,
+    parallel=6,
+    retry=frozenset({408, 429, 500, 502, 503, 504}),
+    tries=5,
+)
+IDC = Profile(
+    kind="idc",
+    rules=_google_rules(
+        "The Imaging Data Commons",
+        f"{_GOOGLE_HINT} Collections, body parts, manufacturers and other attributes are searched in IDC's own index "
+        "(portal.imaging.datacommons.cancer.gov, or IDC's MCP server); bring the UIDs here.",
+    ),
+    largest=_GOOGLE_LARGEST,
+    largest_offset=1_000_000,
+    page=5_000,
+    parallel=2,
+    retry=frozenset({500, 502, 503}),  # a 429 is the day's byte quota, until midnight UTC
+    tries=4,
+    note="A public proxy with a daily quota of bytes per address: few small requests, whole files from IDC's buckets. "
+    "Dates are shifted by de-identification.",
+)
+IDC_GOOGLE = Profile(
+    kind="idc-google",
+    rules=IDC.rules,
+    largest=_GOOGLE_LARGEST,
+    largest_offset=1_000_000,
+    page=5_000,
+    retry=GOOGLE.retry,
+    tries=GOOGLE.tries,
+    note="One release of IDC in Google's store, about 96 % of it. Dates are shifted by de-identification.",
+)
+
+# ---- Orthanc ------------------------------------------------------------------------------------------------------
+
+_LISTED = frozenset({Match.LIST})
+_PATIENT: Searchable = {
+    "PatientID": WILDCARD,
+    "PatientName": WILDCARD,
+    "PatientBirthDate": RANGE,
+    "PatientSex": WILDCARD,
+}
+_STUDY: Searchable = {
+    "StudyInstanceUID": UIDS,
+    **_PATIENT,
+    "StudyDate": RANGE,
+    "StudyTime": RANGE,
+    "StudyDescription": WILDCARD,
+    "AccessionNumber": WILDCARD,
+    "StudyID": WILDCARD,
+    "ReferringPhysicianName": WILDCARD,
+    "ModalitiesInStudy": WILDCARD,
+}
+_SERIES: Searchable = {
+    "SeriesInstanceUID": UIDS,
+    "Modality": WILDCARD,
+    "SeriesDescription": WILDCARD,
+    "SeriesNumber": EXACT,
+    "SeriesDate": RANGE,
+    "BodyPartExamined": WILDCARD,
+    "Manufacturer": WILDCARD,
+    "StationName": WILDCARD,
+    "ProtocolName": WILDCARD,
+}
+_INSTANCE: Searchable = {"SOPInstanceUID": UIDS, "SOPClassUID": UIDS, "InstanceNumber": EXACT}
+
+
+def _with_lists(searchable: Searchable) -> Searchable:
+    return {keyword: ways | _LISTED for keyword, ways in searchable.items()}
+
+
+def _without(searchable: Searchable, *keywords: str) -> Searchable:
+    return {keyword: ways for keyword, ways in searchable.items() if keyword not in keywords}
+
+
+_COUNTS = frozenset({"NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances"})
+_STANDARD_RETURNED = {  # PS3.18 tables 10.6.3-3 to 10.6.3-5
+    STUDY: frozenset(
+        {
+            "StudyDate", "StudyTime", "AccessionNumber", "InstanceAvailability", "ModalitiesInStudy",
+            "ReferringPhysicianName", "TimezoneOffsetFromUTC", "PatientName", "PatientID", "PatientBirthDate",
+            "PatientSex", "StudyInstanceUID", "StudyID",
+        }
+    ) | _COUNTS,
+    SERIES: frozenset(
+        {
+            "StudyInstanceUID", "Modality", "TimezoneOffsetFromUTC", "SeriesDescription", "SeriesInstanceUID",
+            "SeriesNumber", "NumberOfSeriesRelatedInstances", "PerformedProcedureStepStartDate",
+            "PerformedProcedureStepStartTime",
+        }
+    ),
+    INSTANCE: frozenset(
+        {
+            "StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID", "InstanceAvailability",
+            "InstanceNumber", "Rows", "Columns", "BitsAllocated", "NumberOfFrames",
+        }
+    ),
+}  # fmt: skip
+_ANY: dict[Level, frozenset[str] | None] = {STUDY: None, SERIES: None, INSTANCE: None}
+
+_ORTHANC_STUDY = _with_lists(_STUDY)
+_ORTHANC_ABOVE = _without(_ORTHANC_STUDY, "ModalitiesInStudy")  # below the study it matches nothing there
+
+ORTHANC = Profile(
+    kind="orthanc",
+    rules=Rules(
+        server="Orthanc",
+        searchable={
+            STUDY: _ORTHANC_STUDY,
+            SERIES: {**_with_lists(_SERIES), **_ORTHANC_ABOVE},
+            INSTANCE: {**_with_lists(_INSTANCE), **_with_lists(_SERIES), **_ORTHANC_ABOVE},
+        },
+        open=True,
+        open_lists=True,
+        plain_only=True,
+        returned=_STANDARD_RETURNED,
+        includable=_ANY,
+    ),
+    largest=_capped(None, None, None),
+    parallel=6,
+    padded_viewport=True,
+)
+
+# ---- dcm4chee -----------------------------------------------------------------------------------------------------
+
+_NAMED = NAME | _LISTED
+DCM4CHEE = Profile(
+    kind="dcm4chee",
+    rules=Rules(
+        server="dcm4chee",
+        searchable=_levels(
+            {
+                **_with_lists(_STUDY),
+                **dict.fromkeys(("PatientName", "ReferringPhysicianName"), _NAMED),
+                "AdmissionID": WILDCARD | _LISTED,
+                "SOPClassesInStudy": UIDS,
+            },
+            {
+                **_without(_with_lists(_SERIES), "Manufacturer", "ProtocolName", "SeriesDate"),
+                "Laterality": WILDCARD | _LISTED,
+                "InstitutionName": WILDCARD | _LISTED,
+                "InstitutionalDepartmentName": WILDCARD | _LISTED,
+                "PerformingPhysicianName": _NAMED,
+                "PerformedProcedureStepStartDate": RANGE | _LISTED,
+                "PerformedProcedureStepStartTime": RANGE | _LISTED,
+            },
+            {
+                **_with_lists(_INSTANCE),
+                "ContentDate": RANGE | _LISTED,
+                "ContentTime": RANGE | _LISTED,
+                "VerificationFlag": EXACT | _LISTED,
+                "CompletionFlag": EXACT | _LISTED,
+            },
+        ),
+        returned=_STANDARD_RETURNED,
+        includable=_ANY,
+    ),
+    largest=_capped(1_000, 1_000, 1_000),
+    largest_offset=99_999,
+    parallel=6,
+)
+
+# ---- any other server: what PS3.18 requires, nothing taken for granted ----------------------------------------------
+
+_GENERIC_STUDY: Searchable = {
+    "StudyInstanceUID": UIDS,
+    "PatientID": WILDCARD,
+    "PatientName": NAME,
+    "StudyDate": RANGE,
+    "StudyTime": RANGE,
+    "AccessionNumber": WILDCARD,
+    "ModalitiesInStudy": WILDCARD,
+    "ReferringPhysicianName": NAME,
+    "StudyID": WILDCARD,
+}
+GENERIC = Profile(
+    kind="generic",
+    rules=Rules(
+        server="This server",
+        searchable=_levels(
+            _GENERIC_STUDY,
+            {
+                "SeriesInstanceUID": UIDS,
+                "Modality": WILDCARD,
+                "SeriesNumber": EXACT,
+                "PerformedProcedureStepStartDate": RANGE,
+                "PerformedProcedureStepStartTime": RANGE,
+            },
+            {"SOPInstanceUID": UIDS, "SOPClassUID": UIDS, "InstanceNumber": EXACT},
+        ),
+        parent_filters=False,
+        returned=_STANDARD_RETURNED,
+        includable=_ANY,
+    ),
+    largest=_capped(0, 0, 0),
+    page=200,
+    trusted_paging=False,
+)
+AURABOX = Profile(
+    kind="aurabox",
+    rules=Rules(
+        server="Aurabox",
+        searchable=GENERIC.rules.searchable,
+        parent_filters=False,
+        returned=_STANDARD_RETURNED,
+        includable=_ANY,
+        hint="Aurabox is made for storing; what it can search varies.",
+    ),
+    largest=_capped(0, 0, 0),
+    page=200,
+    trusted_paging=False,
+    note="Made for storing; search and retrieve vary.",
+)
+
+# ---- a folder of files ----------------------------------------------------------------------------------------------
+
+_EVERY_WAY = frozenset({Match.EXACT, Match.WILDCARD, Match.RANGE, Match.LIST, Match.FUZZY})
+FOLDER = Profile(
+    kind="folder",
+    rules=Rules(
+        server="The folder archive",
+        searchable=_levels(
+            {**_with_lists(_STUDY), **dict.fromkeys(("PatientName", "ReferringPhysicianName"), _NAMED)},
+            _with_lists(_SERIES),
+            _with_lists(_INSTANCE),
+        ),
+        open=True,
+        open_lists=True,
+        returned=_STANDARD_RETURNED,
+        includable=_ANY,
+    ),
+    largest=_capped(None, None, None),
+    page=5_000,
+    scan=50_000,
+    renders=False,
+)
+
+PROFILES: Mapping[Kind, Profile] = {
+    profile.kind: profile for profile in (GOOGLE, IDC, IDC_GOOGLE, ORTHANC, DCM4CHEE, AURABOX, GENERIC, FOLDER)
+}

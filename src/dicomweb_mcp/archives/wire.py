@@ -1,0 +1,263 @@
+"""HTTP to one archive: connections, time-outs, retries, limits, sign-in; every failure becomes an ArchiveError.
+
+Only the archive's own base address is ever contacted, redirects are not followed, and no message holds an address.
+"""
+
+import random
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import httpx
+
+from .. import __version__
+from ..settings import ArchiveSettings
+from .auth import Credentials
+from .base import ArchiveError, Busy, NotUnderstood, Refused, Unreachable
+from .failures import failure
+from .profiles import Profile
+
+MiB = 1024 * 1024
+LONGEST_ERROR_BODY = 64 * 1024
+LONGEST_RETRY_AFTER = 20.0
+BROKEN = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)  # an idle connection that was closed, mostly
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds: to connect, without a byte, for a place among the parallel requests, for a whole answer, for a whole
+    stream of files, and the base of the exponential back-off."""
+
+    connect: float = 10
+    silence: float = 30
+    queue: float = 60
+    answer: float = 120
+    stream: float = 3_600
+    back_off: float = 0.5
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A successful answer, read whole."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+    @property
+    def content_type(self) -> str:
+        return str(self.headers.get("content-type", ""))
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A successful answer whose body is still arriving."""
+
+    content_type: str
+    chunks: AsyncIterator[bytes]
+
+
+class Wire:
+    """Requests to one archive. ``transport`` replaces the network in tests."""
+
+    def __init__(
+        self,
+        settings: ArchiveSettings,
+        profile: Profile,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self.name = settings.name
+        self.base = settings.url or ""
+        self.profile = profile
+        self.patience = patience or Patience()
+        self._settings = settings
+        self._transport = transport
+        self._credentials = Credentials(settings.name, settings.auth)
+        self._places = anyio.Semaphore(profile.parallel)
+        self._opening = anyio.Lock()
+        self._client: httpx.AsyncClient | None = None
+
+    async def get(self, path: str, *, accept: str, query: str = "", most: int, base: str | None = None) -> Answer:
+        """GET below the archive's base (or another one of the same server), the whole body, at most ``most`` bytes.
+
+        Raises ArchiveError; any status but 200, 204 and 206 is one.
+        """
+        url = (base or self.base) + path + (f"?{query}" if query else "")
+        async with self._response(url, accept) as response:
+            body = bytearray()
+            async for chunk in self._chunks(response, most, self.patience.answer):
+                body += chunk
+            return Answer(response.status_code, response.headers, bytes(body))
+
+    @asynccontextmanager
+    async def stream(self, path: str, *, accept: str, most: int) -> AsyncIterator[Stream]:
+        """GET whose body is read as it arrives, at most ``most`` decoded bytes."""
+        async with self._response(self.base + path, accept) as response:
+            chunks = self._chunks(response, most, self.patience.stream)
+            yield Stream(response.headers.get("content-type", ""), chunks)
+
+    async def close(self) -> None:
+        """Close idle connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    @asynccontextmanager
+    async def _response(self, url: str, accept: str) -> AsyncIterator[httpx.Response]:
+        """A successful response whose body has not been read, after as many tries as the profile allows."""
+        async with self._place():
+            response = await self._persistently(url, accept)
+            try:
+                await self._check(response)
+                yield response
+            finally:
+                with anyio.move_on_after(2, shield=True):
+                    await response.aclose()
+
+    async def _persistently(self, url: str, accept: str) -> httpx.Response:
+        for attempt in range(1, self.profile.tries + 1):
+            last = attempt == self.profile.tries
+            try:
+                response = await self._send(url, accept)
+            except BROKEN as error:
+                if last:
+                    raise self._unreachable(error) from None
+                await anyio.sleep(self._wait(attempt, ""))
+                continue
+            if last or response.status_code not in self.profile.retry:
+                return response
+            await response.aclose()
+            await anyio.sleep(self._wait(attempt, response.headers.get("retry-after", "")))
+        raise AssertionError("every profile has at least one try")
+
+    async def _send(self, url: str, accept: str) -> httpx.Response:
+        """The response's head, signed in anew once when a printed token was refused. Raises one of BROKEN."""
+        response = await self._signed(url, accept)
+        if response.status_code == 401 and self._credentials.forget():
+            await response.aclose()
+            response = await self._signed(url, accept)
+        return response
+
+    async def _signed(self, url: str, accept: str) -> httpx.Response:
+        headers = {"Accept": accept, **await self._credentials.headers()}
+        client = await self._opened()
+        try:
+            with anyio.fail_after(self.patience.answer):
+                return await client.send(client.build_request("GET", url, headers=headers), stream=True)
+        except BROKEN:
+            raise
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            raise self._unreachable(error) from None
+
+    async def _check(self, response: httpx.Response) -> None:
+        if response.status_code in (200, 204, 206):
+            return
+        if 300 <= response.status_code < 400:
+            raise Refused(
+                self.name,
+                "redirects to another address, which is not followed: configure the address it redirects to "
+                "(a redirect to a sign-in page means that credentials are missing).",
+            )
+        body = bytearray()
+        try:
+            async for chunk in self._chunks(response, LONGEST_ERROR_BODY, self.patience.silence):
+                body += chunk
+        except ArchiveError:
+            pass  # the status says more than what is wrong with its body
+        content_type = response.headers.get("content-type", "")
+        how = self._credentials.how
+        raise failure(self.name, self.profile.kind, response.status_code, bytes(body), content_type, how)
+
+    async def _chunks(self, response: httpx.Response, most: int, seconds: float) -> AsyncIterator[bytes]:
+        """The decoded body; one that breaks off, exceeds ``most`` bytes or takes over ``seconds`` is an error."""
+        size, end = 0, time.monotonic() + seconds
+        try:
+            async for chunk in response.aiter_bytes():
+                size += len(chunk)
+                if size > most:
+                    raise NotUnderstood(
+                        self.name,
+                        f"the answer is larger than the {most / MiB:g} MiB that this program accepts here. "
+                        "Ask for less: one series or instance, fewer frames, or fewer fields.",
+                    )
+                if time.monotonic() > end:
+                    raise Unreachable(
+                        self.name, f"did not finish its answer within {seconds:g} s. Ask for less, or try again."
+                    )
+                yield chunk
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise self._unreachable(error) from None
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """A place among the archive's parallel requests."""
+        try:
+            with anyio.fail_after(self.patience.queue):
+                await self._places.acquire()
+        except TimeoutError:
+            raise Busy(self.name, "other requests to it have not finished. Try again in a minute.") from None
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    def _wait(self, attempt: int, retry_after: str) -> float:
+        """Seconds until the next try: what Retry-After says, else doubling with jitter."""
+        if retry_after.isdigit():
+            return min(float(retry_after), LONGEST_RETRY_AFTER)
+        return float(self.patience.back_off * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        words = {
+            "ConnectError": "cannot be reached: no connection. Check its address, and that it runs",
+            "ConnectTimeout": f"cannot be reached: no connection within {self.patience.connect:g} s",
+            "ReadTimeout": f"sent nothing for {self.patience.silence:g} s. Try again, or ask for less",
+            "TimeoutError": f"did not begin its answer within {self.patience.answer:g} s. Try again, or ask for less",
+            "ProxyError": "cannot be reached through the configured proxy",
+            "DecodingError": "sent an answer that cannot be decompressed",
+        }
+        said = words.get(type(error).__name__, "broke off its answer. Try again")
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            said = "has a certificate that is not trusted here: set ca to the PEM file of its authority"
+        return Unreachable(self.name, f"{said} ({type(error).__name__}).")
+
+    async def _opened(self) -> httpx.AsyncClient:
+        async with self._opening:
+            if self._client is None:
+                trust = await anyio.to_thread.run_sync(self._trust) if self._transport is None else True
+                self._client = httpx.AsyncClient(
+                    transport=self._transport,
+                    verify=trust,
+                    proxy=self._settings.proxy,
+                    timeout=httpx.Timeout(self.patience.silence, connect=self.patience.connect),
+                    limits=httpx.Limits(max_connections=self.profile.parallel, keepalive_expiry=30),
+                    headers={"User-Agent": f"dicomweb-mcp/{__version__}"},
+                    follow_redirects=False,
+                )
+            return self._client
+
+    def _trust(self) -> ssl.SSLContext:
+        """The system's trust store or the configured authority, and the client certificate."""
+        if self._settings.ca:
+            context = ssl.create_default_context(cafile=self._file(self._settings.ca, "ca"))
+        else:
+            import truststore
+
+            context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if self._settings.client_cert:
+            try:
+                context.load_cert_chain(self._file(self._settings.client_cert, "client_cert"))
+            except ssl.SSLError:
+                raise Unreachable(self.name, "client_cert does not hold a certificate and its key (PEM).") from None
+        return context
+
+    def _file(self, path: Path, setting: str) -> Path:
+        if not path.expanduser().is_file():
+            raise Unreachable(self.name, f"the file of its setting {setting} does not exist.")
+        return path.expanduser()

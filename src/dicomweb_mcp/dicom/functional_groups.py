@@ -1,0 +1,71 @@
+"""Functional groups of enhanced multi-frame objects (PS3.3 C.7.6.16) -> the flat attributes of one frame."""
+
+from typing import Any
+
+from ..errors import Problem
+from .tags import tag_of
+from .values import DicomJson, items
+
+SHARED = "SharedFunctionalGroupsSequence"
+PER_FRAME = "PerFrameFunctionalGroupsSequence"
+
+FLATTENED = (
+    "PixelMeasuresSequence",
+    "PlanePositionSequence",
+    "PlaneOrientationSequence",
+    "PlanePositionSlideSequence",
+    "PlanePositionVolumeSequence",
+    "PlaneOrientationVolumeSequence",
+    "FrameContentSequence",
+    "FrameVOILUTSequence",
+    "PixelValueTransformationSequence",
+    "SegmentIdentificationSequence",
+)
+"""Macros whose one item becomes top-level attributes. The others (real-world values, references) stay sequences."""
+
+REPLACED = {
+    "FrameVOILUTSequence": (
+        "WindowCenter",
+        "WindowWidth",
+        "WindowCenterWidthExplanation",
+        "VOILUTFunction",
+        "VOILUTSequence",
+    ),
+    "PixelValueTransformationSequence": ("RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence"),
+}
+"""What a macro says as a whole: none of these may be left over from outside when the macro is there."""
+
+
+def frame_view(obj: DicomJson, index: int) -> DicomJson:
+    """The attributes that hold for frame ``index`` (0-based): top level, then shared, then per-frame groups.
+
+    An object without functional groups is returned as it is.
+
+    Raises Problem when there are per-frame groups, but none for this frame.
+    """
+    shared, per_frame = items(obj, SHARED), items(obj, PER_FRAME)
+    if not shared and not per_frame:
+        return obj
+    if per_frame and not 0 <= index < len(per_frame):
+        raise Problem(
+            f"There is no frame {index + 1}: the object has functional groups for frames 1 to {len(per_frame)}."
+        )
+    groups = (tag_of(SHARED), tag_of(PER_FRAME))
+    view = {tag.upper(): found for tag, found in obj.items() if tag.upper() not in groups}
+    for group in [*shared[:1], *(per_frame[index : index + 1])]:
+        _overlay(view, group)
+    return view
+
+
+def _overlay(view: dict[str, Any], group: DicomJson) -> None:
+    """Lay one item of a functional-groups sequence over ``view``."""
+    flattened = {tag_of(macro): macro for macro in FLATTENED}
+    for tag, found in group.items():
+        macro = flattened.get(tag.upper())
+        inside = items(group, macro) if macro else []
+        if macro is None or len(inside) != 1:
+            view[tag.upper()] = found
+            continue
+        for keyword in REPLACED.get(macro, ()):
+            view.pop(tag_of(keyword), None)
+        view.update({inner.upper(): value for inner, value in inside[0].items()})

@@ -1,0 +1,113 @@
+"""Where images lie in the patient (PS3.3 C.7.6.2): order along the normal, never by InstanceNumber."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from .values import DicomJson, integer, numbers, text
+
+SAME_DIRECTION = 0.9995  # cosine; about 1.8 degrees
+SAME_PLACE = 0.01  # mm
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One image of a series: ``frame`` counts from 1, ``position`` is in mm along the normal of the series."""
+
+    instance_uid: str
+    frame: int = 1
+    frames: int = 1
+    instance_number: int | None = None
+    origin: tuple[float, ...] = ()
+    orientation: tuple[float, ...] = ()
+    position: float | None = None
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The images of a series in order; ``basis`` says by what, ``notes`` what is unusual."""
+
+    slices: tuple[Slice, ...]
+    basis: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_geometric(self) -> bool:
+        return self.basis == GEOMETRY
+
+
+GEOMETRY = "geometric order"
+
+
+def slice_of(obj: DicomJson, *, frame: int = 1) -> Slice:
+    """The slice of one object or frame view; origin and orientation are empty where it does not say them."""
+    origin, orientation = numbers(obj, "ImagePositionPatient"), numbers(obj, "ImageOrientationPatient")
+    return Slice(
+        instance_uid=text(obj, "SOPInstanceUID"),
+        frame=frame,
+        frames=integer(obj, "NumberOfFrames", 1) or 1,
+        instance_number=integer(obj, "InstanceNumber"),
+        origin=tuple(origin) if len(origin) == 3 else (),
+        orientation=tuple(orientation) if normal(orientation) else (),
+    )
+
+
+def normal(orientation: Sequence[float]) -> tuple[float, float, float] | None:
+    """Cross product of row and column direction, of length 1; None when these are no two directions.
+
+    ``orientation`` is ImageOrientationPatient: six direction cosines, row first.
+    """
+    if len(orientation) != 6:
+        return None
+    rx, ry, rz, cx, cy, cz = orientation
+    cross = (ry * cz - rz * cy, rz * cx - rx * cz, rx * cy - ry * cx)
+    length = math.sqrt(sum(part * part for part in cross))
+    return (cross[0] / length, cross[1] / length, cross[2] / length) if length > 0.5 else None
+
+
+def arrange(slices: Sequence[Slice]) -> Stack:
+    """The slices in geometric order: ascending along the cross product of row and column direction.
+
+    Where that cannot be told (no positions, several orientations) they stay in the order of InstanceNumber, and the
+    basis says so.
+    """
+    by_number = sorted(slices, key=lambda item: (item.instance_number is None, item.instance_number or 0, item.frame))
+    if len(slices) == 1:
+        return Stack(_placed(slices), GEOMETRY if slices[0].orientation and slices[0].origin else "the only image")
+    if not all(item.origin and item.orientation for item in slices):
+        lacking = sum(not (item.origin and item.orientation) for item in slices)
+        return Stack(
+            tuple(by_number),
+            "the order of InstanceNumber",
+            (f"{lacking} of {len(slices)} images have no position, so the order is not one in space.",),
+        )
+    if not all(_parallel(slices[0], item) for item in slices):
+        return Stack(
+            tuple(by_number),
+            "the order of InstanceNumber",
+            ("The images have different orientations (a localizer among them?), so the order is not one in space.",),
+        )
+    placed = sorted(_placed(by_number), key=lambda item: item.position or 0.0)
+    repeats = sum(abs((one.position or 0.0) - (other.position or 0.0)) < SAME_PLACE for one, other in pairwise(placed))
+    note = (
+        f"{repeats} images lie where another one does (time points, echoes or b-values?); those at one place follow "
+        "one another by InstanceNumber."
+    )
+    return Stack(tuple(placed), GEOMETRY, (note,) if repeats else ())
+
+
+def _placed(slices: Sequence[Slice]) -> tuple[Slice, ...]:
+    """The slices with their position along the first one's normal; the distance of the origin from the plane."""
+    axis = normal(slices[0].orientation)
+    if axis is None:
+        return tuple(slices)
+    return tuple(
+        replace(item, position=sum(a * b for a, b in zip(axis, item.origin, strict=True))) if item.origin else item
+        for item in slices
+    )
+
+
+def _parallel(one: Slice, other: Slice) -> bool:
+    first, second = normal(one.orientation), normal(other.orientation)
+    return bool(first and second and sum(a * b for a, b in zip(first, second, strict=True)) > SAME_DIRECTION)

@@ -1,0 +1,188 @@
+"""DICOM JSON (PS3.18 Annex F) -> plain values that an answer can hold.
+
+An *object* here is one DICOM JSON object: 8 hex digits -> ``{"vr": ..., "Value": [...]}``. Everything that comes from
+an archive is text of strangers: whatever becomes visible goes through ``clean``.
+"""
+
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, TypeAlias
+
+from .tags import tag_of
+
+DicomJson: TypeAlias = Mapping[str, Any]
+Plain: TypeAlias = str | int | float | list[Any] | None
+
+BULK_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+NUMBER_VRS = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"})
+INTEGER_VRS = NUMBER_VRS - {"DS", "FD", "FL"}
+LONGEST_TEXT = 1_000
+
+
+def element(obj: DicomJson, keyword: str) -> Mapping[str, Any] | None:
+    """The raw element of a keyword, or None when the object does not have it. Lower-case tags are found too."""
+    tag = tag_of(keyword)
+    found = obj.get(tag)
+    if found is None:
+        found = obj.get(tag.lower())
+    return found if isinstance(found, Mapping) else None
+
+
+def raw_values(obj: DicomJson, keyword: str) -> list[Any]:
+    """The ``Value`` array without nulls; empty when the attribute is absent, empty, bulk or not an array."""
+    found = element(obj, keyword)
+    values = found.get("Value") if found else None
+    return [value for value in values if value is not None] if isinstance(values, list) else []
+
+
+def text(obj: DicomJson, keyword: str) -> str:
+    """The first value as a stripped string, exactly as the archive gave it; empty when there is none. For machines."""
+    values = raw_values(obj, keyword)
+    if not values:
+        return ""
+    if isinstance(values[0], Mapping):
+        return person_name(values[0])
+    return str(values[0]).strip(" \0")
+
+
+def numbers(obj: DicomJson, keyword: str) -> list[float]:
+    """All values as finite floats; empty unless every one of them is such a number."""
+    try:
+        found = [float(value) for value in raw_values(obj, keyword)]
+    except (TypeError, ValueError):
+        return []
+    return found if all(map(math.isfinite, found)) else []
+
+
+def number(obj: DicomJson, keyword: str) -> float | None:
+    """The first value as a finite float, or None."""
+    found = numbers(obj, keyword)
+    return found[0] if found else None
+
+
+def integer(obj: DicomJson, keyword: str, default: int | None = None) -> int | None:
+    """The first value as an int, or ``default``."""
+    found = number(obj, keyword)
+    return default if found is None else int(found)
+
+
+def items(obj: DicomJson, keyword: str) -> list[DicomJson]:
+    """The items of a sequence."""
+    return [item for item in raw_values(obj, keyword) if isinstance(item, Mapping)]
+
+
+def plain(attribute: Mapping[str, Any]) -> Plain:
+    """What an answer shows of one element: None when it is empty, one value, or a list of them.
+
+    Dates and times become ISO 8601, well-known UIDs their names, person names ``Alphabetic=Ideographic=Phonetic``,
+    numbers numbers. Sequences and bulk values are not plain: ``summary`` counts and names them.
+    """
+    vr = attribute.get("vr", "UN")
+    values = attribute.get("Value")
+    if not isinstance(values, list):
+        return None
+    shown = [one(vr, value) for value in values]
+    while shown and shown[-1] is None:
+        shown.pop()
+    return shown[0] if len(shown) == 1 else (shown or None)
+
+
+def one(vr: str, value: Any) -> Plain:
+    """One item of a ``Value`` array, by its VR; None for null and empty strings."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, Mapping):
+        return person_name(value) or None if vr == "PN" else None
+    if vr in NUMBER_VRS:
+        return _number(vr, value)
+    written = clean(str(value))
+    if convert := _WRITERS.get(vr):
+        written = convert(written)
+    return written or None
+
+
+def _number(vr: str, value: Any) -> Plain:
+    if isinstance(value, str):
+        stripped = value.strip(" \0")
+        try:
+            value = int(stripped) if vr in INTEGER_VRS else float(stripped)
+        except ValueError:
+            return f"{clean(stripped)} (not a number)"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"{clean(str(value))} (not a number)"
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return f"{value} (not a number)"
+        if vr in INTEGER_VRS:
+            return int(value) if value.is_integer() else f"{value} (not an integer)"
+        return int(value) if value.is_integer() and abs(value) < 1e15 else value
+    return value
+
+
+def person_name(value: Any) -> str:
+    """A PN value as DICOM writes it: ``Yamada^Tarou=山田^太郎``; a bare string is tolerated."""
+    if not isinstance(value, Mapping):
+        return clean(str(value))
+    groups = [clean(str(value.get(key) or "")).rstrip("^") for key in ("Alphabetic", "Ideographic", "Phonetic")]
+    return "=".join(groups).rstrip("=")
+
+
+def clean(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Text of an archive, made harmless: one line, no control, format or bidirectional characters, capped."""
+    kept = "".join(" " if char.isspace() else char for char in text if char.isspace() or _visible(char))
+    kept = re.sub(r" {2,}", " ", kept).strip()
+    if len(kept) > longest:
+        kept = f"{kept[:longest]}... ({len(kept) - longest} more characters)"
+    return kept
+
+
+def _visible(char: str) -> bool:
+    """Not control, format, surrogate, private use or unassigned (Unicode categories C*)."""
+    return (char.isascii() and char.isprintable()) or unicodedata.category(char)[0] != "C"
+
+
+def iso_date(value: str) -> str:
+    """``20040119`` (also the old ``2004.01.19``) -> ``2004-01-19``; anything else stays as it is."""
+    match = re.fullmatch(r"(\d{4})\.?(\d{2})\.?(\d{2})", value)
+    return "-".join(match.groups()) if match else value
+
+
+def iso_time(value: str) -> str:
+    """``072730.5`` -> ``07:27:30.5``, ``0727`` -> ``07:27``; anything else stays as it is."""
+    match = re.fullmatch(r"(\d{2})(?:(\d{2})(?:(\d{2})(\.\d{1,6})?)?)?", value)
+    if not match:
+        return value
+    hours, minutes, seconds, fraction = match.groups()
+    written = ":".join(part for part in (hours, minutes, seconds) if part)
+    return written + (fraction.rstrip("0").rstrip(".") if fraction else "")
+
+
+def iso_date_time(value: str) -> str:
+    """``20040119072730.5+0100`` -> ``2004-01-19T07:27:30.5+0100``; partial dates and anything else stay as they are."""
+    match = re.fullmatch(r"(\d{8})(\d{2,6}(?:\.\d{1,6})?)?([+-]\d{4})?", value)
+    if not match:
+        return value
+    day, clock, zone = match.groups()
+    return iso_date(day) + (f"T{iso_time(clock)}" if clock else "") + (zone or "")
+
+
+def uid_name(value: str) -> str:
+    """The name of a well-known UID (PS3.6 Annex A), such as ``CT Image Storage``; any other UID as it is."""
+    from pydicom.uid import UID_dictionary
+
+    known = UID_dictionary.get(value)
+    return known[0] if known else value
+
+
+@cache
+def uids_by_name() -> dict[str, str]:
+    """Folded name or keyword of a well-known UID -> the UID."""
+    from pydicom.uid import UID_dictionary
+
+    return {name.casefold(): uid for uid, entry in UID_dictionary.items() for name in (entry[0], entry[4]) if name}
+
+
+_WRITERS = {"DA": iso_date, "TM": iso_time, "DT": iso_date_time, "UI": uid_name}

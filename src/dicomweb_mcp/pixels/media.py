@@ -1,0 +1,61 @@
+"""Pictures that a server rendered (PNG, JPEG): their size by the header, and re-encoding within our budgets."""
+
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .description import MOST_PIXELS
+from .picture import DEFAULT_SIZE, Picture, encode
+from .problems import TooLarge, Undecodable
+
+READABLE = ("PNG", "JPEG")
+
+
+def media_size(data: bytes) -> tuple[int, int]:
+    """Width and height by the header alone. Raises Undecodable when it is neither PNG nor JPEG, or TooLarge."""
+    return _opened(data).size
+
+
+def from_media(data: bytes, size: int = DEFAULT_SIZE, format: str = "auto") -> Picture:
+    """The same picture within the budgets. Raises Undecodable, TooLarge, BadArgument."""
+    image = _opened(data)
+    try:
+        image.load()
+    except (OSError, SyntaxError, ValueError) as reason:
+        raise Undecodable(f"The rendered picture is damaged: {reason}.") from reason
+    return encode(_eight_bit(image), size=size, format=format)
+
+
+def _opened(data: bytes) -> Image.Image:
+    try:
+        image = Image.open(BytesIO(data), formats=READABLE)
+    except Image.DecompressionBombError as reason:
+        raise TooLarge(_too_large()) from reason
+    except (OSError, SyntaxError, ValueError) as reason:
+        raise Undecodable("The archive's picture is neither a PNG nor a JPEG.") from reason
+    if image.size[0] * image.size[1] > MOST_PIXELS:
+        raise TooLarge(_too_large())
+    return image
+
+
+def _too_large() -> str:
+    return f"The rendered picture has over {MOST_PIXELS // 1_000_000} megapixels. Ask for a smaller viewport."
+
+
+def _eight_bit(image: Image.Image) -> NDArray[np.uint8]:
+    """Grey or RGB; what is transparent becomes black."""
+    if image.mode in ("L", "RGB"):
+        return np.asarray(image)
+    if image.mode.startswith("I"):
+        grey = np.asarray(image).astype(np.float64) / 257
+        return np.clip(np.floor(grey + 0.5), 0, 255).astype(np.uint8)
+    if image.mode == "1":
+        return np.asarray(image.convert("L"))
+    if image.mode in ("LA", "RGBA", "PA") or "transparency" in image.info:
+        visible = image.convert("RGBA")
+        return np.asarray(Image.alpha_composite(Image.new("RGBA", image.size, "black"), visible).convert("RGB"))
+    if image.mode in ("P", "YCbCr"):
+        return np.asarray(image.convert("RGB"))
+    raise Undecodable(f"The rendered picture has the colour mode {image.mode}, which is not supported.")

@@ -1,0 +1,161 @@
+"""Arrays of 8 bits -> an encoded picture within the budgets of an answer: long edge, bytes, square pixels."""
+
+import math
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import BadArgument
+
+MOST_BYTES = 900_000
+DEFAULT_SIZE = 1024
+LARGEST_SIZE = 1568
+SMALLEST_SIZE = 16
+ENLARGED_TO = 256
+QUALITIES = (88, 80, 70)
+FORMATS = ("auto", "png", "jpeg")
+MOST_ASPECT = 20
+SQUARE_ENOUGH = 0.005
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An encoded picture; ``steps`` are the sentences that say how it differs from the native pixels."""
+
+    data: bytes
+    mime_type: str
+    width: int
+    height: int
+    steps: tuple[str, ...] = ()
+
+
+def check_request(size: int, format: str) -> None:
+    """Raises BadArgument for a size or a format that no picture can have."""
+    if not SMALLEST_SIZE <= size <= LARGEST_SIZE:
+        raise BadArgument(f"size {size}: the long edge may have {SMALLEST_SIZE} to {LARGEST_SIZE} pixels.")
+    if format not in FORMATS:
+        raise BadArgument(f"format {format!r}: allowed are {', '.join(FORMATS)}.")
+
+
+def encode(
+    pixels: NDArray[np.uint8],
+    *,
+    size: int = DEFAULT_SIZE,
+    format: str = "auto",
+    pixel_height: float = 1.0,
+    smooth: bool = True,
+    enlarge: bool = True,
+) -> Picture:
+    """``pixels``: (rows, columns) or (rows, columns, 3). ``pixel_height``: of a pixel, in pixel widths.
+
+    ``smooth`` is False for labels, which must not be mixed. With ``enlarge`` a picture under 256 pixels grows by a
+    whole factor. "auto" is PNG, or JPEG where PNG is over 900,000 bytes.
+
+    Raises BadArgument.
+    """
+    check_request(size, format)
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    target, steps = _fitted(image.size, size, pixel_height, enlarge)
+    shown = _resized(image, target, smooth)
+    if format != "jpeg":
+        data = _png(shown)
+        if len(data) <= MOST_BYTES:
+            return Picture(data, "image/png", *shown.size, tuple(steps))
+        if format == "png":
+            return _smaller_png(image, target, data, steps, smooth)
+        steps.append(f"JPEG, because PNG would take {len(data):,} bytes")
+    return _within_jpeg(image, target, steps, smooth)
+
+
+def _fitted(
+    native: tuple[int, int], size: int, pixel_height: float, enlarge: bool
+) -> tuple[tuple[int, int], list[str]]:
+    """Width and height of the picture, and what was done to get there."""
+    steps = []
+    width, height = float(native[0]), float(native[1])
+    if abs(math.log(pixel_height)) > math.log(MOST_ASPECT):
+        steps.append(f"pixels are not square (1 : {pixel_height:.4g}), left as they are because that is implausible")
+    elif abs(pixel_height - 1) > SQUARE_ENOUGH:
+        height, width = (height * pixel_height, width) if pixel_height > 1 else (height, width / pixel_height)
+        steps.append(f"stretched to square pixels (a pixel is {pixel_height:.4g} times as high as wide)")
+    longest = max(width, height)
+    if longest > size:
+        width, height = width * size / longest, height * size / longest
+        steps.append(f"shrunk from {native[0]} x {native[1]} pixels")
+    elif enlarge and longest < ENLARGED_TO:
+        factor = min(math.ceil(ENLARGED_TO / longest), int(size // longest))
+        if factor > 1:
+            width, height = width * factor, height * factor
+            steps.append(f"enlarged {factor} times from {native[0]} x {native[1]} pixels, nearest neighbour")
+    return (max(1, round(width)), max(1, round(height))), steps
+
+
+def _resized(image: Image.Image, target: tuple[int, int], smooth: bool) -> Image.Image:
+    """Pixels are repeated a whole number of times; the rest of the way is averaged, or picked for labels."""
+    repeated = tuple(old * max(1, new // old) for new, old in zip(target, image.size, strict=True))
+    if repeated != image.size:
+        image = image.resize((repeated[0], repeated[1]), Image.Resampling.NEAREST)
+    if target == image.size:
+        return image
+    if not smooth:
+        return image.resize(target, Image.Resampling.NEAREST)
+    return image.resize(target, Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def _png(image: Image.Image) -> bytes:
+    return _encoded(image, "PNG")
+
+
+def _jpeg(image: Image.Image, quality: int) -> bytes:
+    return _encoded(image, "JPEG", quality=quality, subsampling=0)
+
+
+def _encoded(image: Image.Image, format: str, **options: Any) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def _smaller_png(image: Image.Image, target: tuple[int, int], data: bytes, steps: list[str], smooth: bool) -> Picture:
+    """Shrink until the PNG fits."""
+    shown = image
+    while len(data) > MOST_BYTES:
+        target = _less(target, len(data))
+        shown = _resized(image, target, smooth)
+        data = _png(shown)
+    return Picture(data, "image/png", *shown.size, (*steps, _reduced(shown)))
+
+
+def _within_jpeg(image: Image.Image, target: tuple[int, int], steps: list[str], smooth: bool) -> Picture:
+    """Lower quality, then smaller size, until the JPEG fits."""
+    shown = _resized(image, target, smooth)
+    for quality in QUALITIES:
+        data = _jpeg(shown, quality)
+        if len(data) <= MOST_BYTES:
+            lowered = (
+                ()
+                if quality == QUALITIES[0]
+                else (f"JPEG quality lowered to {quality} to stay within {MOST_BYTES:,} bytes",)
+            )
+            return Picture(data, "image/jpeg", *shown.size, (*steps, *lowered))
+    while len(data) > MOST_BYTES:
+        target = _less(target, len(data))
+        shown = _resized(image, target, smooth)
+        data = _jpeg(shown, QUALITIES[-1])
+    return Picture(
+        data, "image/jpeg", *shown.size, (*steps, f"JPEG quality lowered to {QUALITIES[-1]}", _reduced(shown))
+    )
+
+
+def _less(target: tuple[int, int], length: int) -> tuple[int, int]:
+    """The size at which ``length`` bytes should fall a little under the budget."""
+    factor = min(0.95, 0.97 * math.sqrt(MOST_BYTES / length))
+    return max(1, int(target[0] * factor)), max(1, int(target[1] * factor))
+
+
+def _reduced(shown: Image.Image) -> str:
+    return f"reduced to {shown.size[0]} x {shown.size[1]} pixels to stay within {MOST_BYTES:,} bytes"

@@ -1,0 +1,194 @@
+"""One frame -> one picture, with everything its caption must say. The entry for services."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..dicom.functional_groups import frame_view
+from ..dicom.values import DicomJson, integer, numbers, text
+from ..errors import BadArgument
+from .choice import ChosenWindow, choose_window
+from .colour import to_rgb
+from .decode import LOSSY, Decoded, decode
+from .description import PixelDescription
+from .levels import Levels
+from .modality import padding, real_values, unit
+from .picture import DEFAULT_SIZE, Picture, check_request, encode
+from .problems import RegionRefused, WindowRefused
+from .window import Window, WindowRequest, as_bytes, parse_window
+
+Region: TypeAlias = tuple[int, int, int, int]
+
+SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio")
+"""Where the shape of a pixel stands, the first that is there counts: two values, vertical then horizontal."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A picture and its facts.
+
+    ``window``: what brightness means and where that came from, None for colour. ``value_range``: lowest and highest
+    real value shown, padding left out, None for colour. ``native``: columns, rows. ``region``: x, y, width, height.
+    ``photometric_interpretation``: as the attribute has it.
+    """
+
+    picture: Picture
+    window: str | None
+    value_range: tuple[float, float] | None
+    unit: str
+    native: tuple[int, int]
+    region: Region
+    photometric_interpretation: str
+    lossy: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Grey:
+    """A grey frame made visible: 8 bits of the whole frame, and what its caption says."""
+
+    pixels: NDArray[np.uint8]
+    window: str
+    value_range: tuple[float, float] | None
+    notes: tuple[str, ...] = ()
+
+
+def render_frame(
+    frame: bytes,
+    obj: DicomJson,
+    *,
+    transfer_syntax: str,
+    index: int = 0,
+    window: str = "auto",
+    region: Region | None = None,
+    size: int = DEFAULT_SIZE,
+    format: str = "auto",
+) -> Rendered:
+    """``frame``: the bytes of frame ``index`` (0-based) of ``obj``, in ``transfer_syntax``.
+
+    ``region`` is (x, y, width, height) in native pixels, 0-based. Percentiles are those of the whole frame.
+
+    Raises Undecodable (TooLarge, MissingBulk) for pixels, BadArgument (WindowRefused, RegionRefused) for a request.
+    """
+    check_request(size, format)
+    asked = parse_window(window)
+    description = PixelDescription.of(obj, transfer_syntax)
+    if not 0 <= index < description.number_of_frames:
+        raise BadArgument(f"There is no frame {index + 1}; the object has frames 1 to {description.number_of_frames}.")
+    area = _checked_region(region, description)
+    view = frame_view(obj, index)
+    is_grey = description.photometric_interpretation.startswith("MONOCHROME")
+    if not is_grey and asked.kind != "auto":
+        raise WindowRefused(
+            f"A window applies to grey pixels; these are colour ({description.photometric_interpretation}). "
+            'Leave it out, or say "auto".'
+        )
+    decoded = decode(frame, description)
+    notes = decoded.notes
+    shown: _Grey | None = None
+    if is_grey:
+        shown = _grey(decoded, description, view, asked, area)
+        pixels, notes = shown.pixels, notes + shown.notes
+    else:
+        pixels = to_rgb(decoded, description, view)
+    picture = encode(
+        pixels[_slices(area)],
+        size=size,
+        format=format,
+        pixel_height=_pixel_height(view),
+        smooth=not _is_segmentation(view, description),
+    )
+    return Rendered(
+        picture=picture,
+        window=shown.window if shown else None,
+        value_range=shown.value_range if shown else None,
+        unit=unit(view) if shown else "",
+        native=(description.columns, description.rows),
+        region=area,
+        photometric_interpretation=description.photometric_interpretation,
+        lossy=text(obj, "LossyImageCompression") == "01" or description.transfer_syntax in LOSSY,
+        notes=notes,
+    )
+
+
+def _grey(
+    decoded: Decoded, description: PixelDescription, view: DicomJson, asked: WindowRequest, area: Region
+) -> _Grey:
+    """Rescale, window, invert where low values are bright."""
+    levels = Levels.of(decoded.array)
+    real = real_values(levels.stored, view, is_signed=description.is_signed)
+    outside = None if _is_segmentation(view, description) else padding(levels.stored, view, description)
+    counts, seen = levels.counts(), levels.counts(_slices(area))
+    notes = _padding_note(seen, outside)
+    counts, seen = _without(counts, outside), _without(seen, outside)
+    if asked.kind == "auto" and _is_segmentation(view, description):
+        chosen = _segment_window(view, description, real)
+    else:
+        chosen = choose_window(asked, view, real, counts)
+    brightness = chosen.apply(real)
+    if description.photometric_interpretation == "MONOCHROME1":
+        brightness = 255 - brightness
+        notes += ("MONOCHROME1: low values are bright.",)
+    if np.isnan(real).any():
+        brightness[np.isnan(real)] = 0
+        notes += ("Pixels that are not numbers are black.",)
+    present = real[(seen > 0) & np.isfinite(real)]
+    value_range = (float(present.min()), float(present.max())) if present.size else None
+    return _Grey(as_bytes(brightness)[levels.index], chosen.origin, value_range, notes)
+
+
+def _without(counts: NDArray[np.int64], outside: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    """Counts without those of padding, unless nothing would be left."""
+    if outside is None or not counts[~outside].any():
+        return counts
+    return np.where(outside, 0, counts)
+
+
+def _padding_note(seen: NDArray[np.int64], outside: NDArray[np.bool_] | None) -> tuple[str, ...]:
+    padded = 0 if outside is None else int(seen[outside].sum())
+    return (f"{padded:,} of {int(seen.sum()):,} pixels are padding, not counted in the range.",) if padded else ()
+
+
+def _is_segmentation(view: DicomJson, description: PixelDescription) -> bool:
+    return description.bits_allocated == 1 or text(view, "SOPClassUID") in SEGMENTATIONS
+
+
+def _segment_window(view: DicomJson, description: PixelDescription, real: NDArray[np.float64]) -> ChosenWindow:
+    """Segments as stored, spread over black to white."""
+    if description.bits_stored == 1:
+        return ChosenWindow("segmentation as stored: 0 black, 1 white", Window.between(0, 1))
+    if text(view, "SegmentationType") == "FRACTIONAL":
+        most = integer(view, "MaximumFractionalValue", 255) or 255
+        return ChosenWindow(f"fractional segmentation as stored: 0 black, {most} white", Window.between(0, most))
+    most = max(1, int(real.max()))
+    return ChosenWindow(f"labels as stored: 0 black, {most} (the highest of this frame) white", Window.between(0, most))
+
+
+def _checked_region(region: Region | None, description: PixelDescription) -> Region:
+    columns, rows = description.columns, description.rows
+    if region is None:
+        return 0, 0, columns, rows
+    x, y, width, height = region
+    if width < 1 or height < 1 or x < 0 or y < 0 or x + width > columns or y + height > rows:
+        raise RegionRefused(
+            f"The region x {x}, y {y}, {width} x {height} pixels is not within the frame: it has {columns} x {rows} "
+            f"pixels, x from 0 to {columns - 1}, y from 0 to {rows - 1}."
+        )
+    return x, y, width, height
+
+
+def _slices(region: Region) -> tuple[slice, slice]:
+    x, y, width, height = region
+    return slice(y, y + height), slice(x, x + width)
+
+
+def _pixel_height(view: DicomJson) -> float:
+    """Height of a pixel in widths; 1 where nothing is said."""
+    for keyword in SPACINGS:
+        found = numbers(view, keyword)
+        if len(found) == 2 and min(found) > 0:
+            return found[0] / found[1]
+    return 1.0

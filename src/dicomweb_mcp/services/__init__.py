@@ -1,0 +1,1 @@
+"""Work that needs archives, the standard and pixels together, and no MCP."""

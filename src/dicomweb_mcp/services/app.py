@@ -1,0 +1,93 @@
+"""What is open: the archives, by name. One ``App`` lives as long as the server."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Protocol
+
+from ..archives.base import Archive
+from ..archives.profiles import PROFILES, Profile
+from ..dicom.rules import Level
+from ..errors import BadArgument
+from ..settings import ArchiveSettings, Settings
+
+MOST_PLACES = 20_000
+
+Parents = tuple[str, str | None]  # StudyInstanceUID, and SeriesInstanceUID of an instance
+
+
+class Opener(Protocol):
+    """Makes the archive of its settings; tests put fakes here."""
+
+    def __call__(self, settings: ArchiveSettings, /) -> Archive: ...
+
+
+def open_archive(settings: ArchiveSettings) -> Archive:
+    """The archive of its settings. The libraries it needs are imported here, so that a start does not pay for them."""
+    if settings.path is not None:
+        from ..archives.folder import FolderArchive
+
+        return FolderArchive(settings.name, settings.path)
+    from ..archives.dicomweb import DicomwebArchive
+
+    return DicomwebArchive(settings)
+
+
+class App:
+    """Settings and the archives opened under them, and what is known of which object lies in which."""
+
+    def __init__(self, settings: Settings, opener: Callable[[ArchiveSettings], Archive] = open_archive) -> None:
+        self.settings = settings
+        self.places = Places()
+        self._opener = opener
+        self._open: dict[str, Archive] = {}
+        self._by_name = {archive.name.casefold(): archive for archive in settings.archives}
+
+    @property
+    def names(self) -> list[str]:
+        return [archive.name for archive in self.settings.archives]
+
+    def configured(self, name: str | None) -> ArchiveSettings:
+        """The settings of an archive by name, the first for None. Raises BadArgument with the names there are."""
+        if name is None or not name.strip():
+            return self.settings.archives[0]
+        found = self._by_name.get(name.strip().casefold())
+        if found is None:
+            raise BadArgument(f"There is no archive {name[:40]!r}. Configured: {', '.join(self.names)}.")
+        return found
+
+    def archive(self, name: str | None) -> Archive:
+        """The archive by name, opened when first asked for."""
+        settings = self.configured(name)
+        if settings.name not in self._open:
+            self._open[settings.name] = self._opener(settings)
+        return self._open[settings.name]
+
+    def profile(self, name: str | None) -> Profile:
+        """The row of the archive's kind, without opening it."""
+        settings = self.configured(name)
+        opened = self._open.get(settings.name)
+        return opened.profile if opened else PROFILES[settings.resolved_kind]
+
+    async def close(self) -> None:
+        """Close every archive that was opened."""
+        while self._open:
+            _, archive = self._open.popitem()
+            await archive.close()
+
+
+class Places:
+    """Which study and series a UID was found in, by archive: a cache that cannot change an answer, bounded."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[str, Level, str], Parents] = OrderedDict()
+
+    def remember(self, archive: str, level: Level, uid: str, parents: Parents) -> None:
+        """Keep the parents of a series or instance; the one not used for longest is dropped."""
+        self._known[archive, level, uid] = parents
+        self._known.move_to_end((archive, level, uid))
+        if len(self._known) > MOST_PLACES:
+            self._known.popitem(last=False)
+
+    def recall(self, archive: str, level: Level, uid: str) -> Parents | None:
+        """The parents of a series or instance, if they were looked up before."""
+        return self._known.get((archive, level, uid))

@@ -1,0 +1,75 @@
+"""Any UID -> its place: a series or instance UID alone is enough where the archive can search for its parents."""
+
+from ..archives.base import Archive, NotFound, Place
+from ..dicom.query import Plan, Query, make_plan
+from ..dicom.rules import Level
+from ..dicom.uids import checked_uid
+from ..dicom.values import DicomJson, text
+from ..errors import BadArgument
+from .app import App, Parents
+
+
+async def find_place(
+    app: App, archive: Archive, study_uid: str | None, series_uid: str | None, instance_uid: str | None
+) -> Place:
+    """The place of the lowest UID given, its parents looked up where they were left out.
+
+    Raises BadArgument for none or a malformed UID, NotFound (with the level at which the UID is known, if any).
+    """
+    study = checked_uid(study_uid, "study_uid") if study_uid else None
+    series = checked_uid(series_uid, "series_uid") if series_uid else None
+    instance = checked_uid(instance_uid, "instance_uid") if instance_uid else None
+    if instance is None and series is None:
+        if study is None:
+            raise BadArgument("Give study_uid, series_uid or instance_uid, copied from a search answer.")
+        return Place(study)
+    level, uid = (Level.INSTANCE, instance) if instance else (Level.SERIES, series)
+    assert uid is not None
+    if study is None or (level is Level.INSTANCE and series is None):
+        found = app.places.recall(archive.name, level, uid) or await _parents(archive, level, uid, study)
+        app.places.remember(archive.name, level, uid, found)
+        _agree(study, found[0], "study_uid", uid)
+        _agree(series if level is Level.INSTANCE else None, found[1], "series_uid", uid)
+        study, series = found[0], series or found[1]
+    return Place(study, series, instance)
+
+
+async def _parents(archive: Archive, level: Level, uid: str, study: str | None) -> Parents:
+    row = await first_row(archive, level, uid, study)
+    if row is None:
+        raise NotFound(archive.name, await _where_else(archive, level, uid))
+    study = text(row, "StudyInstanceUID") or study
+    series = text(row, "SeriesInstanceUID") or None
+    if not study or (level is Level.INSTANCE and not series):
+        raise BadArgument(
+            f"Archive {archive.name} does not say to which study {level} {uid} belongs: give study_uid"
+            f"{' and series_uid' if level is Level.INSTANCE else ''} too."
+        )
+    return study, series if level is Level.INSTANCE else None
+
+
+async def first_row(archive: Archive, level: Level, uid: str, study: str | None = None) -> DicomJson | None:
+    """The search result of one object by its UID, or None; a row of another UID is no result."""
+    plan = await uid_plan(archive, level, uid, study)
+    page = await archive.search(plan, limit=2, offset=0)
+    return next((row for row in page.rows if text(row, level.uid) == uid), None)
+
+
+async def uid_plan(archive: Archive, level: Level, uid: str, study: str | None = None) -> Plan:
+    """A search for one object by the UID of its level."""
+    rules = (await archive.settle()).rules
+    below = study if level is not Level.STUDY else None
+    return make_plan(Query(level, study_uid=below, filters={level.uid: uid}), rules)
+
+
+async def _where_else(archive: Archive, level: Level, uid: str) -> str:
+    """The sentence for a UID that is not at its level: where it is instead, if anywhere."""
+    for other in Level:
+        if other is not level and await first_row(archive, other, uid) is not None:
+            return f"{uid} is the UID of a {other}, not of a {level}: pass it as {other}_uid."
+    return f"has no {level} {uid}. Copy UIDs whole from a search answer."
+
+
+def _agree(given: str | None, found: str | None, argument: str, uid: str) -> None:
+    if given and found and given != found:
+        raise BadArgument(f"{uid} does not belong to {argument}={given}: it belongs to {found}. Leave {argument} out.")

@@ -1,0 +1,258 @@
+"""Search: pages, counts and order, honest about what is missing.
+
+``complete`` is True only when the end of the matches was seen, False when more are known to exist, None when the
+server cannot say. A server that ignores a filter, an ``offset`` or a ``limit`` is noticed and told, and no loop
+depends on it.
+"""
+
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..archives.base import Archive
+from ..dicom.matching import Condition, meets_all
+from ..dicom.query import Plan, Query, make_plan
+from ..dicom.rules import Level, NotSearchable
+from ..dicom.tags import Attribute
+from ..dicom.uids import checked_uid
+from ..dicom.values import NUMBER_VRS, DicomJson, number, text
+from ..errors import BadArgument
+from .lookup import first_row
+from .paging import Scan, distrusted, is_more, pages, row_uid
+
+MOST_ROWS = 500
+MOST_ORDERED = 5_000
+MOST_COUNTED = 50_000
+
+# What a row shows after its UIDs when ``fields`` is not given, in order; the first ones are the last to give way.
+DEFAULT_FIELDS: Mapping[Level, tuple[str, ...]] = {
+    Level.STUDY: (
+        "StudyDate", "PatientID", "ModalitiesInStudy", "StudyDescription", "PatientName",
+        "NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances", "AccessionNumber",
+    ),
+    Level.SERIES: (
+        "Modality", "SeriesNumber", "SeriesDescription", "NumberOfSeriesRelatedInstances", "BodyPartExamined",
+        "SeriesDate",
+    ),
+    Level.INSTANCE: ("InstanceNumber", "SOPClassUID", "NumberOfFrames", "Rows", "Columns"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search answers with: DICOM JSON objects and everything that is known about their completeness."""
+
+    plan: Plan
+    rows: list[DicomJson]
+    offset: int
+    complete: bool | None
+    total: int | None = None
+    next_offset: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+async def search(archive: Archive, query: Query, *, limit: int = 25, offset: int = 0, count: bool = False) -> Found:
+    """One page of what matches a query; with ``count`` only how many match.
+
+    Raises BadArgument, NotSearchable (before anything is sent) or ArchiveError.
+    """
+    query = _checked(query, limit, offset)
+    profile = await archive.settle()
+    plan = make_plan(query, profile.rules)
+    if profile.largest_offset is not None and offset > profile.largest_offset:
+        raise BadArgument(f"Archive {archive.name} serves offsets up to {profile.largest_offset:,}: narrow the search.")
+    if count:
+        return await _counted(archive, plan)
+    if plan.order:
+        return await _ordered(archive, plan, limit, offset)
+    if plan.here:
+        return await _scanned(archive, plan, limit, offset)
+    return await _paged(archive, plan, limit, offset)
+
+
+def _checked(query: Query, limit: int, offset: int) -> Query:
+    if not 1 <= limit <= MOST_ROWS:
+        raise BadArgument(f"limit={limit}: give 1 to {MOST_ROWS}, and page on with next_offset.")
+    if offset < 0:
+        raise BadArgument(f"offset={offset}: give 0 or the next_offset of the answer before.")
+    return replace(
+        query,
+        defaults=query.defaults or DEFAULT_FIELDS[query.level],
+        study_uid=checked_uid(query.study_uid, "study_uid") if query.study_uid else None,
+        series_uid=checked_uid(query.series_uid, "series_uid") if query.series_uid else None,
+    )
+
+
+# ---- one page, matched and cut by the server -------------------------------------------------------------------------
+
+
+async def _paged(archive: Archive, plan: Plan, limit: int, offset: int) -> Found:
+    largest = archive.profile.largest[plan.level]
+    asked = min(limit + 1, largest) if largest else limit + 1
+    page = await archive.search(plan, limit=asked, offset=offset)
+    if ignored := distrusted(plan, page):
+        return await _rescanned(archive, plan, ignored, limit, offset)
+    notes = list(page.notes)
+    if offset and page.rows and not archive.profile.trusted_paging:
+        first = await archive.search(plan, limit=1, offset=0)
+        if first.rows and row_uid(plan, first.rows[0]) == row_uid(plan, page.rows[0]):
+            return await _without_offset(archive, plan, limit, offset)
+    if len(page.rows) > asked:
+        notes.append("The archive ignored the limit; the rows beyond it were cut here.")
+    rows = list(page.rows[:limit])
+    more = await is_more(archive, plan, page, limit, offset, asked)
+    complete = None if more is None else not more
+    total = page.total
+    if page.incomplete:
+        notes.append(page.incomplete)
+        complete, total = False, None
+    elif complete and (rows or offset == 0):
+        total = offset + len(rows)
+    elif total is None and page.remaining is not None:
+        total = offset + len(page.rows) + page.remaining
+    found = Found(
+        plan, rows, offset, complete, total, next_offset=offset + len(rows) if more and rows else None,
+        notes=tuple(notes),
+    )  # fmt: skip
+    return found if rows or offset or page.incomplete else await _explained(archive, found)
+
+
+async def _rescanned(archive: Archive, plan: Plan, ignored: tuple[Condition, ...], limit: int, offset: int) -> Found:
+    names = ", ".join(item.attribute.name for item in ignored)
+    note = f"The archive ignored the filter {names}; it was matched here."
+    plan = replace(plan.matched_here(ignored), notes=(*plan.notes, note))
+    return await _scanned(archive, plan, limit, offset)
+
+
+async def _without_offset(archive: Archive, plan: Plan, limit: int, offset: int) -> Found:
+    """A server that ignores ``offset``: everything up to the wanted rows is asked for at once and cut here."""
+    page = await archive.search(plan, limit=offset + limit + 1, offset=0)
+    rows = list(page.rows[offset : offset + limit])
+    more = len(page.rows) > offset + limit
+    note = "The archive ignores offset: the rows before it were fetched too and left out here."
+    if not rows:
+        note = (
+            f"The archive ignores offset and gave only its first {len(page.rows)} rows, so nothing beyond them can be "
+            "reached this way: narrow the search with filters."
+        )
+    complete = False if more or not rows else None
+    return Found(plan, rows, offset, complete, next_offset=offset + len(rows) if more and rows else None, notes=(note,))
+
+
+# ---- many pages, matched, counted or ordered here --------------------------------------------------------------------
+
+
+async def _scanned(archive: Archive, plan: Plan, limit: int, offset: int) -> Found:
+    """Matches found by reading the rows that the server's filters let through, up to the profile's limit of rows."""
+    scan = Scan()
+    wanted = offset + limit + 1
+    async with aclosing(pages(archive, plan, scan, archive.profile.scan)) as arriving:
+        async for rows in arriving:
+            scan.matches += [row for row in rows if meets_all(plan.here, row)]
+            if len(scan.matches) >= wanted:
+                break
+    more = len(scan.matches) > offset + limit
+    rows = scan.matches[offset : offset + limit]
+    complete = False if more else scan.ended
+    found = Found(
+        plan, rows, offset, complete,
+        total=len(scan.matches) if scan.ended else None,
+        next_offset=offset + len(rows) if more else None,
+        notes=tuple(scan.notes),
+    )  # fmt: skip
+    return found if rows or offset or not complete else await _explained(archive, found)
+
+
+async def _counted(archive: Archive, plan: Plan) -> Found:
+    """Only the number of matches: the server's own where it says it, else by reading every page."""
+    scan = Scan()
+    if not plan.here:
+        first = await archive.search(plan, limit=1, offset=0)
+        if first.total is not None and not first.incomplete and not distrusted(plan, first):
+            return Found(plan, [], 0, True, total=first.total, notes=first.notes)
+    async with aclosing(pages(archive, plan, scan, MOST_COUNTED)) as arriving:
+        async for rows in arriving:
+            scan.matched += sum(meets_all(plan.here, row) for row in rows)
+    if scan.ended:
+        return Found(plan, [], 0, True, total=scan.matched, notes=tuple(scan.notes))
+    scan.notes.append(f"At least {scan.matched:,} match: a lower bound, because the end was not reached.")
+    return Found(plan, [], 0, scan.ended, notes=tuple(scan.notes))
+
+
+async def _ordered(archive: Archive, plan: Plan, limit: int, offset: int) -> Found:
+    """All matches sorted here, then the page. Refused when there are too many: a sorted part would mislead."""
+    assert plan.order
+    attribute, descending = plan.order
+    scan = Scan()
+    async with aclosing(pages(archive, plan, scan, max(archive.profile.scan, MOST_ORDERED + 1))) as arriving:
+        async for rows in arriving:
+            scan.matches += [row for row in rows if meets_all(plan.here, row)]
+            if len(scan.matches) > MOST_ORDERED:
+                break
+    if len(scan.matches) > MOST_ORDERED or not scan.ended:
+        known = f"more than {MOST_ORDERED:,}" if len(scan.matches) > MOST_ORDERED else f"at least {len(scan.matches):,}"
+        raise NotSearchable(
+            f"order={attribute.name} needs all matches, and {known} match without an end in reach: the first ones in "
+            f"order may be among those not read. Narrow the search with filters, or leave order out."
+        )
+    keyed = [(_sort_key(attribute, row), row) for row in scan.matches]
+    present = sorted((pair for pair in keyed if pair[0] is not None), key=lambda pair: pair[0], reverse=descending)
+    arranged = [row for _, row in present] + [row for key, row in keyed if key is None]
+    rows = arranged[offset : offset + limit]
+    more = len(arranged) > offset + limit
+    if missing := len(arranged) - len(present):
+        scan.notes.append(f"{missing} without {attribute.name} stand at the end.")
+    found = Found(
+        plan, rows, offset, not more, total=len(arranged), next_offset=offset + limit if more else None,
+        notes=tuple(scan.notes),
+    )  # fmt: skip
+    return found if arranged else await _explained(archive, found)
+
+
+def _sort_key(attribute: Attribute, row: DicomJson) -> Any:
+    if attribute.vr in NUMBER_VRS:
+        return number(row, attribute.keyword)
+    return text(row, attribute.keyword).casefold() or None
+
+
+# ---- nothing matched: why --------------------------------------------------------------------------------------------
+
+
+async def _explained(archive: Archive, found: Found) -> Found:
+    """The same answer, with which of the sent values the archive does not know, when at most two requests tell it."""
+    plan = found.plan
+    parent = await _missing_parent(archive, plan)
+    if parent is not None:
+        return replace(found, notes=(*found.notes, parent))
+    conditions = plan.sent
+    if plan.study_uid or plan.series_uid or plan.here or not 1 <= len(conditions) <= 2:
+        return found
+    if len(conditions) == 1:
+        unknown = list(conditions)
+    else:
+        unknown = [item for item in conditions if not await _known(archive, plan, item)]
+    if unknown:
+        words = " and ".join(f"no {plan.level} with {item}" for item in unknown)
+        note = f"The archive has {words}."
+    else:
+        note = f"Each filter alone matches some {plan.level}, together they match none."
+    return replace(found, notes=(*found.notes, note))
+
+
+async def _known(archive: Archive, plan: Plan, item: Condition) -> bool:
+    page = await archive.search(replace(plan, sent=(item,), here=(), order=None), limit=1, offset=0)
+    return any(item.test(row) is not False for row in page.rows)
+
+
+async def _missing_parent(archive: Archive, plan: Plan) -> str | None:
+    """A sentence when the study or series that was named is not in the archive at all."""
+    if plan.series_uid:
+        level, uid = Level.SERIES, plan.series_uid
+    elif plan.study_uid:
+        level, uid = Level.STUDY, plan.study_uid
+    else:
+        return None
+    if await first_row(archive, level, uid) is not None:
+        return None
+    return f"The archive has no {level} {uid}: copy UIDs whole from a search answer."

@@ -1,0 +1,1 @@
+"""What a model can call: thin, typed, documented for a model."""

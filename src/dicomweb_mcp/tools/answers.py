@@ -1,0 +1,174 @@
+"""One envelope for every answer, its budgets, and the one writer that turns it into structured content and text.
+
+Hosts hand a model either half alone, so the text is written from the structured half and says the same.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mcp.types import CallToolResult, ImageContent, TextContent
+from pydantic import BaseModel, ConfigDict, Field
+
+LIST_BUDGET = 12_000  # characters of each half of a list answer
+METADATA_BUDGET = 8_000
+LEAST_BUDGET, MOST_BUDGET = 1_000, 40_000
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    archive: str
+    notes: list[str] = Field([], description="What to know about this answer")
+
+
+class ListAnswer(_Answer):
+    """Rows of a search."""
+
+    rows: list[dict[str, Any]] = Field(description="One object per match, keyed by DICOM keyword")
+    common: dict[str, Any] = Field({}, description="What all rows share")
+    returned: int
+    offset: int
+    next_offset: int | None = Field(description="Pass as offset for the next rows; null at the end")
+    complete: bool | None = Field(
+        description="true: nothing is missing; false: more exist; null: the archive cannot say"
+    )
+    total: int | None = Field(None, description="All matches, when known")
+    order: str | None = None
+    sent: dict[str, str] = Field({}, description="Filters that the archive matched")
+    matched_here: dict[str, str] = Field({}, description="Filters that this server matched")
+
+
+class MetadataAnswer(_Answer):
+    """Attributes of a study, a series or an instance."""
+
+    level: str
+    StudyInstanceUID: str
+    SeriesInstanceUID: str | None = None
+    SOPInstanceUID: str | None = None
+    instances: int
+    sampled: bool
+    constant: dict[str, Any] = Field({}, description="What all instances share")
+    varying: dict[str, str] = Field({}, description="What differs between instances")
+    missing: dict[str, str] = Field({}, description="What only some instances have")
+    elided: list[str] = Field([], description="What exists but is not shown")
+
+
+class ArchivesAnswer(_Answer):
+    """The configured archives."""
+
+    archives: list[dict[str, Any]]
+
+
+Structured = dict[str, Any]
+
+
+def size(structured: Structured) -> int:
+    """Characters of the longer half of an answer."""
+    return max(len(json.dumps(structured, ensure_ascii=False, separators=(",", ":"))), len(as_text(structured)))
+
+
+def result(structured: Structured) -> CallToolResult:
+    """Both halves of a data answer; empty values are left out, except those whose absence would mislead."""
+    kept = {key: value for key, value in structured.items() if value not in (None, [], {}) or key in _ALWAYS}
+    return CallToolResult(content=[TextContent(text=as_text(kept))], structured_content=kept)
+
+
+def picture_result(lines: Sequence[str], image: ImageContent) -> CallToolResult:
+    """A picture with its facts as text, and no structured half: some hosts would show that instead of the picture."""
+    return CallToolResult(content=[TextContent(text="\n".join(lines)), image])
+
+
+def error_result(message: str) -> CallToolResult:
+    """An error that a model can act on, in its text."""
+    return CallToolResult(content=[TextContent(text=message)], is_error=True)
+
+
+_ALWAYS = frozenset({"rows", "next_offset", "complete", "returned", "offset", "sampled", "archives"})
+
+
+def as_text(structured: Structured) -> str:
+    """The answer as lines ``name: value``, the rows as a table, never indented JSON."""
+    lines: list[str] = []
+    for name, value in structured.items():
+        if value in (None, [], {}) and name not in _ALWAYS:
+            continue
+        lines += _WRITERS.get(name, _line)(name, value)
+    return "\n".join(lines)
+
+
+def _line(name: str, value: Any) -> list[str]:
+    return [f"{name}: {cell(value)}"]
+
+
+def _pairs(name: str, value: Mapping[str, Any]) -> list[str]:
+    return [f"{name}: " + "; ".join(f"{key}={cell(item)}" for key, item in value.items())]
+
+
+def _block(name: str, value: Mapping[str, Any]) -> list[str]:
+    return [f"{name}:", *(f"  {key}: {cell(item)}" for key, item in value.items())]
+
+
+def _each(name: str, value: Sequence[Any]) -> list[str]:
+    single = name.removesuffix("s")
+    return [f"{single}: {cell(item)}" for item in value]
+
+
+def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not rows:
+        return [f"{name}: none"]
+    columns = _columns(rows)
+    lines = ["|".join(columns)]
+    lines += ["|".join(cell(row.get(column, "")).replace("|", "/") for column in columns) for row in rows]
+    return lines
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """All keys of the rows, each behind the key that it follows in its row."""
+    columns: list[str] = []
+    for row in rows:
+        at = 0
+        for key in row:
+            if key not in columns:
+                columns.insert(at, key)
+            at = columns.index(key) + 1
+    return columns
+
+
+def _archives(_: str, archives: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines: list[str] = []
+    for archive in archives:
+        lines.append(f"archive {archive['name']}")
+        for key, value in archive.items():
+            if key == "searchable":
+                lines += [f"  searchable {level}: {_ways(ways)}" for level, ways in value.items()]
+            elif key != "name":
+                lines.append(f"  {key}: {_ways(value) if isinstance(value, dict) else cell(value)}")
+    return lines
+
+
+def _ways(ways: Mapping[str, Any]) -> str:
+    return "; ".join(f"{key}: {cell(value)}" for key, value in ways.items())
+
+
+_WRITERS: Mapping[str, Callable[[str, Any], list[str]]] = {
+    "rows": _table,
+    "common": _pairs,
+    "sent": _pairs,
+    "matched_here": _pairs,
+    "constant": _block,
+    "varying": _block,
+    "missing": _block,
+    "notes": _each,
+    "elided": _each,
+    "archives": _archives,
+}
+
+
+def cell(value: Any) -> str:
+    """One value as text: lists joined by ``, ``, objects as compact JSON, true, false and null as JSON writes them."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
+        return ", ".join(map(str, value))
+    return json.dumps(value, ensure_ascii=False)

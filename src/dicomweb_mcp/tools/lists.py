@@ -1,0 +1,128 @@
+"""A search's result -> a list answer within its budget: optional fields give way first, then rows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..dicom.matching import Condition
+from ..dicom.rules import Level
+from ..dicom.values import DicomJson, plain
+from ..services.search import DEFAULT_FIELDS, Found
+from .answers import LIST_BUDGET, Structured, size
+
+KEPT_FIELDS = 4  # of the default ones: what tells rows apart
+SHORT = 80  # characters of a value in a row that does not fit otherwise
+
+
+def list_answer(archive: str, found: Found, *, fields_given: bool) -> Structured:
+    """The answer for what was found, each half at most LIST_BUDGET characters."""
+    keywords = [column.name for column in found.plan.columns]
+    rows = [row_of(found.plan.level, row, found) for row in found.rows]
+    answer = _envelope(archive, found, rows)
+    if size(answer) <= LIST_BUDGET:
+        return answer
+    notes: list[str] = []
+    if not fields_given:
+        dropped = _drop_fields(archive, found, rows, keywords)
+        if dropped:
+            notes.append(f"Left out for space: {', '.join(dropped)}. Ask for them by fields, with a smaller limit.")
+    return _cut_rows(archive, found, rows, notes)
+
+
+def row_of(level: Level, row: DicomJson, found: Found) -> dict[str, Any]:
+    """One match as an object keyed by keyword: its UIDs, then its columns; empty values are left out."""
+    shown: dict[str, Any] = {}
+    for uid_level in reversed([item for item in Level if item.depth <= level.depth]):
+        if uid := _value(row, _UID_TAGS[uid_level]):
+            shown[uid_level.uid] = uid
+    for column in found.plan.columns:
+        value = _value(row, column.tag)
+        if value is not None:
+            shown[column.name] = value
+    return shown
+
+
+_UID_TAGS = {Level.STUDY: "0020000D", Level.SERIES: "0020000E", Level.INSTANCE: "00080018"}
+
+
+def _value(row: DicomJson, tag: str) -> Any:
+    element = row.get(tag) or row.get(tag.lower())
+    return plain(element) if isinstance(element, dict) else None
+
+
+def _envelope(
+    archive: str, found: Found, rows: list[dict[str, Any]], notes: Sequence[str] = (), cut: bool = False
+) -> Structured:
+    common, rest = _common(found.plan.level, rows)
+    order = found.plan.order
+    return {
+        "archive": archive,
+        "returned": len(rows),
+        "offset": found.offset,
+        "next_offset": found.offset + len(rows) if cut else found.next_offset,
+        "complete": False if cut else found.complete,
+        "total": found.total,
+        "order": f"{'-' if order[1] else ''}{order[0].name}" if order else None,
+        "sent": _shown(found.plan.sent),
+        "matched_here": _shown(found.plan.here),
+        "notes": [*found.plan.notes, *found.notes, *notes],
+        "common": common,
+        "rows": rest,
+    }
+
+
+def _shown(conditions: Sequence[Condition]) -> dict[str, str]:
+    return {item.attribute.name: str(item).partition("=")[2] for item in conditions}
+
+
+def _common(level: Level, rows: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """From three rows on: what all of them share, and the rows without it. The UID of a row's own level stays."""
+    if len(rows) < 3:
+        return {}, rows
+    first = rows[0]
+    shared = {
+        key: value
+        for key, value in first.items()
+        if key != level.uid and all(key in row and row[key] == value for row in rows)
+    }
+    return shared, [{key: value for key, value in row.items() if key not in shared} for row in rows]
+
+
+def _drop_fields(archive: str, found: Found, rows: list[dict[str, Any]], keywords: list[str]) -> list[str]:
+    """Take optional columns out of the rows, the last first, until the answer fits; their names."""
+    optional = [name for name in keywords if name in DEFAULT_FIELDS[found.plan.level][KEPT_FIELDS:]]
+    dropped: list[str] = []
+    while optional and size(_envelope(archive, found, rows)) > LIST_BUDGET - 200:
+        name = optional.pop()
+        if sum(row.pop(name, None) is not None for row in rows):
+            dropped.insert(0, name)
+    return dropped
+
+
+def _cut_rows(archive: str, found: Found, rows: list[dict[str, Any]], notes: list[str]) -> Structured:
+    """As many rows as fit, at least one; ``next_offset`` goes on with the first that was cut."""
+    whole = _envelope(archive, found, rows, notes)
+    if size(whole) <= LIST_BUDGET:
+        return whole
+    fits, too_many = 0, len(rows)
+    while too_many - fits > 1:
+        middle = (fits + too_many) // 2
+        if (
+            size(_envelope(archive, found, rows[:middle], [*notes, _rows_note(middle, len(rows))], cut=True))
+            <= LIST_BUDGET
+        ):
+            fits = middle
+        else:
+            too_many = middle
+    if fits:
+        return _envelope(archive, found, rows[:fits], [*notes, _rows_note(fits, len(rows))], cut=True)
+    short = [{key: _short(value) for key, value in rows[0].items()}]
+    note = f"Values were cut to {SHORT} characters: ask get_metadata for them."
+    return _envelope(archive, found, short, [*notes, note], cut=len(rows) > 1)
+
+
+def _rows_note(kept: int, rows: int) -> str:
+    return f"{kept} of {rows} rows fit into one answer: go on with next_offset, or ask for fewer fields."
+
+
+def _short(value: Any) -> Any:
+    return value if isinstance(value, int | float) or len(str(value)) <= SHORT else str(value)[:SHORT] + "..."

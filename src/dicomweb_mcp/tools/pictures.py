@@ -1,0 +1,89 @@
+"""render_frame: one frame as a picture."""
+
+import base64
+from typing import Annotated, Literal
+
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult, ImageContent
+from pydantic import Field
+
+from ..errors import BadArgument
+from ..services.app import App
+from ..services.pictures import FrameRequest, Shown, show_frame
+from .answers import picture_result
+from .arguments import Archive, InstanceUid, SeriesUid, StudyUid
+
+Size = Annotated[int, Field(ge=64, le=1568, description="Longest edge of the picture in pixels")]
+Format = Annotated[Literal["auto", "png", "jpeg"], Field(description="auto: PNG, JPEG where PNG would be too large")]
+
+
+async def render_frame(
+    ctx: Context[App],
+    archive: Archive = None,
+    study_uid: StudyUid = None,
+    series_uid: SeriesUid = None,
+    instance_uid: InstanceUid = None,
+    frame: Annotated[int | None, Field(ge=1, description="Frame of the instance, from 1")] = None,
+    slice: Annotated[
+        int | Literal["first", "middle", "last"] | None,
+        Field(description="Image of the series in geometric order, from 1; the middle one when left out"),
+    ] = None,
+    window: Annotated[
+        str,
+        Field(
+            max_length=80,
+            description="auto (the file's own, else by values), a CT preset (soft_tissue, lung, liver, bone, brain, "
+            "mediastinum, abdomen, subdural, stroke), the file's window by its explanation, "
+            '"center,width" or "min..max" in real units',
+        ),
+    ] = "auto",
+    region: Annotated[
+        list[int] | None,
+        Field(description="[x, y, width, height] to crop to, in pixels of the native frame, from 0"),
+    ] = None,
+    size: Size = 1024,
+    format: Format = "auto",
+) -> CallToolResult:
+    """Show one image as a picture, with its facts as text: which slice and where it lies, the window and where that
+    came from, the range of real values shown, sizes, compression.
+
+    A series_uid alone shows the middle slice. slice walks through a series in space (1 is the first along the normal
+    of the images); frame picks a frame of a multi-frame instance (ultrasound, enhanced CT or MR). Pixels are decoded
+    and windowed by this server; where it cannot, the archive's own picture is shown and that is said. Grey levels mean
+    only what the window line says: for values in HU or other units read "values shown". Not for diagnosis.
+    """
+    request = FrameRequest(
+        study_uid=study_uid,
+        series_uid=series_uid,
+        instance_uid=instance_uid,
+        frame=frame,
+        slice=slice,
+        window=window,
+        region=_region(region),
+        size=size,
+        format=format,
+    )
+    shown = await show_frame(ctx.request_context.lifespan_context, archive, request)
+    return picture_result(caption(shown), image_content(shown))
+
+
+def caption(shown: Shown) -> list[str]:
+    """The facts as ``name: value`` lines, then the notes."""
+    return [*(f"{name}: {value}" for name, value in shown.facts.items()), *(f"note: {note}" for note in shown.notes)]
+
+
+def image_content(shown: Shown) -> ImageContent:
+    """The picture as the protocol carries it."""
+    picture = shown.picture
+    return ImageContent(data=base64.b64encode(picture.data).decode(), mime_type=picture.mime_type)
+
+
+def _region(values: list[int] | None) -> tuple[int, int, int, int] | None:
+    if values is None:
+        return None
+    if len(values) != 4:
+        raise BadArgument(
+            f"region has {len(values)} numbers: give [x, y, width, height] in pixels of the native frame."
+        )
+    x, y, width, height = values
+    return x, y, width, height
