@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from .folder_elements import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, PIXEL_TAGS, UNDEFINED
@@ -42,14 +43,14 @@ class StoredFile:
 
     def opened(self) -> BinaryIO:
         """The same, for a caller that closes it."""
-        path = os.path.join(self.root, *self.path.split("/"))
+        path = Path(self.root, *self.path.split("/"))
         if not is_inside(self.root, os.path.realpath(path)):
             raise Changed
         try:
-            status = os.stat(path, follow_symlinks=False)
+            status = path.stat(follow_symlinks=False)
             if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
                 raise Changed
-            file = open(path, "rb")  # noqa: SIM115, PTH123
+            file = path.open("rb")
         except OSError:
             raise Changed from None
         status = os.fstat(file.fileno())

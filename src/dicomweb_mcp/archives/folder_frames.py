@@ -97,7 +97,9 @@ def _layout(dataset: Any, pixels: PixelValue | None) -> Layout:
         frames = max(1, int(dataset.get("NumberOfFrames") or 1))
         allocated = {0x7FE00008: 32, 0x7FE00009: 64}.get(pixels.tag) or int(dataset.BitsAllocated)
         if pixels.length is None:
-            return Layout(frames, 0, allocated, pixels.tag, pixels.vr, pixels.offset, None, _table(dataset, pixels, frames))
+            return Layout(
+                frames, 0, allocated, pixels.tag, pixels.vr, pixels.offset, None, _table(dataset, pixels, frames)
+            )
         samples = int(dataset.get("SamplesPerPixel") or 1)
         if dataset.get("PhotometricInterpretation") == "YBR_FULL_422":
             samples = 2  # two pixels share their colour, PS3.3 C.7.6.3.1.2
@@ -148,7 +150,7 @@ def _encapsulated(layout: Layout, pixels: PixelValue, index: int) -> bytes:
 
     pixels.source.seek(pixels.offset)
     try:
-        frame = get_frame(pixels.source, index, extended_offsets=layout.table, number_of_frames=layout.frames)
+        frame: bytes = get_frame(pixels.source, index, extended_offsets=layout.table, number_of_frames=layout.frames)
     except Exception as reason:  # pydicom raises what it meets: ValueError, struct.error, StopIteration
         raise Damaged(f"frame {index + 1} cannot be found: {' '.join(str(reason).split())[:160]}") from None
     if layout.table and len(frame) < layout.table[1][index]:

@@ -161,7 +161,8 @@ def _read_by_pydicom(file: BinaryIO, size: int) -> tuple[Walked, dict[str, Eleme
     start, length = ends[0] if ends and found != DEFLATED else (0, UNDEFINED)
     missing = max(0, start + length - size) if length != UNDEFINED else 0
     storage_class = str(dataset.file_meta.get("MediaStorageSOPClassUID") or "")
-    return Walked(found, storage_class, values, length if in_pixels and length != UNDEFINED else None, missing), converted
+    pixels = length if in_pixels and length != UNDEFINED else None
+    return Walked(found, storage_class, values, pixels, missing), converted
 
 
 def _header(walked: Walked, elements: dict[str, Element]) -> Header:
@@ -169,9 +170,9 @@ def _header(walked: Walked, elements: dict[str, Element]) -> Header:
         raise _Directory
     if not elements.get("00080018", {}).get("Value"):
         raise _NoInstance
-    uids = {name: _uid(elements, name, tag) for name, tag in _UIDS}
+    study, series, instance = (_uid(elements, name, tag) for name, tag in _UIDS)
     elements[AVAILABLE_SYNTAX] = {"vr": "UI", "Value": [walked.syntax]}
-    return Header(*uids.values(), elements, _flaw(walked))
+    return Header(study, series, instance, elements, _flaw(walked))
 
 
 _UIDS = (("StudyInstanceUID", "0020000D"), ("SeriesInstanceUID", "0020000E"), ("SOPInstanceUID", "00080018"))

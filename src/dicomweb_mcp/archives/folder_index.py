@@ -1,8 +1,8 @@
 """The SQLite index of one folder: a row per file, kept in the user's cache folder and rebuilt when it is unusable.
 
-``files`` has one row per directory entry that was looked at. Its ``state`` is INSTANCE, SKIPPED (not DICOM) or PROBLEM;
-``reason`` is a sentence about a problem or a flaw; ``current`` is 1 for the newest file of a SOP Instance UID, 0 for the
-others, NULL for what is no instance. The columns of ``NARROWING`` hold the ``Value`` array of an attribute as JSON text.
+``files`` has one row per directory entry that was looked at. Its ``state`` is INSTANCE, SKIPPED (not DICOM) or
+PROBLEM; ``reason`` says what is wrong; ``current`` is 1 for the newest file of a SOP Instance UID, 0 for the others,
+NULL for what is no instance. The columns of ``NARROWING`` hold the ``Value`` array of an attribute as JSON text.
 ``heads`` has the DICOM JSON of all short plain attributes.
 """
 
@@ -26,21 +26,32 @@ INSTANCE, SKIPPED, PROBLEM = 0, 1, 2
 NARROWING: Mapping[str, str] = {
     "00080016": "sop_class",
     "00080020": "study_date",
+    "00080021": "series_date",
+    "00080030": "study_time",
     "00080050": "accession",
     "00080060": "modality",
+    "00080070": "manufacturer",
+    "00080090": "referrer",
+    "00081010": "station",
     "00081030": "study_description",
     "0008103E": "series_description",
     "00100010": "patient_name",
     "00100020": "patient_id",
+    "00100030": "birth_date",
+    "00100040": "sex",
     "00180015": "body_part",
+    "00181030": "protocol",
+    "00200010": "study_id",
+    "00200011": "series_number",
 }
-"""Tags of the attributes that have a column -> the column."""
+"""Tags of the attributes that are filtered on most (``profiles.FOLDER``) -> their columns."""
 
 _TABLES = f"""
 CREATE TABLE files (
     id INTEGER PRIMARY KEY, folder TEXT NOT NULL, name TEXT NOT NULL, path TEXT NOT NULL UNIQUE,
     size INTEGER NOT NULL, mtime INTEGER NOT NULL, again INTEGER NOT NULL, state INTEGER NOT NULL, reason TEXT,
-    study TEXT, series TEXT, number INTEGER, sop TEXT, current INTEGER, {", ".join(f"{c} TEXT" for c in NARROWING.values())}
+    study TEXT, series TEXT, number INTEGER, sop TEXT, current INTEGER,
+    {", ".join(f"{column} TEXT" for column in NARROWING.values())}
 );
 CREATE TABLE heads (id INTEGER PRIMARY KEY, head TEXT NOT NULL);
 CREATE INDEX by_folder ON files (folder, name, size, mtime, again, reason);
@@ -51,8 +62,8 @@ CREATE INDEX older ON files (path) WHERE current = 0;
 CREATE TRIGGER no_file_no_head AFTER DELETE ON files BEGIN DELETE FROM heads WHERE id = old.id; END;
 """
 _COLUMNS = (
-    "folder", "name", "path", "size", "mtime", "again", "state", "reason", "study", "series", "number", "sop", "current",
-    *NARROWING.values(),
+    "folder", "name", "path", "size", "mtime", "again", "state", "reason",
+    "study", "series", "number", "sop", "current", *NARROWING.values(),
 )  # fmt: skip
 _INSERT = f"INSERT INTO files ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 _NEWEST = """
@@ -223,6 +234,6 @@ def _values(header: Header, tag: str) -> str | None:
 
 
 def _number(header: Header) -> int | None:
-    """InstanceNumber, as far as SQLite can hold it."""
-    values = header.elements.get("00200013", {}).get("Value") or [None]
-    return values[0] if isinstance(values[0], int) and abs(values[0]) < 1 << 62 else None
+    """InstanceNumber where it is one number that SQLite can hold."""
+    values = header.elements.get("00200013", {}).get("Value") or []
+    return values[0] if len(values) == 1 and isinstance(values[0], int) and abs(values[0]) < 1 << 53 else None

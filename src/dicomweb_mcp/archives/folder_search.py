@@ -28,8 +28,10 @@ COMPUTED = {
 }
 """What no file says: ModalitiesInStudy, SOPClassesInStudy and the numbers of related objects."""
 AVAILABILITY = "00080056"
+INSTANCE_NUMBER = "00200013"
 NOT_COUNTED = frozenset({"00201200", "00201202", "00201204"})  # of a patient
 MOST_VERDICTS = 10_000
+LONGEST_ELEMENT = 8_000  # 1,024 bytes, each escaped as \\u0000, and the words around them
 
 _IN_STUDY = """(SELECT study AS of_study, COUNT(*) AS instances, COUNT(DISTINCT series) AS series_count,
     json_group_array(DISTINCT modality) AS modalities, json_group_array(DISTINCT sop_class) AS classes
@@ -60,7 +62,7 @@ def search(db: sqlite3.Connection, plan: Plan, rules: Rules, limit: int, offset:
 
 def _matches(db: sqlite3.Connection, plan: Plan) -> list[int]:
     """The ids of the files that stand for the matching studies, series or instances, in order."""
-    within = _within(plan)
+    within, counted = _within(plan)
     asked = [item for item in plan.sent if item.attribute.tag != AVAILABILITY]
     if len(asked) < len(plan.sent) and not _online(plan.sent):
         return []
@@ -69,11 +71,11 @@ def _matches(db: sqlite3.Connection, plan: Plan) -> list[int]:
     where = " AND ".join(sql.text for sql in narrowed) or "1"
     statement = (
         f"SELECT f.id {''.join(f', {source}' for source in sources)} FROM {_representatives(plan.level, within)} "
-        f"{_facts(sources, within)} WHERE {where} ORDER BY f.study, f.series, f.number, f.sop"
+        f"{_facts(sources, counted)} WHERE {where} ORDER BY f.study, f.series, f.number, f.sop"
     )
     facts = " ".join(sources)
-    repeats = 1 + ("in_study." in facts) + ("in_series." in facts)
-    values = [*within.values * repeats, *(value for sql in narrowed for value in sql.values)]
+    joins = ("in_study." in facts) + ("in_series." in facts)
+    values = [*within.values, *counted.values * joins, *(value for sql in narrowed for value in sql.values)]
     deciders = [_Decider(item) for item in asked]
     found = db.execute(statement, values)
     return [row[0] for row in found if all(map(_decide, deciders, row[1:]))]
@@ -87,17 +89,17 @@ def _online(conditions: Sequence[Condition]) -> bool:
 _ONLINE = {"vr": "CS", "Value": ["ONLINE"]}
 
 
-def _within(plan: Plan) -> Sql:
-    """The UIDs that bound the search; they hold for every file of a match, so they may bound its counts too."""
-    pieces: list[Sql] = []
-    if plan.study_uid:
-        pieces.append(Sql("study = ?", (plan.study_uid,)))
-    if plan.series_uid:
-        pieces.append(Sql("series = ?", (plan.series_uid,)))
-    study_filter = [item for item in plan.sent if item.attribute.tag == "0020000D"]
-    pieces += [sql for item in study_filter if (sql := _uid_narrowing(item, "study"))]
-    text = "".join(f" AND {piece.text}" for piece in pieces)
-    return Sql(text, tuple(value for piece in pieces for value in piece.values))
+def _within(plan: Plan) -> tuple[Sql, Sql]:
+    """The UIDs that bound the search, and those of them that also bound the files counted of a study."""
+    studies = [Sql(" AND study = ?", (plan.study_uid,))] if plan.study_uid else []
+    filters = [_uid_narrowing(item, "study") for item in plan.sent if item.attribute.tag == "0020000D"]
+    studies += [Sql(f" AND {sql.text}", sql.values) for sql in filters if sql]
+    series = [Sql(" AND series = ?", (plan.series_uid,))] if plan.series_uid else []
+    return _joined(studies + series), _joined(studies)
+
+
+def _joined(pieces: Sequence[Sql]) -> Sql:
+    return Sql("".join(piece.text for piece in pieces), tuple(value for piece in pieces for value in piece.values))
 
 
 def _representatives(level: Level, within: Sql) -> str:
@@ -118,15 +120,22 @@ def _source(item: Condition) -> str:
         return COMPUTED[tag][1]
     if tag in NARROWING:
         return f"f.{NARROWING[tag]}"
-    # a tag is 8 hex digits, checked by dicom.tags
-    return f"(SELECT json_extract(head, '$.\"{tag}\"') FROM heads WHERE heads.id = f.id)"
+    # far quicker than json_extract; the key stands nowhere else, because quotes within values are escaped
+    return f"(SELECT substr(head, instr(head, '{_key(tag)}'), {LONGEST_ELEMENT}) FROM heads WHERE heads.id = f.id)"
 
 
-def _facts(sources: Sequence[str], within: Sql) -> str:
+def _key(tag: str) -> str:
+    return f'"{tag}":'
+
+
+def _facts(sources: Sequence[str], counted: Sql) -> str:
     """The joins that count, where a condition needs them."""
     text = " ".join(sources)
     joins = [("in_study.", _IN_STUDY), ("in_series.", _IN_SERIES)]
-    return " ".join(f"JOIN {join.format(where=within.text)}" for name, join in joins if name in text)
+    return " ".join(f"JOIN {join.format(where=counted.text)}" for name, join in joins if name in text)
+
+
+_decode = json.JSONDecoder().raw_decode
 
 
 class _Decider:
@@ -135,8 +144,15 @@ class _Decider:
     def __init__(self, condition: Condition) -> None:
         self._condition = condition
         self._verdicts: dict[object, bool] = {}
+        tag = condition.attribute.tag
+        self._key = "" if tag in UIDS or tag in COMPUTED or tag in NARROWING else _key(tag)
 
-    def decide(self, stored: object) -> bool:
+    def decide(self, stored: Any) -> bool:
+        if self._key:
+            if not stored or not stored.startswith(self._key):
+                return False
+            start = len(self._key)
+            stored = stored[start : _decode(stored, start)[1]]
         verdict = self._verdicts.get(stored)
         if verdict is None:
             if len(self._verdicts) >= MOST_VERDICTS:
@@ -161,7 +177,7 @@ def _element(tag: str, vr: str, stored: Any) -> DicomJson | None:
     if tag in COMPUTED:
         return _computed(tag, stored)
     found = json.loads(stored)
-    return {"vr": vr, "Value": found} if tag in NARROWING else found if isinstance(found, dict) else None
+    return {"vr": vr, "Value": found} if isinstance(found, list) else found
 
 
 def _computed(tag: str, stored: Any) -> DicomJson:
@@ -178,14 +194,19 @@ def _narrowing(item: Condition) -> Sql | None:
     attribute = item.attribute
     if attribute.tag in UIDS:
         return _uid_narrowing(item, f"f.{UIDS[attribute.tag]}")
+    if attribute.tag == INSTANCE_NUMBER:
+        return _number_narrowing(item)
     if attribute.tag not in NARROWING:
         return None
     column = f"f.{NARROWING[attribute.tag]}"
-    pieces = [_test_narrowing(attribute.vr, test, column) for test in item.tests]
-    if any(piece is None for piece in pieces):
-        return None
-    known = [piece for piece in pieces if piece is not None]
-    return Sql(f"({' OR '.join(piece.text for piece in known)})", tuple(value for piece in known for value in piece.values))
+    pieces: list[Sql] = []
+    for test in item.tests:
+        piece = _test_narrowing(attribute.vr, test, column)
+        if piece is None:
+            return None
+        pieces.append(piece)
+    text = " OR ".join(piece.text for piece in pieces)
+    return Sql(f"({text})", tuple(value for piece in pieces for value in piece.values))
 
 
 def _uid_narrowing(item: Condition, column: str) -> Sql | None:
@@ -195,12 +216,21 @@ def _uid_narrowing(item: Condition, column: str) -> Sql | None:
     return Sql(f"{column} IN ({', '.join('?' * len(uids))})", tuple(uids))
 
 
+def _number_narrowing(item: Condition) -> Sql | None:
+    numbers = [test.text for test in item.tests if isinstance(test, Exact)]
+    if len(numbers) < len(item.tests):
+        return None
+    return Sql(f"(f.number IS NULL OR f.number IN ({', '.join('?' * len(numbers))}))", tuple(map(float, numbers)))
+
+
 def _test_narrowing(vr: str, test: Test, column: str) -> Sql | None:
     match test:
         case Range(low, high) if vr == "DA":
             # the usual form is ["YYYYMMDD"], 12 characters; whatever else stands there has to be looked at
             bounds = (low or "0", high or "9" * 8)
-            return Sql(f"({column} IS NOT NULL AND (length({column}) <> 12 OR substr({column}, 3, 8) BETWEEN ? AND ?))", bounds)
+            return Sql(
+                f"({column} IS NOT NULL AND (length({column}) <> 12 OR substr({column}, 3, 8) BETWEEN ? AND ?))", bounds
+            )
         case Exact(text) if vr == "UI":
             return Sql(f"instr({column}, ?)", (text,))
         case Exact(text) | Wildcard(text) | Fuzzy(text=text) if vr in TEXT_VRS:

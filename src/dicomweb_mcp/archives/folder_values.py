@@ -133,11 +133,12 @@ def _binary(code: str) -> Callable[[bytes, bool], list[Any]]:
     return convert
 
 
+_BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q", "FL": "f", "FD": "d"}
 _CONVERTERS: dict[str, Callable[[bytes, bool], list[Any]]] = {
     **dict.fromkeys(("AE", "AS", "CS", "DA", "DT", "LO", "SH", "TM", "UC", "UI"), _texts),
     **dict.fromkeys(("LT", "ST", "UR", "UT"), _one_text),
     "PN": _names,
     "DS": _decimals,
     "IS": _integers,
-    **{vr: _binary(code) for vr, code in zip("US SS UL SL UV SV FL FD".split(), "HhIiQqfd", strict=True)},
+    **{vr: _binary(code) for vr, code in _BINARY.items()},
 }

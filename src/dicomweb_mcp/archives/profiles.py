@@ -24,7 +24,7 @@ class Profile:
 
     ``largest`` is the greatest ``limit`` that the server honours, None where nothing caps it, 0 where that is unknown
     (then the end of a list is proved by asking beyond it). ``page`` rows are asked for when a search needs many,
-    ``scan`` rows at most are looked at to match here. ``frame_accepts`` are tried in order while the server declines.
+    ``scan`` rows at most are looked at to match here. One that ``counts`` says with every page how many match in all. ``frame_accepts`` are tried in order while the server declines.
     """
 
     kind: Kind
@@ -39,6 +39,7 @@ class Profile:
     tries: int = 2
     frame_accepts: tuple[str, ...] = (AS_STORED, OCTETS)
     frames_per_request: int = 400
+    counts: bool = False
     renders: bool = True
     padded_viewport: bool = False
     note: str = ""
@@ -347,6 +348,7 @@ FOLDER = Profile(
     largest=_capped(None, None, None),
     page=5_000,
     scan=50_000,
+    counts=True,
     renders=False,
 )
 

@@ -127,7 +127,7 @@ def time_range(text: str) -> tuple[str, str]:
 
 
 def _instants(text: str) -> tuple[str, str]:
-    match = re.fullmatch(r"(\d{2}):?(?:(\d{2}):?(?:(\d{2})(?:\.(\d{1,6}))?)?)?", text.strip())
+    match = re.fullmatch(r"(\d{2}):?(?:(\d{2}):?(?:(\d{2})(?:\.(\d{1,6}))?)?)?", text.strip(), re.ASCII)
     if not match or int(match[1]) > 23 or int(match[2] or 0) > 59 or int(match[3] or 0) > 60:
         raise BadArgument(f"{text[:40]!r} is not a time. {HOW_TIMES}")
     hours, minutes, seconds, fraction = match.groups()

@@ -96,7 +96,7 @@ def _time(attribute: Attribute, text: str) -> Test:
 
 
 def _date_time(attribute: Attribute, text: str) -> Test:
-    if re.fullmatch(r"\d{10,14}(\.\d{1,6})?", text):
+    if re.fullmatch(r"[0-9]{10,14}(\.[0-9]{1,6})?", text):
         return Range(text, text.partition(".")[0].ljust(14, "9") + ".999999")
     first, last = _explained(attribute, date_range, text)
     return Range(first, f"{last}235959.999999" if last else "")

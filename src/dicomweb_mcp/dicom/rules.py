@@ -95,6 +95,14 @@ SERIES_OWNED = frozenset(
         "SeriesInstanceUID", "SeriesNumber", "SeriesTime", "SoftwareVersions", "StationName",
     }
 )  # fmt: skip
+# What no file holds: servers work it out for search results of the level that it describes.
+COMPUTED = frozenset(
+    {
+        "InstanceAvailability", "ModalitiesInStudy", "NumberOfPatientRelatedInstances", "NumberOfPatientRelatedSeries",
+        "NumberOfPatientRelatedStudies", "NumberOfSeriesRelatedInstances", "NumberOfStudyRelatedInstances",
+        "NumberOfStudyRelatedSeries", "SOPClassesInStudy",
+    }
+)  # fmt: skip
 
 
 def owner(attribute: Attribute) -> Level:
@@ -131,7 +139,7 @@ class Rules:
         listed = self.searchable[level].get(attribute.keyword)
         if listed is not None:
             return listed
-        if not self.open or not attribute.keyword or attribute.vr == "SQ" or attribute.is_private:
+        if not self.open or owner(attribute) is not level or not attribute.keyword or attribute.vr == "SQ":
             return frozenset()
         return standard_matching(attribute.vr) | ({Match.LIST} if self.open_lists else frozenset())
 
@@ -142,6 +150,8 @@ class Rules:
         includable = self.includable.get(level, frozenset())
         if includable is not None:
             return attribute.keyword in includable
+        if attribute.keyword in COMPUTED:
+            return owner(attribute) is level
         return owner(attribute).depth <= level.depth
 
     def comes_unasked(self, level: Level, attribute: Attribute) -> bool:

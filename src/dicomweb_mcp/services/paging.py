@@ -1,6 +1,7 @@
 """Reading page after page from a server that may say little and honour less."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from ..archives.base import Archive, Page
@@ -18,10 +19,27 @@ class Scan:
 
     seen: set[str] = field(default_factory=set)
     looked_at: int = 0
-    matches: list[DicomJson] = field(default_factory=list)
-    matched: int = 0
+    rows: list[DicomJson] = field(default_factory=list)
     ended: bool | None = False
+    doubtful: bool = False
+    carried: set[str] = field(default_factory=set)  # tags of the conditions matched here that some row carries
     notes: list[str] = field(default_factory=list)
+
+    def judge(self, plan: Plan) -> None:
+        """Doubt the end when what is matched here came with no row at all: the archive may just not return it."""
+        absent = [item.attribute for item in plan.here if item.attribute.tag not in self.carried]
+        if self.looked_at and absent:
+            names = ", ".join(item.name for item in absent)
+            self.notes.append(
+                f"No row of the archive carries {names}: either nothing has a value there, or the archive does not "
+                "return it in a search, and then matches may be missing."
+            )
+            self.doubtful = True
+
+    @property
+    def complete(self) -> bool | None:
+        """What an answer may say of the rows read: nothing certain where their filter may have had nothing to go by."""
+        return None if self.ended and self.doubtful else self.ended
 
 
 def row_uid(plan: Plan, row: DicomJson) -> str:
@@ -59,12 +77,19 @@ def distrusted(plan: Plan, page: Page) -> tuple[Condition, ...]:
     return tuple(ignored)
 
 
-async def pages(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncGenerator[list[DicomJson], None]:
-    """The rows that match ``plan.sent``, page by page, each row once, at most ``most`` of them.
+async def matches(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncGenerator[list[DicomJson], None]:
+    """The rows that match the whole plan, page by page, each once, out of at most ``most`` that came.
 
     ``scan.ended`` says afterwards whether the end was seen (True), cut (False), or cannot be known (None). Conditions
     that the server ignores are applied here.
     """
+    async with aclosing(_pages(archive, plan, scan, most)) as arriving:
+        async for rows in arriving:
+            yield rows
+    scan.judge(plan)
+
+
+async def _pages(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncGenerator[list[DicomJson], None]:
     size = archive.profile.page
     largest = archive.profile.largest[plan.level]
     size = min(size, largest) if largest else size
@@ -79,10 +104,11 @@ async def pages(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncGen
             extra += ignored
             names = ", ".join(item.attribute.name for item in ignored)
             scan.notes.append(f"The archive ignored the filter {names}; it was matched here.")
+        scan.carried |= {item.attribute.tag for item in plan.here for row in page.rows if item.test(row) is not None}
         fresh = [row for row in page.rows if row_uid(plan, row) not in scan.seen]
         scan.seen.update(row_uid(plan, row) for row in fresh)
         scan.looked_at += len(fresh)
-        yield [row for row in fresh if meets_all(extra, row)]
+        yield [row for row in fresh if meets_all((*plan.here, *extra), row)]
         if page.incomplete:
             scan.notes.append(page.incomplete)
             return

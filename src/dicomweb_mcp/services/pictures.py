@@ -19,7 +19,7 @@ from ..dicom.values import DicomJson, integer, plain, text, uid_name
 from ..errors import BadArgument
 from .app import App
 from .lookup import find_place
-from .paging import Scan, pages
+from .paging import Scan, matches
 
 if TYPE_CHECKING:
     from ..pixels.picture import Picture
@@ -159,8 +159,8 @@ async def _stack(archive: Archive, place: Place) -> Stack:
         Query(Level.INSTANCE, study_uid=place.study_uid, series_uid=place.series_uid, fields=SLICE_FIELDS), rules
     )
     scan = Scan()
-    rows: list[DicomJson] = []
-    async with aclosing(pages(archive, plan, scan, MOST_SLICES)) as arriving:
+    rows = scan.rows
+    async with aclosing(matches(archive, plan, scan, MOST_SLICES)) as arriving:
         async for page in arriving:
             rows += page
     if not rows:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..archives.base import Archive
-from ..dicom.matching import Condition, meets_all
+from ..dicom.matching import Condition
 from ..dicom.query import Plan, Query, make_plan
 from ..dicom.rules import Level, NotSearchable
 from ..dicom.tags import Attribute
@@ -19,7 +19,7 @@ from ..dicom.uids import checked_uid
 from ..dicom.values import NUMBER_VRS, DicomJson, number, text
 from ..errors import BadArgument
 from .lookup import first_row
-from .paging import Scan, distrusted, is_more, pages, row_uid
+from .paging import Scan, distrusted, is_more, matches, row_uid
 
 MOST_ROWS = 500
 MOST_ORDERED = 5_000
@@ -147,17 +147,17 @@ async def _scanned(archive: Archive, plan: Plan, limit: int, offset: int) -> Fou
     """Matches found by reading the rows that the server's filters let through, up to the profile's limit of rows."""
     scan = Scan()
     wanted = offset + limit + 1
-    async with aclosing(pages(archive, plan, scan, archive.profile.scan)) as arriving:
+    async with aclosing(matches(archive, plan, scan, archive.profile.scan)) as arriving:
         async for rows in arriving:
-            scan.matches += [row for row in rows if meets_all(plan.here, row)]
-            if len(scan.matches) >= wanted:
+            scan.rows += rows
+            if len(scan.rows) >= wanted:
                 break
-    more = len(scan.matches) > offset + limit
-    rows = scan.matches[offset : offset + limit]
-    complete = False if more else scan.ended
+    more = len(scan.rows) > offset + limit
+    rows = scan.rows[offset : offset + limit]
+    complete = False if more else scan.complete
     found = Found(
         plan, rows, offset, complete,
-        total=len(scan.matches) if scan.ended else None,
+        total=len(scan.rows) if complete else None,
         next_offset=offset + len(rows) if more else None,
         notes=tuple(scan.notes),
     )  # fmt: skip
@@ -166,18 +166,18 @@ async def _scanned(archive: Archive, plan: Plan, limit: int, offset: int) -> Fou
 
 async def _counted(archive: Archive, plan: Plan) -> Found:
     """Only the number of matches: the server's own where it says it, else by reading every page."""
-    scan = Scan()
-    if not plan.here:
+    scan, matched = Scan(), 0
+    if archive.profile.counts and not plan.here:
         first = await archive.search(plan, limit=1, offset=0)
-        if first.total is not None and not first.incomplete and not distrusted(plan, first):
+        if first.total is not None and not first.incomplete:
             return Found(plan, [], 0, True, total=first.total, notes=first.notes)
-    async with aclosing(pages(archive, plan, scan, MOST_COUNTED)) as arriving:
+    async with aclosing(matches(archive, plan, scan, MOST_COUNTED)) as arriving:
         async for rows in arriving:
-            scan.matched += sum(meets_all(plan.here, row) for row in rows)
-    if scan.ended:
-        return Found(plan, [], 0, True, total=scan.matched, notes=tuple(scan.notes))
-    scan.notes.append(f"At least {scan.matched:,} match: a lower bound, because the end was not reached.")
-    return Found(plan, [], 0, scan.ended, notes=tuple(scan.notes))
+            matched += len(rows)
+    if scan.complete:
+        return Found(plan, [], 0, True, total=matched, notes=tuple(scan.notes))
+    scan.notes.append(f"At least {matched:,} match: a lower bound.")
+    return Found(plan, [], 0, scan.complete, notes=tuple(scan.notes))
 
 
 async def _ordered(archive: Archive, plan: Plan, limit: int, offset: int) -> Found:
@@ -185,18 +185,18 @@ async def _ordered(archive: Archive, plan: Plan, limit: int, offset: int) -> Fou
     assert plan.order
     attribute, descending = plan.order
     scan = Scan()
-    async with aclosing(pages(archive, plan, scan, max(archive.profile.scan, MOST_ORDERED + 1))) as arriving:
+    async with aclosing(matches(archive, plan, scan, max(archive.profile.scan, MOST_ORDERED + 1))) as arriving:
         async for rows in arriving:
-            scan.matches += [row for row in rows if meets_all(plan.here, row)]
-            if len(scan.matches) > MOST_ORDERED:
+            scan.rows += rows
+            if len(scan.rows) > MOST_ORDERED:
                 break
-    if len(scan.matches) > MOST_ORDERED or not scan.ended:
-        known = f"more than {MOST_ORDERED:,}" if len(scan.matches) > MOST_ORDERED else f"at least {len(scan.matches):,}"
+    if len(scan.rows) > MOST_ORDERED or not scan.ended:
+        known = f"more than {MOST_ORDERED:,}" if len(scan.rows) > MOST_ORDERED else f"at least {len(scan.rows):,}"
         raise NotSearchable(
             f"order={attribute.name} needs all matches, and {known} match without an end in reach: the first ones in "
             f"order may be among those not read. Narrow the search with filters, or leave order out."
         )
-    keyed = [(_sort_key(attribute, row), row) for row in scan.matches]
+    keyed = [(_sort_key(attribute, row), row) for row in scan.rows]
     present = sorted((pair for pair in keyed if pair[0] is not None), key=lambda pair: pair[0], reverse=descending)
     arranged = [row for _, row in present] + [row for key, row in keyed if key is None]
     rows = arranged[offset : offset + limit]
@@ -204,7 +204,8 @@ async def _ordered(archive: Archive, plan: Plan, limit: int, offset: int) -> Fou
     if missing := len(arranged) - len(present):
         scan.notes.append(f"{missing} without {attribute.name} stand at the end.")
     found = Found(
-        plan, rows, offset, not more, total=len(arranged), next_offset=offset + limit if more else None,
+        plan, rows, offset, False if more else scan.complete, total=len(arranged),
+        next_offset=offset + limit if more else None,
         notes=tuple(scan.notes),
     )  # fmt: skip
     return found if arranged else await _explained(archive, found)

@@ -1,0 +1,278 @@
+"""A plain folder of DICOM files as an archive: the embedded default, with no server at all.
+
+Searches and look-ups go to an SQLite index in the user's cache folder (``folder_index``), which a scan keeps up to date
+(``folder_scan``); everything else is read from the files when it is asked. Nothing is ever written beside them.
+"""
+
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from anyio import to_thread
+
+from ..dicom.query import Plan
+from ..dicom.values import DicomJson
+from .base import (
+    Busy,
+    File,
+    Frame,
+    Health,
+    Media,
+    NotFound,
+    NotUnderstood,
+    Page,
+    Place,
+    Refused,
+    Unreachable,
+)
+from .folder_files import Changed, Damaged, StoredFile, parse
+from .folder_frames import FrameReader, NoPixels, NoSuchFrame
+from .folder_index import FolderIndex
+from .folder_json import NoSuchValue, bulk_value, metadata
+from .folder_lookup import Contents, contents, files_at, problems
+from .folder_refresh import Refresher
+from .folder_search import long_texts, search
+from .profiles import FOLDER, Profile
+
+CHUNK = 1 << 20
+T = TypeVar("T")
+
+
+class FolderArchive:
+    """An ``Archive`` over the files of ``folder`` and the folders in it.
+
+    Links that lead outside are not followed. ``cache_folder`` holds the index; the user's own when left out.
+    """
+
+    def __init__(self, name: str, folder: Path, *, cache_folder: Path | None = None) -> None:
+        self._name = name
+        self._folder = folder
+        self._index = FolderIndex(folder, cache_folder or _user_cache())
+        self._refresher = Refresher(folder, self._index)
+        self._frames = FrameReader()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def profile(self) -> Profile:
+        return FOLDER
+
+    @property
+    def address(self) -> str:
+        return str(self._folder)
+
+    async def search(self, plan: Plan, *, limit: int, offset: int) -> Page:
+        """One page of the plan's ``sent`` conditions, ordered by UID and InstanceNumber (see ``folder_search``).
+
+        ``Page.total`` is exact, None while the folder is still being indexed. Raises NotSearchable, Unreachable.
+        """
+        incomplete = await self._fresh()
+
+        def ask(db: sqlite3.Connection) -> tuple[list[DicomJson], int, Contents]:
+            rows, total = search(db, plan, FOLDER.rules, limit, offset)
+            return rows, total, contents(db)
+
+        rows, total, found = await self._with_index(ask)
+        notes = found.notes
+        if names := long_texts(plan):
+            notes += (f"Values of {', '.join(names)} over 1,024 characters are not indexed and do not match.",)
+        if incomplete:
+            return Page(rows, incomplete=incomplete, notes=notes)
+        return Page(rows, remaining=max(0, total - offset - len(rows)), total=total, notes=notes)
+
+    async def metadata(self, place: Place) -> AsyncIterator[DicomJson]:
+        """The whole header of every instance at the place, by series and InstanceNumber.
+
+        Raises NotFound for unknown UIDs, NotUnderstood for a damaged file.
+        """
+        for stored in await self._files(place):
+            yield await self._read(stored, _metadata)
+
+    async def bulkdata(self, place: Place, uri: str) -> bytes:
+        """The value behind a BulkDataURI of this instance's metadata, little-endian. Raises NotFound, Refused."""
+        stored = await self._one(place, "a BulkDataURI")
+
+        def value(stored: StoredFile) -> bytes:
+            with stored.open() as file:
+                return bulk_value(parse(file), uri)
+
+        try:
+            return await self._read(stored, value)
+        except NoSuchValue:
+            raise NotFound(
+                self._name,
+                f"{place} has no bulk value {uri[:120]!r}. Copy the BulkDataURI from its metadata (get_metadata).",
+            ) from None
+
+    async def frames(self, place: Place, numbers: Sequence[int]) -> list[Frame]:
+        """Frames as they are stored, in the order asked.
+
+        Deflated files are inflated, and one-bit frames begin at bit 0. Raises NotFound with the valid numbers, Refused
+        where there are no pixels, NotUnderstood for a damaged file.
+        """
+        stored = await self._one(place, "a frame")
+        try:
+            found = await self._read(stored, lambda stored: self._frames.read(stored, numbers))
+        except NoSuchFrame as error:
+            wrong = next(number for number in numbers if not 1 <= number <= error.frames)
+            has = "one frame, number 1" if error.frames == 1 else f"the frames 1 to {error.frames:,}"
+            raise NotFound(self._name, f"{place} has no frame {wrong}; it has {has}.") from None
+        except NoPixels:
+            raise Refused(
+                self._name,
+                f"{place} has no pixel data, so there is no frame to read. describe_object tells what it is.",
+            ) from None
+        return [Frame(number, data, syntax) for number, (data, syntax) in zip(numbers, found, strict=True)]
+
+    async def rendered(self, place: Place, frame: int, *, viewport: tuple[int, int]) -> Media:
+        """Always raises Refused."""
+        raise Refused(self._name, "a folder does not render; its frames are decoded by this program.")
+
+    async def instances(self, place: Place) -> AsyncIterator[File]:
+        """The files at the place as they are on disk. Raises NotFound."""
+        for stored in await self._files(place):
+            yield File(stored.transfer_syntax, self._chunks(stored))
+
+    async def problems(self) -> list[tuple[str, str]]:
+        """Every file that could not be used or is flawed: (path relative to the folder, why), by path."""
+        await self._fresh()
+        return await self._with_index(problems)
+
+    async def contents(self) -> Contents:
+        """How many files of which sort the index knows."""
+        await self._fresh()
+        return await self._with_index(contents)
+
+    async def probe(self) -> Health:
+        """Whether the folder can be listed; not whether its files can be read."""
+
+        def look() -> str:
+            try:
+                with os.scandir(self._folder) as entries:
+                    next(entries, None)
+            except OSError as error:
+                return self._missing(error)
+            return ""
+
+        problem = await to_thread.run_sync(look, abandon_on_cancel=True)
+        return Health(reachable=not problem, problem=problem)
+
+    async def close(self) -> None:
+        """Stop indexing."""
+        await to_thread.run_sync(self._refresher.close)
+
+    # ---- the index ---------------------------------------------------------------------------------------------
+
+    async def _fresh(self, *, anew: bool = False) -> str:
+        with self._explained():
+            return await self._refresher.fresh(anew=anew)
+
+    async def _with_index(self, ask: Callable[[sqlite3.Connection], T]) -> T:
+        def run() -> T:
+            with self._index.open() as db:
+                db.execute("BEGIN")  # one state of the index for all statements
+                return ask(db)
+
+        with self._explained():
+            return await to_thread.run_sync(run, abandon_on_cancel=True)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Failures of the folder and of the index, as errors that say what to do."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise Refused(
+                self._name,
+                f"its index cannot be used ({error}). Free some space or delete {self._index.file}; it is built anew.",
+            ) from None
+        except OSError as error:
+            at_index = error.filename is not None and str(error.filename).startswith(str(self._index.file.parent))
+            if at_index:
+                raise Refused(
+                    self._name, f"its index cannot be kept in {self._index.file.parent}: {error.strerror}."
+                ) from None
+            raise Unreachable(self._name, self._missing(error)) from None
+
+    def _missing(self, error: OSError) -> str:
+        reason = error.strerror or type(error).__name__
+        return f"the folder {self._folder} cannot be read: {reason}. Check the path and that its drive is there."
+
+    # ---- files -------------------------------------------------------------------------------------------------
+
+    async def _files(self, place: Place) -> list[StoredFile]:
+        """The files at a place; an instance that is known is not looked for anew, because it is checked when read."""
+        incomplete = "" if place.instance_uid else await self._fresh()
+        found = await self._look_up(place)
+        if found and (not incomplete or self._refresher.was_complete):
+            return found
+        incomplete = incomplete or await self._fresh()
+        found = await self._look_up(place)
+        if incomplete and not (found and place.instance_uid):
+            raise Busy(self._name, f"{incomplete}, so {place} may not be known yet. Ask again in a few seconds.")
+        return found or self._not_found(place)
+
+    async def _one(self, place: Place, what: str) -> StoredFile:
+        if not place.instance_uid:
+            raise Refused(self._name, f"{what} belongs to one instance: give instance_uid as well.")
+        return (await self._files(place))[0]
+
+    async def _look_up(self, place: Place) -> list[StoredFile]:
+        return await self._with_index(lambda db: files_at(db, os.path.realpath(self._folder), place))
+
+    def _not_found(self, place: Place) -> NoReturn:
+        raise NotFound(
+            self._name,
+            f"there is no {place} in this folder. Look for it with search_studies, list_series or list_instances.",
+        )
+
+    async def _read(self, stored: StoredFile, work: Callable[[StoredFile], T]) -> T:
+        """Run ``work`` on a file in a thread; when the file has changed since it was indexed, on what it is now."""
+        try:
+            return await to_thread.run_sync(self._guarded, work, stored)
+        except Changed:
+            await self._fresh(anew=True)
+        now = await self._look_up(Place(stored.study_uid, stored.series_uid, stored.instance_uid))
+        try:
+            if now:
+                return await to_thread.run_sync(self._guarded, work, now[0])
+        except Changed:
+            pass
+        raise NotFound(
+            self._name,
+            f"the file {stored.path} was changed or removed after it was indexed. Search again with list_instances.",
+        )
+
+    def _guarded(self, work: Callable[[StoredFile], T], stored: StoredFile) -> T:
+        try:
+            return work(stored)
+        except Damaged as reason:
+            raise NotUnderstood(self._name, f"the file {stored.path} is damaged: {reason}.") from None
+        except OSError as error:
+            raise Unreachable(
+                self._name, f"the file {stored.path} cannot be read: {error.strerror or type(error).__name__}."
+            ) from None
+
+    async def _chunks(self, stored: StoredFile) -> AsyncIterator[bytes]:
+        file = await self._read(stored, StoredFile.opened)
+        try:
+            while chunk := await to_thread.run_sync(self._guarded, lambda _: file.read(CHUNK), stored):
+                yield chunk
+        finally:
+            file.close()
+
+
+def _metadata(stored: StoredFile) -> DicomJson:
+    with stored.open() as file:
+        return metadata(parse(file))
+
+
+def _user_cache() -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("dicomweb-mcp")

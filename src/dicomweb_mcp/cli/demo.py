@@ -1,0 +1,154 @@
+"""``dicomweb-mcp demo``: the main job against an embedded archive, through a real client, as an assistant would do it.
+
+Every step states what its answer must hold; the exit status is 0 only if each one did.
+"""
+
+import base64
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+from mcp import Client, StdioServerParameters
+from mcp.types import CallToolResult, ImageContent, TextContent
+
+from ..settings import CACHE_VARIABLE
+
+LONGEST_SHOWN = 1_800
+PATIENT = "98890234"
+
+Check = Callable[[CallToolResult], bool]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call: why, which tool with which arguments, and whether its answer is what it should be."""
+
+    why: str
+    tool: str
+    arguments: dict[str, Any]
+    holds: Check
+
+
+class DemoFailed(Exception):
+    """An answer was not what it should have been."""
+
+
+def demo(output: Path | None) -> int:
+    """Run the tour; the picture is written into ``output`` (the working folder by default). The exit status."""
+    with tempfile.TemporaryDirectory(prefix="dicomweb-mcp-demo-") as temporary:
+        folder = Path(temporary) / "dicom"
+        count = _copy_files(folder)
+        print(f"{count} files that come with pydicom were copied into a temporary folder: the archive of this tour.\n")
+        try:
+            anyio.run(_tour, folder, Path(temporary) / "cache", output or Path.cwd())
+        except DemoFailed as failure:
+            print(f"demo failed: {failure}", file=sys.stderr)
+            return 1
+    print("Every step gave what it should.")
+    return 0
+
+
+def _copy_files(folder: Path) -> int:
+    import pydicom.data
+
+    shipped = Path(pydicom.data.__file__).parent / "test_files"
+    shutil.copytree(shipped, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    return sum(path.is_file() for path in folder.rglob("*"))
+
+
+async def _tour(folder: Path, cache: Path, output: Path) -> None:
+    server = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "dicomweb_mcp", "--archive", f"demo={folder}"],
+        env={**os.environ, CACHE_VARIABLE: str(cache)},
+    )
+    with anyio.fail_after(60):
+        async with Client(server) as client:
+            print(f"Connected to {client.server_info.name} {client.server_info.version} over stdio.\n")
+            study_uid = series_uid = ""
+            for step in _finding():
+                answer = await _run(client, step)
+                study_uid = study_uid or _first(answer, "StudyInstanceUID")
+            for step in _reading(study_uid):
+                answer = await _run(client, step)
+                series_uid = series_uid or _first(answer, "SeriesInstanceUID")
+            for step in _looking(series_uid):
+                answer = await _run(client, step)
+            print(f"The picture is {_save(answer, output)}\n")
+
+
+def _finding() -> list[Step]:
+    return [
+        Step("Which archives are there, and what can they search?", "list_archives", {},
+             lambda answer: "ModalitiesInStudy" in _text(answer)),
+        Step("The MR studies of one patient in 2003, newest first.", "search_studies",
+             {"filters": {"PatientID": PATIENT, "ModalitiesInStudy": "MR", "StudyDate": "2003"}, "order": "-StudyDate"},
+             lambda answer: _rows(answer) == 3 and _structured(answer)["complete"] is True),
+        Step("A misspelt filter is refused, with what was probably meant.", "search_studies",
+             {"filters": {"PatientName": "Doe*", "StudyDtae": "2003"}},
+             lambda answer: bool(answer.is_error) and "StudyDate" in _text(answer)),
+    ]  # fmt: skip
+
+
+def _reading(study_uid: str) -> list[Step]:
+    return [
+        Step("The series of the first study.", "list_series", {"study_uid": study_uid, "order": "SeriesNumber"},
+             lambda answer: _rows(answer) >= 1 and _structured(answer)["complete"] is True),
+    ]  # fmt: skip
+
+
+def _looking(series_uid: str) -> list[Step]:
+    return [
+        Step("How was it acquired?", "get_metadata",
+             {"series_uid": series_uid, "fields": ["Modality", "MagneticFieldStrength", "EchoTime", "PixelSpacing"]},
+             lambda answer: _structured(answer)["constant"]["Modality"] == "MR"),
+        Step("Its middle slice as a picture.", "render_frame", {"series_uid": series_uid},
+             lambda answer: any(isinstance(block, ImageContent) for block in answer.content)),
+    ]  # fmt: skip
+
+
+async def _run(client: Client, step: Step) -> CallToolResult:
+    print(f"# {step.why}\n> {step.tool} {json.dumps(step.arguments, ensure_ascii=False)}")
+    answer = await client.call_tool(step.tool, step.arguments)
+    text = _text(answer)
+    print(text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}... ({len(text)} characters in all)")
+    print()
+    try:
+        as_it_should = step.holds(answer)
+    except (KeyError, TypeError, IndexError):
+        as_it_should = False
+    if not as_it_should:
+        raise DemoFailed(f"the answer to {step.tool} is not what it should be")
+    return answer
+
+
+def _text(answer: CallToolResult) -> str:
+    return "\n".join(block.text for block in answer.content if isinstance(block, TextContent))
+
+
+def _structured(answer: CallToolResult) -> dict[str, Any]:
+    return dict(answer.structured_content or {})
+
+
+def _rows(answer: CallToolResult) -> int:
+    return len(_structured(answer)["rows"])
+
+
+def _first(answer: CallToolResult, keyword: str) -> str:
+    found = _structured(answer)
+    return str(next((row[keyword] for row in found.get("rows", []) if keyword in row), ""))
+
+
+def _save(answer: CallToolResult, output: Path) -> Path:
+    image = next(block for block in answer.content if isinstance(block, ImageContent))
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / f"dicomweb-mcp-demo.{image.mime_type.removeprefix('image/')}"
+    path.write_bytes(base64.b64decode(image.data))
+    return path.absolute()

@@ -1,0 +1,276 @@
+"""The whole way from a frame to a picture, held against pydicom's own way of showing it."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom.data import get_testdata_file
+from pydicom.pixels.processing import apply_modality_lut, apply_windowing
+
+from dicomweb_mcp.errors import BadArgument
+from dicomweb_mcp.pixels.decode import decode
+from dicomweb_mcp.pixels.problems import RegionRefused, WindowRefused
+from dicomweb_mcp.pixels.render import render_frame
+
+LITTLE = "1.2.840.10008.1.2.1"
+
+
+def shown(rendered):
+    return np.asarray(Image.open(BytesIO(rendered.picture.data)))
+
+
+def render(image, **options):
+    return render_frame(
+        image.frame(options.get("index", 0)), image.obj, transfer_syntax=image.transfer_syntax, **options
+    )
+
+
+def test_every_image_with_a_window_looks_as_pydicom_shows_it(windowed_image):
+    dataset = windowed_image.dataset
+    rendered = render(windowed_image)
+    pixels, expected = shown(rendered), brightness_by_pydicom(windowed_image)
+    if any("stretched" in step for step in rendered.picture.steps):
+        assert abs(pixels.mean() - expected.mean()) < 2
+    else:
+        factor = max(1, round(pixels.shape[0] / dataset.Rows))
+        assert np.abs(pixels[::factor, ::factor] - expected).max() <= 0.5 + 1e-6
+    assert rendered.window.startswith("window ")
+    assert rendered.window.endswith("of the file") or "(explanation " in rendered.window
+
+
+def brightness_by_pydicom(image):
+    """0 to 255. pydicom windows to the range that the stored bits can have in real values."""
+    dataset = image.dataset
+    stored = np.array([0, 2.0**dataset.BitsStored - 1]) - 2.0 ** (dataset.BitsStored - 1) * dataset.PixelRepresentation
+    low, high = stored * float(dataset.get("RescaleSlope", 1)) + float(dataset.get("RescaleIntercept", 0))
+    windowed = apply_windowing(apply_modality_lut(image.truth(), dataset), dataset)
+    brightness = (windowed - low) / (high - low) * 255
+    return 255 - brightness if dataset.PhotometricInterpretation == "MONOCHROME1" else brightness
+
+
+def test_every_colour_image_looks_as_pydicom_shows_it(colour_image):
+    rendered = render(colour_image)
+    pixels, truth = shown(rendered), colour_image.truth() / 2.0 ** (colour_image.dataset.BitsStored - 8)
+    factor = max(1, pixels.shape[0] // truth.shape[0])
+    assert np.abs(pixels[::factor, ::factor] - truth).max() < 1
+    assert (rendered.window, rendered.value_range, rendered.unit) == (None, None, "")
+
+
+@pytest.fixture
+def ct(codec_ct):
+    return codec_ct("4.70")
+
+
+def test_the_facts_of_a_ct_slice(ct):
+    rendered = render(ct)
+    assert rendered.window == "window 40/400 of the file"
+    assert rendered.value_range == (-3024, 1378)
+    assert rendered.unit == "HU"
+    assert rendered.native == (512, 512)
+    assert rendered.region == (0, 0, 512, 512)
+    assert rendered.photometric_interpretation == "MONOCHROME2"
+    assert not rendered.lossy
+    assert (rendered.picture.width, rendered.picture.height, rendered.picture.steps) == (512, 512, ())
+
+
+def test_a_region_is_cut_out_of_the_same_picture(ct):
+    whole, part = render(ct, window="bone"), render(ct, window="bone", region=(100, 200, 300, 260))
+    np.testing.assert_array_equal(shown(part), shown(whole)[200:460, 100:400])
+    assert part.region == (100, 200, 300, 260)
+    real = decode(ct.frame(), ct.description).array[200:460, 100:400] - 1024.0
+    assert part.value_range == (real.min(), real.max())
+
+
+def test_percentiles_are_those_of_the_whole_frame(make):
+    frame = np.arange(16, dtype=np.uint16).tobytes()
+    part = render_frame(frame, make(), transfer_syntax=LITTLE, region=(0, 0, 2, 2))
+    assert "(0 to 15)" in part.window
+    assert part.value_range == (0, 5)
+
+
+@pytest.mark.parametrize(
+    "region", [(-1, 0, 10, 10), (0, 0, 513, 1), (500, 0, 13, 1), (0, 512, 1, 1), (0, 0, 0, 5), (0, 0, 5, -1)]
+)
+def test_a_region_outside_is_refused_with_the_extent(ct, region):
+    with pytest.raises(RegionRefused, match="x from 0 to 511, y from 0 to 511"):
+        render(ct, region=region)
+
+
+def test_the_last_pixel_is_a_region(ct):
+    assert render(ct, region=(511, 511, 1, 1)).native == (512, 512)
+
+
+@pytest.mark.parametrize(
+    ("last", "lossy"), [("5", False), ("4.90", False), ("4.50", True), ("4.51", True), ("4.81", True), ("4.91", True)]
+)
+def test_lossy_is_said(codec_ct, last, lossy):
+    assert render(codec_ct(last)).lossy == lossy
+
+
+def test_lossy_by_the_attribute(make):
+    rendered = render_frame(bytes(32), make(LossyImageCompression="01"), transfer_syntax=LITTLE)
+    assert rendered.lossy
+
+
+@pytest.mark.parametrize("window", ["lung", "40,400", "0..255", "a name"])
+def test_a_window_on_colour_is_refused(load_image, window):
+    with pytest.raises(WindowRefused, match=r"these are colour \(RGB\)"):
+        render(load_image(get_testdata_file("SC_rgb_rle.dcm")), window=window)
+
+
+def test_a_preset_on_anything_but_ct_is_refused(load_image):
+    with pytest.raises(WindowRefused, match="Modality MR"):
+        render(load_image(get_testdata_file("MR_small.dcm")), window="brain")
+
+
+@pytest.fixture
+def render_array(make):
+    """Render a small array of 16 bits, each pixel enlarged 64 times; the answer is what each pixel looks like."""
+
+    def rendered(array, *, index=0, window="auto", **attributes):
+        array = np.asarray(array)
+        obj = make(Rows=array.shape[0], Columns=array.shape[1], **attributes)
+        found = render_frame(array.tobytes(), obj, transfer_syntax=LITTLE, window=window, index=index)
+        factor = found.picture.height // array.shape[0]
+        return found, shown(found)[::factor, ::factor].tolist()
+
+    return rendered
+
+
+GREY = np.array([[0, 10, 20, 40]] * 4, np.uint16)
+
+
+def test_monochrome1_is_inverted_after_the_window(render_array):
+    _, normal = render_array(GREY, window="0..40")
+    found, inverted = render_array(GREY, window="0..40", PhotometricInterpretation="MONOCHROME1")
+    assert normal[0] == [0, 64, 128, 255]
+    assert inverted[0] == [255, 191, 128, 0]
+    assert "MONOCHROME1: low values are bright." in found.notes
+
+
+def test_padding_is_left_out_of_percentiles_and_range(render_array):
+    values = np.array([[-2000, 100, 200, 300]] * 4, np.int16)
+    found, pixels = render_array(values, PixelRepresentation=1, PixelPaddingValue=-2000)
+    assert found.window == "1st to 99th percentile of this frame (100 to 300), because the file has no window"
+    assert found.value_range == (100, 300)
+    assert pixels[0] == [0, 0, 128, 255]
+    assert found.notes == ("4 of 16 pixels are padding, not counted in the range.",)
+
+
+def test_a_frame_of_padding_is_still_shown(render_array):
+    found, _ = render_array(np.full((4, 4), 7, np.uint16), PixelPaddingValue=7)
+    assert found.value_range == (7, 7)
+
+
+def test_a_frame_of_an_enhanced_object_has_its_own_window(render_array):
+    found, pixels = render_array(
+        GREY,
+        index=1,
+        NumberOfFrames=2,
+        SharedFunctionalGroupsSequence=[
+            {"PixelValueTransformationSequence": [{"RescaleSlope": 2, "RescaleIntercept": -40, "RescaleType": "HU"}]}
+        ],
+        PerFrameFunctionalGroupsSequence=[
+            {"FrameVOILUTSequence": [{"WindowCenter": 1, "WindowWidth": 1}]},
+            {"FrameVOILUTSequence": [{"WindowCenter": 0, "WindowWidth": 80, "VOILUTFunction": "LINEAR_EXACT"}]},
+        ],
+    )
+    assert found.window == "window 0/80 linear-exact of the file"
+    assert (found.value_range, found.unit) == ((-40, 40), "HU")
+    assert pixels[0] == [0, 64, 128, 255]
+
+
+@pytest.mark.parametrize("index", [-1, 2])
+def test_a_frame_that_is_not_there_is_refused(render_array, index):
+    with pytest.raises(BadArgument, match="frames 1 to 2"):
+        render_array(GREY, index=index, NumberOfFrames=2)
+
+
+def test_floating_point_pixels(render_array):
+    values = np.array([[0.0, 0.25, 0.5, np.nan]] * 4, np.float32)
+    floats = {"FloatPixelData": {"vr": "OF"}, "BitsAllocated": 32, "BitsStored": None, "PixelRepresentation": None}
+    found, pixels = render_array(values, window="0..1", **floats)
+    assert pixels[0] == [0, 64, 128, 0]
+    assert found.value_range == (0, 0.5)
+    assert found.notes == ("Pixels that are not numbers are black.",)
+    automatic, pixels = render_array(values, **floats)
+    assert "1st to 99th percentile" in automatic.window
+    assert pixels[0] == [0, 128, 255, 0]
+
+
+def test_values_that_are_no_numbers_stay_black_in_monochrome1(render_array):
+    floats = {"FloatPixelData": {"vr": "OF"}, "BitsAllocated": 32, "BitsStored": None, "PixelRepresentation": None}
+    values = np.array([[0.0, 1.0, np.nan, 1.0]] * 4, np.float32)
+    assert render_array(values, PhotometricInterpretation="MONOCHROME1", **floats)[1][0] == [255, 0, 0, 0]
+
+
+def test_a_segmentation_is_shown_as_stored(load_image):
+    rendered = render(load_image(get_testdata_file("liver_1frame.dcm")))
+    assert set(np.unique(shown(rendered))) == {0, 255}
+    assert rendered.window == "segmentation as stored: 0 black, 1 white"
+    assert rendered.value_range == (0, 1)
+
+
+def test_a_segmentation_is_shrunk_without_greys(load_image):
+    rendered = render(load_image(get_testdata_file("liver_1frame.dcm")), size=100)
+    assert set(np.unique(shown(rendered))) == {0, 255}
+
+
+def test_labels_are_spread_over_the_grey_values(render_array):
+    eight = {"BitsAllocated": 8, "BitsStored": 8, "SOPClassUID": "1.2.840.10008.5.1.4.1.1.66.7"}
+    found, pixels = render_array(np.array([[0, 1, 2, 5]] * 4, np.uint8), PixelPaddingValue=0, **eight)
+    assert pixels[0] == [0, 51, 102, 255]
+    assert found.window == "labels as stored: 0 black, 5 (the highest of this frame) white"
+    assert found.value_range == (0, 5)
+
+
+def test_a_fractional_segmentation_knows_its_highest_value(render_array):
+    found, pixels = render_array(
+        np.array([[0, 20, 50, 100]] * 4, np.uint8),
+        BitsAllocated=8,
+        BitsStored=8,
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.66.4",
+        SegmentationType="FRACTIONAL",
+        MaximumFractionalValue=100,
+    )
+    assert pixels[0] == [0, 51, 128, 255]
+    assert "100 white" in found.window
+
+
+@pytest.mark.parametrize(
+    ("attributes", "size"),
+    [
+        ({"PixelSpacing": [2, 1]}, (128, 256)),
+        ({"PixelSpacing": [1, 2]}, (256, 128)),
+        ({"ImagerPixelSpacing": [2, 1]}, (128, 256)),
+        ({"PixelAspectRatio": [2, 1]}, (128, 256)),
+        ({"PixelSpacing": [1, 1], "PixelAspectRatio": [2, 1]}, (256, 256)),
+        ({"PixelSpacing": [0, 1]}, (256, 256)),
+    ],
+)
+def test_pixels_are_made_square(make, attributes, size):
+    rendered = render_frame(GREY.tobytes(), make(**attributes), transfer_syntax=LITTLE)
+    assert (rendered.picture.width, rendered.picture.height) == size
+
+
+def test_what_a_jpeg_contradicts_is_noted(load_image):
+    image = load_image(get_testdata_file("SC_rgb_jpeg_dcmtk.dcm"))
+    image.obj["00280004"]["Value"] = ["RGB"]
+    assert "JFIF" in render(image).notes[0]
+
+
+@pytest.mark.parametrize(
+    "options", [{"size": 5000}, {"format": "webp"}, {"window": "40"}, {"region": (0, 0, 999, 1)}, {"index": 9}]
+)
+def test_a_bad_request_is_refused_before_anything_is_decoded(ct, options):
+    with pytest.raises(BadArgument):
+        render_frame(b"", ct.obj, transfer_syntax=ct.transfer_syntax, **options)
+
+
+def test_a_radiograph_in_monochrome1(more_data, load_image):
+    image = load_image(more_data / "seg-sm-ann-sr" / "dx_image.dcm")
+    rendered = render(image)
+    expected = brightness_by_pydicom(image)
+    assert np.abs(shown(rendered)[::2, ::2] - expected).max() <= 0.5 + 1e-6
+    assert rendered.photometric_interpretation == "MONOCHROME1"

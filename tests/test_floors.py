@@ -1,0 +1,82 @@
+"""The house of docs/development.md: a room imports from lower floors only, and from no other room of its own floor."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "src" / "dicomweb_mcp"
+FLOORS = {
+    "__init__": -2, "errors": -1,  # the ground that every room stands on
+    "settings": 0,
+    "dicom": 1,
+    "archives": 2, "pixels": 2, "idc": 2,
+    "services": 3,
+    "tools": 4, "prompts": 4,
+    "server": 5,
+    "cli": 6, "__main__": 7,
+}  # fmt: skip
+# What only some rooms may use: the protocol's SDK above the services, the network in the archives alone.
+CONFINED = {
+    "mcp": {"tools", "prompts", "server", "cli"},
+    "httpx": {"archives"},
+    "sqlite3": {"archives"},
+    "numpy": {"pixels"},
+    "PIL": {"pixels"},
+    "imagecodecs": {"pixels"},
+}
+
+
+def rooms() -> list[tuple[Path, str]]:
+    files = sorted(PACKAGE.rglob("*.py"))
+    return [(path, path.relative_to(PACKAGE).parts[0].removesuffix(".py")) for path in files]
+
+
+def imported(path: Path) -> set[str]:
+    """Absolute names of everything a file imports, also inside functions and for type checking."""
+    package = ["dicomweb_mcp", *path.relative_to(PACKAGE).parent.parts]
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            found |= {f"{module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize(("path", "room"), rooms(), ids=lambda item: item.stem if isinstance(item, Path) else item)
+def test_imports_run_downward(path: Path, room: str) -> None:
+    for name in imported(path):
+        parts = name.split(".")
+        if parts[0] != "dicomweb_mcp":
+            continue
+        other = parts[1] if parts[1] in FLOORS else "__init__"
+        if other != room:
+            assert FLOORS[other] < FLOORS[room], f"{path.name} ({room}) imports {name}"
+
+
+@pytest.mark.parametrize(("path", "room"), rooms(), ids=lambda item: item.stem if isinstance(item, Path) else item)
+def test_what_is_confined_stays_in_its_rooms(path: Path, room: str) -> None:
+    for name in imported(path):
+        allowed = CONFINED.get(name.split(".")[0])
+        assert allowed is None or room in allowed, f"{path.name} ({room}) imports {name}"
+
+
+def test_every_room_has_a_floor() -> None:
+    assert {room for _, room in rooms()} <= set(FLOORS)
+
+
+@pytest.mark.parametrize("name", ["pydicom", "httpx", "numpy", "PIL", "imagecodecs", "google.auth"])
+def test_a_start_does_not_pay_for(name: str) -> None:
+    """Building the server imports the SDK and nothing heavy of our own."""
+    import subprocess
+    import sys
+
+    program = (
+        "import sys; from dicomweb_mcp.server import build; from dicomweb_mcp.services.app import App; "
+        "from dicomweb_mcp.settings import load; build(App(load(environment={}))); "
+        f"sys.exit({name!r} in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0

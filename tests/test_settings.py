@@ -1,0 +1,176 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dicomweb_mcp.settings import IDC_PROXY, BadSettings, Settings, guess_kind, load
+
+
+def loaded(*archives: str, environment: dict[str, str] | None = None, **more) -> Settings:
+    return load(archives=archives, environment=environment or {}, **more)
+
+
+def written(tmp_path: Path, text: str, **more) -> Settings:
+    path = tmp_path / "archives.toml"
+    path.write_text(text, encoding="utf-8")
+    return load(config=path, environment=more.pop("environment", {}), **more)
+
+
+def test_without_anything_it_is_idc() -> None:
+    (archive,) = loaded().archives
+    assert (archive.name, archive.url, archive.resolved_kind) == ("idc", IDC_PROXY, "idc")
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("https://healthcare.googleapis.com/v1/projects/p/locations/l/datasets/d/dicomStores/s/dicomWeb", "google"),
+        ("https://healthcare.googleapis.com/v1/projects/nci-idc-data/locations/x/datasets/idc/dicomStores/s/dicomWeb", "idc-google"),
+        (IDC_PROXY, "idc"),
+        ("http://host:8080/dcm4chee-arc/aets/DCM4CHEE/rs", "dcm4chee"),
+        ("http://host:8042/dicom-web", "orthanc"),
+        ("http://host:8042/dicom-web/", "orthanc"),
+        ("https://acme.aurabox.cloud/dicomweb", "aurabox"),
+        ("https://evil.example/aurabox.cloud", "generic"),
+        ("https://pacs.example.org/wado", "generic"),
+    ],
+)  # fmt: skip
+def test_the_kind_an_address_suggests(url: str, kind: str) -> None:
+    assert guess_kind(url) == kind
+
+
+def test_flags_in_order_the_first_is_the_default(tmp_path: Path) -> None:
+    settings = loaded(
+        "pacs=http://host:8042/dicom-web/", f"mine={tmp_path}", "idc", "lab=gcp:p/l/d/s", "idc-google=v24"
+    )
+    assert [archive.name for archive in settings.archives] == ["pacs", "mine", "idc", "lab", "idc-google"]
+    pacs, mine, _, lab, google = settings.archives
+    assert pacs.url == "http://host:8042/dicom-web"
+    assert mine.path == tmp_path
+    assert mine.resolved_kind == "folder"
+    assert lab.url is not None
+    assert lab.url.endswith("/v1/projects/p/locations/l/datasets/d/dicomStores/s/dicomWeb")
+    assert google.url is not None
+    assert google.url.endswith("/idc-store-v24/dicomWeb")
+
+
+def test_a_file_says_everything(tmp_path: Path) -> None:
+    settings = written(
+        tmp_path,
+        """
+        [archives.pacs]
+        url = "https://pacs.example.org/dicom-web"
+        kind = "orthanc"
+        auth = { type = "basic", username = "alice", password_env = "PACS_PASSWORD" }
+        permit = ["store"]
+        ca = "/etc/ssl/hospital.pem"
+        client_cert = "/etc/ssl/me.pem"
+        proxy = "http://proxy.example.org:3128"
+        [archives.mine]
+        path = "/data/dicom"
+        [archives.tok]
+        url = "https://other.example.org/rs"
+        auth = { type = "bearer", command = "print-token --now" }
+        [archives.idc]
+        [files]
+        roots = ["/data/outgoing"]
+        """,
+    )
+    pacs, mine, token, idc = settings.archives
+    assert pacs.auth.username == "alice"
+    assert pacs.permit == ("store",)
+    assert settings.permits(pacs) == ("store",)
+    assert mine.path == Path("/data/dicom").absolute()
+    assert token.auth.command == ("print-token", "--now")
+    assert idc.resolved_kind == "idc"
+    assert settings.file_roots == (Path("/data/outgoing").absolute(),)
+
+
+def test_the_environment_names_the_file_and_the_secrets(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text('[archives.my-pacs]\nurl = "https://p.example.org/rs"\n', encoding="utf-8")
+    environment = {"DICOMWEB_MCP_CONFIG": str(path), "DICOMWEB_MY_PACS_TOKEN": "s3cret"}
+    (archive,) = load(environment=environment).archives
+    assert archive.auth.type == "bearer"
+    assert archive.auth.token_env == "DICOMWEB_MY_PACS_TOKEN"
+    assert "s3cret" not in repr(archive)
+
+
+def test_user_and_password_from_the_environment() -> None:
+    environment = {"DICOMWEB_PACS_USERNAME": "a", "DICOMWEB_PACS_PASSWORD": "b"}
+    (archive,) = loaded("pacs=http://h/rs", environment=environment).archives
+    assert archive.auth.type == "basic"
+    with pytest.raises(BadSettings, match="both"):
+        loaded("pacs=http://h/rs", environment={"DICOMWEB_PACS_USERNAME": "a"})
+
+
+def test_permissions_by_flag_and_none_over_http() -> None:
+    settings = loaded("pacs=http://h/rs", permits=["pacs:store", "pacs:delete"])
+    assert settings.permits(settings.archives[0]) == ("store", "delete")
+    settings = loaded("pacs=http://h/rs", permits=["pacs:store"], http="127.0.0.1:8000")
+    assert settings.permits(settings.archives[0]) == ()
+
+
+@pytest.mark.parametrize(
+    ("archives", "more", "says"),
+    [
+        (["nonsense"], {}, "NAME=URL or NAME=FOLDER"),
+        (["a="], {}, "missing"),
+        (["a=http://h/rs", "a=http://i/rs"], {}, "given twice"),
+        (["a=http://h/rs", "A=http://i/rs"], {}, "configured twice"),
+        (["9a=http://h/rs"], {}, "archive 9a: name"),
+        (["a=http://alice:pw@h/rs"], {}, "password does not belong"),
+        (["a=http://h/rs?x=1"], {}, "without"),
+        (["a=http://"], {}, "base address"),
+        (["a=http://h:99999/rs"], {}, "base address"),
+        (["a=gcp:p/l/d"], {}, "gcp:PROJECT"),
+        (["a=gcp:p/l/d/../s"], {}, "gcp:PROJECT"),
+        (["idc"], {"permits": ["idc:store"]}, "can only be read"),
+        (["a=http://h/rs"], {"permits": ["b:store"]}, "no archive b"),
+        (["a=http://h/rs"], {"permits": ["a:write"]}, "NAME:store or NAME:delete"),
+        (["a=http://h/rs"], {"http": "0.0.0.0:8000"}, "loopback only"),
+        (["a=http://h/rs"], {"http": "8000"}, "HOST:PORT"),
+    ],
+)  # fmt: skip
+def test_contradictions_end_with_a_sentence(archives: list[str], more: dict, says: str) -> None:
+    with pytest.raises(BadSettings, match=says) as refusal:
+        loaded(*archives, **more)
+    assert "pw" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[archives.a]\nurl = 'http://h/rs'\npath = '/x'", "one of the two"),
+        ("[archives.a]\nkind = 'generic'", "one of the two"),
+        ("[archives.a]\nurl = 'http://h/rs'\nurk = 1", "urk"),
+        ("[archives.a]\nurl = 'http://h/rs'\nauth = {type = 'basic', username = 'x'}", "password_env or command"),
+        ("[archives.a]\nurl = 'http://h/rs'\nauth = {type = 'basic', password_env = 'x'}", "username or username_env"),
+        ("[archives.a]\nurl = 'http://h/rs'\nauth = {type = 'header', value_env = 'x'}", "needs name"),
+        ("[archives.a]\nurl = 'http://h/rs'\nauth = {type = 'magic'}", "type"),
+        ("[archives.a]\nurl = 'http://h/rs'\nkind = 'folder'", "needs path"),
+        ("[archives.a]\npath = '/x'\nkind = 'orthanc'", "of kind folder"),
+        ("[archive.a]\nurl = 'http://h/rs'", "archive is not a setting"),
+        ("[files]\nroot = '/x'", "root is not a setting"),
+        ("archives = 3", "must be a table"),
+        ("[archives]\na = 3", "write it as a table"),
+        ("not toml", "is not TOML"),
+    ],
+)
+def test_mistakes_in_a_file_name_the_setting(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(BadSettings, match=says):
+        written(tmp_path, text)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match="cannot be read"):
+        load(config=tmp_path / "none.toml", environment={})
+
+
+@given(st.text(max_size=60))
+def test_any_flag_is_settings_or_a_sentence(flag: str) -> None:
+    try:
+        loaded(flag)
+    except BadSettings as refusal:
+        assert str(refusal)
