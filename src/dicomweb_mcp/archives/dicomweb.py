@@ -136,7 +136,7 @@ class DicomwebArchive:
                 yield File(part.media_type.transfer_syntax, part.chunks)
 
     async def bulkdata(self, place: Place, uri: str) -> bytes:
-        path, base = self._bulk_path(uri)
+        path, base = self._bulk_path(place, uri)
         answer = await self._wire.get(
             path, accept='multipart/related; type="application/octet-stream"; transfer-syntax=*',
             most=MOST_FRAMES, base=base,
@@ -223,7 +223,7 @@ class DicomwebArchive:
             raise NotUnderstood(self.name, "answered with JSON that is no list of DICOM objects.")
         return found
 
-    def _bulk_path(self, uri: str) -> tuple[str, str]:
+    def _bulk_path(self, place: Place, uri: str) -> tuple[str, str]:
         """Path and base of a BulkDataURI. Servers write hosts that only they know, so what follows ``/studies/`` is
         looked up below the configured base, and nothing else is ever contacted."""
         given, base = urlsplit(uri), urlsplit(self._wire.base)
@@ -232,11 +232,11 @@ class DicomwebArchive:
             raise Refused(self.name, "its metadata names a bulk value by an address that is not safe to ask for.")
         if (at := path.find("/studies/")) >= 0:
             return path[at:], self._wire.base
-        if not given.netloc:
-            return "/" + path.lstrip("/"), self._wire.base
-        origin = f"{base.scheme}://{base.netloc}"
-        if (given.scheme, given.netloc) == (base.scheme, base.netloc) and path.startswith(base.path):
-            return path, origin
+        if not given.scheme and not given.netloc and not path.startswith("/"):
+            return f"{place.path}/{path}", self._wire.base  # relative to the metadata's own address
+        same_server = (given.scheme or base.scheme, given.netloc or base.netloc) == (base.scheme, base.netloc)
+        if same_server and path.startswith(f"{base.path}/"):
+            return path, f"{base.scheme}://{base.netloc}"
         raise Refused(self.name, "its metadata names a bulk value on another host, which is not contacted.")
 
 

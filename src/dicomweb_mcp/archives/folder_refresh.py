@@ -26,7 +26,7 @@ class Refresher:
     def __init__(self, folder: Path, index: FolderIndex, read: Reader = read_header) -> None:
         self._folder = folder
         self._index = index
-        self._read = read
+        self.read = read
         self._lock = Lock()
         self._stop = Event()
         self._thread: Thread | None = None
@@ -72,21 +72,22 @@ class Refresher:
             self._scan(progress)
         except Exception as error:  # raised again by the search that waits
             failure = error
-        with self._lock:
-            self._failure = failure
-            self.was_complete = self.was_complete or progress.done
-            self._ended = time.monotonic()
-            self._thread = None
+        finally:
+            with self._lock:
+                self._failure = failure
+                self.was_complete = self.was_complete or progress.done
+                self._ended = time.monotonic()
+                self._thread = None
 
     def _scan(self, progress: Progress) -> None:
         root = os.path.realpath(self._folder)
         try:
-            scan(root, self._index, self._stop, progress, self._read)
+            scan(root, self._index, self._stop, progress, self.read)
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError:  # damaged behind its first page: begin again
             self._index.discard()
-            scan(root, self._index, self._stop, progress, self._read)
+            scan(root, self._index, self._stop, progress, self.read)
 
     def close(self) -> None:
         """Stop the scan after the file that it is reading."""

@@ -74,14 +74,13 @@ _GOOGLE_RETURNED = {
     ),
     SERIES: frozenset(
         {
-            "StudyInstanceUID", "Modality", "TimezoneOffsetFromUTC", "SeriesDescription", "SeriesInstanceUID",
+            "Modality", "TimezoneOffsetFromUTC", "SeriesDescription", "SeriesInstanceUID",
             "PerformedProcedureStepStartDate", "PerformedProcedureStepStartTime",
         }
     ),
     INSTANCE: frozenset(
         {
-            "StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID", "InstanceAvailability",
-            "TimezoneOffsetFromUTC", "InstanceNumber", "Rows", "Columns", "BitsAllocated", "NumberOfFrames",
+            "SOPClassUID", "SOPInstanceUID", "InstanceAvailability", "TimezoneOffsetFromUTC", "InstanceNumber", "Rows", "Columns", "BitsAllocated", "NumberOfFrames",
         }
     ),
 }  # fmt: skip

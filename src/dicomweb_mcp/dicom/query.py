@@ -88,7 +88,8 @@ def make_plan(query: Query, rules: Rules) -> Plan:
         here += to_us
     columns = _columns(query, rules)
     order = _order(query, rules)
-    needed = [*columns, *(item.attribute for item in (*sent, *here)), *([order[0]] if order else [])]
+    uids = [by_tag(tag_of(keyword)) for keyword in query.level.uids]
+    needed = [*uids, *columns, *(item.attribute for item in (*sent, *here)), *([order[0]] if order else [])]
     include = tuple(
         dict.fromkeys(
             item for item in needed if rules.gives(query.level, item) and not rules.comes_unasked(query.level, item)

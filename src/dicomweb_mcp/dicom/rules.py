@@ -37,6 +37,11 @@ class Level(StrEnum):
         return list(Level).index(self)
 
     @property
+    def uids(self) -> tuple[str, ...]:
+        """The keywords of the UIDs that name an object of this level, its own first, then its parents' upward."""
+        return tuple(level.uid for level in reversed(Level) if level.depth <= self.depth)
+
+    @property
     def tool(self) -> str:
         """The tool that searches this level; named in refusals, so that a model knows the next call."""
         return {"study": "search_studies", "series": "list_series", "instance": "list_instances"}[self.value]

@@ -39,6 +39,8 @@ async def _parents(archive: Archive, level: Level, uid: str, study: str | None) 
     if row is None:
         raise NotFound(archive.name, await _where_else(archive, level, uid))
     study = text(row, "StudyInstanceUID") or study
+    if not study and level is Level.SERIES:
+        study = await _study_of_an_instance(archive, uid)
     series = text(row, "SeriesInstanceUID") or None
     if not study or (level is Level.INSTANCE and not series):
         raise BadArgument(
@@ -46,6 +48,13 @@ async def _parents(archive: Archive, level: Level, uid: str, study: str | None) 
             f"{' and series_uid' if level is Level.INSTANCE else ''} too."
         )
     return study, series if level is Level.INSTANCE else None
+
+
+async def _study_of_an_instance(archive: Archive, series: str) -> str:
+    """The study of a series whose search result does not name it (Google's), from one of its instances; or empty."""
+    plan = make_plan(Query(Level.INSTANCE, filters={"SeriesInstanceUID": series}), (await archive.settle()).rules)
+    page = await archive.search(plan, limit=1, offset=0)
+    return text(page.rows[0], "StudyInstanceUID") if page.rows else ""
 
 
 async def first_row(archive: Archive, level: Level, uid: str, study: str | None = None) -> DicomJson | None:

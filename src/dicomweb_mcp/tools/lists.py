@@ -5,7 +5,7 @@ from typing import Any
 
 from ..dicom.matching import Condition
 from ..dicom.rules import Level
-from ..dicom.values import DicomJson, plain
+from ..dicom.values import DicomJson, clean, plain, text
 from ..services.search import DEFAULT_FIELDS, Found
 from .answers import LIST_BUDGET, Structured, size
 
@@ -30,18 +30,16 @@ def list_answer(archive: str, found: Found, *, fields_given: bool) -> Structured
 
 def row_of(level: Level, row: DicomJson, found: Found) -> dict[str, Any]:
     """One match as an object keyed by keyword: its UIDs, then its columns; empty values are left out."""
+    known = {"StudyInstanceUID": found.plan.study_uid, "SeriesInstanceUID": found.plan.series_uid}
     shown: dict[str, Any] = {}
-    for uid_level in reversed([item for item in Level if item.depth <= level.depth]):
-        if uid := _value(row, _UID_TAGS[uid_level]):
-            shown[uid_level.uid] = uid
+    for keyword in level.uids:
+        if uid := clean(text(row, keyword)) or known.get(keyword):
+            shown[keyword] = uid
     for column in found.plan.columns:
         value = _value(row, column.tag)
         if value is not None:
             shown[column.name] = value
     return shown
-
-
-_UID_TAGS = {Level.STUDY: "0020000D", Level.SERIES: "0020000E", Level.INSTANCE: "00080018"}
 
 
 def _value(row: DicomJson, tag: str) -> Any:

@@ -1,0 +1,46 @@
+"""Ways to open the parts of the product over a fake."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from dicomweb_mcp.archives.base import Archive
+from dicomweb_mcp.archives.dicomweb import DicomwebArchive
+from dicomweb_mcp.archives.wire import Patience
+from dicomweb_mcp.services.app import App
+from dicomweb_mcp.settings import ArchiveSettings, Settings
+
+HURRIED = Patience(connect=1, silence=0.5, queue=1, answer=2, stream=5, back_off=0.001)
+Answering = Callable[[httpx.Request], httpx.Response]
+
+URLS = {
+    "google": "https://healthcare.googleapis.com/v1/projects/p/locations/l/datasets/d/dicomStores/s/dicomWeb",
+    "idc": "https://proxy.imaging.datacommons.cancer.gov/current/"
+    "viewer-only-no-downloads-see-tinyurl-dot-com-slash-3j3d9jyp/dicomWeb",
+    "orthanc": "http://orthanc.test:8042/dicom-web",
+    "dcm4chee": "http://dcm4chee.test:8080/dcm4chee-arc/aets/DCM4CHEE/rs",
+    "generic": "https://pacs.test/dicom-web",
+}
+
+
+def settings_of(kind: str, name: str = "pacs", **more: Any) -> ArchiveSettings:
+    return ArchiveSettings.model_validate({"name": name, "url": URLS[kind], "kind": kind, **more})
+
+
+def open_over(fake: Answering, kind: str, **more: Any) -> DicomwebArchive:
+    """An archive of a kind whose network is a function."""
+    return DicomwebArchive(settings_of(kind, **more), transport=httpx.MockTransport(fake), patience=HURRIED)
+
+
+def app_over(fakes: dict[str, tuple[Answering, str]]) -> App:
+    """An app whose archives are fakes: name -> (fake, kind)."""
+    settings = Settings.model_validate(
+        {"archives": [{"name": name, "url": URLS[kind], "kind": kind} for name, (_, kind) in fakes.items()]}
+    )
+
+    def opener(archive: ArchiveSettings) -> Archive:
+        fake, kind = fakes[archive.name]
+        return open_over(fake, kind, name=archive.name)
+
+    return App(settings, opener)
