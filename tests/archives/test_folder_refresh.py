@@ -5,6 +5,7 @@ import sqlite3
 import sys
 import time
 from pathlib import Path
+from threading import Barrier, Thread
 from typing import Any
 
 import anyio
@@ -15,6 +16,7 @@ from dicomweb_mcp.archives import folder_refresh
 from dicomweb_mcp.archives.base import Busy, NotFound, Place, Unreachable
 from dicomweb_mcp.archives.folder import FolderArchive
 from dicomweb_mcp.archives.folder_header import Header, read_header
+from dicomweb_mcp.archives.folder_index import FolderIndex
 
 pytestmark = pytest.mark.anyio
 
@@ -333,3 +335,24 @@ async def test_a_missing_folder_is_said_and_its_index_kept(folder: Path, tmp_pat
         archive._refresher.read = lambda path: read.append(path) or read_header(path)
         assert await names(archive) == ["1.1", "1.2"]
         assert read == []
+
+
+def test_a_new_index_can_be_opened_by_many_at_once(tmp_path: Path) -> None:
+    failures: list[Exception] = []
+
+    def use(cache: Path, start: Barrier) -> None:
+        start.wait()
+        try:
+            with FolderIndex(tmp_path, cache).open() as db:
+                db.execute("SELECT COUNT(*) FROM files").fetchone()
+        except Exception as failure:
+            failures.append(failure)
+
+    for number in range(40):  # without the retry about one in twenty-five fails
+        start = Barrier(8)
+        threads = [Thread(target=use, args=(tmp_path / str(number), start)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert failures == []

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -138,15 +139,23 @@ class FolderIndex:
         self._cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.suppress(OSError):  # somebody else's folder: then it is theirs to protect
             self._cache.chmod(0o700)
-        db = sqlite3.connect(self.file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        try:
-            if _version(db) != SCHEMA:
-                _create(db)
-            db.execute("PRAGMA synchronous = NORMAL")
-        except BaseException:
-            db.close()
-            raise
-        return db
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            db = sqlite3.connect(self.file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            try:
+                if _version(db) != SCHEMA:
+                    _create(db)
+                db.execute("PRAGMA synchronous = NORMAL")
+                return db
+            except sqlite3.OperationalError as error:
+                db.close()
+                # SQLite does not wait for another process that turns WAL on at the same moment
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+            except BaseException:
+                db.close()
+                raise
+            time.sleep(0.01)
 
 
 def _version(db: sqlite3.Connection) -> int:

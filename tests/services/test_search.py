@@ -1,0 +1,323 @@
+"""Completeness, paging, counting and ordering, over servers that say much, little, or the wrong thing."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from dicomweb_mcp.archives.dicomweb import DicomwebArchive
+from dicomweb_mcp.dicom.query import Query
+from dicomweb_mcp.dicom.rules import Level, NotSearchable
+from dicomweb_mcp.dicom.values import text
+from dicomweb_mcp.errors import BadArgument, Problem
+from dicomweb_mcp.services.search import Found, search
+from fakes.base import Fake
+from fakes.dcm4chee import Dcm4chee
+from fakes.deaf import Deaf
+from fakes.google import IDC_BASE, Google
+from fakes.orthanc_like import OrthancLike
+from fakes.store import Store
+from support import open_over
+
+pytestmark = pytest.mark.anyio
+
+
+def made(kind: str, studies: int, **more: Any) -> tuple[DicomwebArchive, Fake]:
+    store = Store.synthetic(studies=studies)
+    fakes = {"google": Google, "dcm4chee": Dcm4chee, "generic": Deaf, "orthanc": OrthancLike}
+    fake = Google(store, IDC_BASE, idc=True) if kind == "idc" else fakes[kind](store, **more)
+    return open_over(fake, kind), fake
+
+
+async def studies(archive: DicomwebArchive, filters: dict[str, Any] | None = None, **more: Any) -> Found:
+    asked = {key: more.pop(key) for key in ("fields", "order", "fuzzy") if key in more}
+    return await search(archive, Query(Level.STUDY, filters=filters, **asked), **more)
+
+
+def uids(found: Found) -> list[str]:
+    return [text(row, "StudyInstanceUID") for row in found.rows]
+
+
+# ---- complete, next_offset, total ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["google", "idc", "dcm4chee", "orthanc", "generic"])
+@pytest.mark.parametrize(("held", "shown", "complete"), [(0, 0, True), (24, 24, True), (25, 25, True), (26, 25, False)])
+async def test_both_sides_of_the_limit(kind: str, held: int, shown: int, complete: bool) -> None:
+    archive, _ = made(kind, held)
+    found = await studies(archive)
+    assert len(found.rows) == shown
+    assert found.complete is complete
+    assert found.next_offset == (None if complete else shown)
+    if complete:
+        assert found.total == held
+
+
+@pytest.mark.parametrize("kind", ["google", "dcm4chee", "orthanc", "generic"])
+async def test_paging_shows_everything_once(kind: str) -> None:
+    archive, _ = made(kind, 61)
+    seen: list[str] = []
+    offset: int | None = 0
+    while offset is not None:
+        found = await studies(archive, limit=25, offset=offset)
+        seen += uids(found)
+        offset = found.next_offset
+    assert found.complete is True
+    assert found.total == 61
+    assert len(seen) == len(set(seen)) == 61
+
+
+async def test_the_rows_that_a_cap_cut_are_counted_from_the_warning() -> None:
+    archive, _ = made("dcm4chee", 30, max_results=10)
+    found = await studies(archive)
+    assert len(found.rows) == 10
+    assert found.complete is False
+    assert found.next_offset == 10
+    assert found.total == 30
+
+
+async def test_a_silent_cap_is_found_by_asking_beyond_it() -> None:
+    archive, _ = made("generic", 30, cap=10)
+    found = await studies(archive)
+    assert len(found.rows) == 10
+    assert found.complete is False
+    assert found.next_offset == 10
+
+
+async def test_a_silent_cap_without_offset_cannot_be_judged() -> None:
+    archive, _ = made("generic", 30, cap=10, ignores={"offset"})
+    found = await studies(archive)
+    assert found.complete is None
+    assert found.next_offset is None
+
+
+async def test_offset_beyond_the_end_is_empty_and_complete() -> None:
+    archive, _ = made("google", 5)
+    found = await studies(archive, offset=100)
+    assert (found.rows, found.complete, found.next_offset) == ([], True, None)
+
+
+async def test_an_offset_that_the_server_cannot_take_is_not_sent() -> None:
+    archive, fake = made("google", 5)
+    with pytest.raises(BadArgument, match="1,000,000"):
+        await studies(archive, offset=1_000_001)
+    assert fake.requests == []
+
+
+# ---- servers that ignore -----------------------------------------------------------------------------------------------
+
+
+async def test_an_ignored_offset_is_noticed_and_the_right_rows_are_shown() -> None:
+    archive, _ = made("generic", 60, ignores={"offset"})
+    honest, _ = made("generic", 60)
+    found = await studies(archive, limit=25, offset=25)
+    assert uids(found) == uids(await studies(honest, limit=25, offset=25))
+    assert any("ignores offset" in note for note in found.notes)
+    assert found.next_offset == 50
+    last = await studies(archive, limit=25, offset=50)
+    assert len(last.rows) == 10
+    assert last.next_offset is None
+
+
+async def test_an_ignored_offset_with_a_cap_ends_the_paging() -> None:
+    archive, _ = made("generic", 60, ignores={"offset"}, cap=25)
+    found = await studies(archive, limit=25, offset=25)
+    assert found.rows == []
+    assert found.next_offset is None
+    assert found.complete is False
+    assert any("narrow the search" in note for note in found.notes)
+
+
+async def test_counting_over_an_ignored_offset_ends() -> None:
+    archive, fake = made("generic", 60, ignores={"offset"}, cap=25)
+    found = await studies(archive, count=True)
+    assert found.complete is None
+    assert found.total is None
+    assert any("At least 25" in note for note in found.notes)
+    assert len(fake.requests) < 5
+
+
+async def test_an_ignored_limit_is_cut_here() -> None:
+    archive, _ = made("generic", 60, ignores={"limit"})
+    found = await studies(archive, limit=5)
+    assert len(found.rows) == 5
+    assert found.complete is False
+    assert any("ignored the limit" in note for note in found.notes)
+
+
+async def test_an_ignored_filter_is_noticed_and_matched_here() -> None:
+    archive, _ = made("generic", 60, ignores={"PatientID"})
+    honest, _ = made("generic", 60)
+    row = (await studies(honest, limit=30)).rows[29]
+    found = await studies(archive, {"PatientID": text(row, "PatientID")})
+    expected = await studies(honest, {"PatientID": text(row, "PatientID")})
+    assert uids(found) == uids(expected)
+    assert [str(item.attribute.name) for item in found.plan.here] == ["PatientID"]
+    assert found.plan.sent == ()
+    assert any("ignored the filter PatientID" in note for note in found.plan.notes)
+
+
+async def test_unsupported_fuzzy_matching_is_done_here() -> None:
+    archive, _ = made("generic", 60, not_fuzzy=True)
+    some = (await studies(archive, limit=1, fields=["PatientName"])).rows[0]
+    word = text(some, "PatientName").split("^")[-1]
+    found = await studies(archive, {"PatientName": word.lower()}, fuzzy=True)
+    assert found.rows
+    assert [item.attribute.name for item in found.plan.here] == ["PatientName"]
+
+
+# ---- matched here ------------------------------------------------------------------------------------------------------
+
+
+async def test_matching_here_equals_a_plain_filter_over_all_rows() -> None:
+    archive, fake = made("google", 300)
+    everything = await studies(archive, limit=300, fields=["PatientID"])
+    wanted = {text(row, "PatientID") for row in everything.rows if text(row, "PatientID").endswith("7")}
+    found = await studies(archive, {"PatientID": "*7"}, limit=500)
+    assert {text(row, "PatientID") for row in found.rows} == wanted
+    assert found.complete is True
+    assert found.total == len(wanted)
+    assert all(asked.one("PatientID") is None for asked in fake.requests)
+
+
+async def test_pages_of_what_is_matched_here() -> None:
+    archive, _ = made("google", 300)
+    whole = uids(await studies(archive, {"PatientID": "*7"}, limit=100))
+    first = await studies(archive, {"PatientID": "*7"}, limit=10)
+    second = await studies(archive, {"PatientID": "*7"}, limit=10, offset=10)
+    assert uids(first) + uids(second) == whole[:20]
+    assert first.complete is False
+    assert first.next_offset == 10
+
+
+async def test_a_scan_ends_at_its_limit_and_says_so() -> None:
+    archive, _ = made("google", 6_000)
+    found = await studies(archive, {"PatientID": "*nothing*"})
+    assert found.rows == []
+    assert found.complete is False
+    assert any("Only the first 5,000 rows" in note for note in found.notes)
+
+
+async def test_what_no_row_carries_is_not_called_absent() -> None:
+    """A server that does not return an asked field: an empty match must not look complete."""
+    archive, _ = made("generic", 20, ignores={"includefield"})
+    found = await studies(archive, {"StudyDescription": "anything"})
+    assert found.rows == []
+    assert found.complete is None
+    assert any("No row of the archive carries StudyDescription" in note for note in found.notes)
+
+
+# ---- count and order ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["google", "dcm4chee", "orthanc", "generic"])
+async def test_counting_takes_as_many_pages_as_it_needs(kind: str) -> None:
+    archive, fake = made(kind, 2_345)
+    found = await studies(archive, count=True)
+    assert found.total == 2_345
+    assert found.complete is True
+    assert found.rows == []
+    assert len(fake.requests) <= 15
+
+
+async def test_a_count_beyond_the_limit_is_a_lower_bound() -> None:
+    rows = [{"0020000D": {"vr": "UI", "Value": [f"1.2.{number}"]}} for number in range(60_000)]
+
+    def server(request: httpx.Request) -> httpx.Response:
+        query = request.url.params
+        start = int(query.get("offset", 0))
+        return httpx.Response(200, json=rows[start : start + int(query["limit"])])
+
+    found = await studies(open_over(server, "orthanc"), count=True)
+    assert found.total is None
+    assert found.complete is False
+    assert any("At least 50,000" in note for note in found.notes)
+
+
+async def test_order_is_of_all_matches_not_of_a_page() -> None:
+    archive, _ = made("google", 120)
+    everything = await studies(archive, limit=200)
+    dates = sorted((text(row, "StudyDate") for row in everything.rows), reverse=True)
+    found = await studies(archive, order="-StudyDate", limit=10)
+    assert [text(row, "StudyDate") for row in found.rows] == dates[:10]
+    assert found.total == 120
+    second = await studies(archive, order="-StudyDate", limit=10, offset=10)
+    assert [text(row, "StudyDate") for row in second.rows] == dates[10:20]
+
+
+async def test_order_over_too_many_is_refused() -> None:
+    archive, _ = made("google", 5_001)
+    with pytest.raises(NotSearchable, match="needs all matches, and more than 5,000"):
+        await studies(archive, order="StudyDate")
+    archive, _ = made("google", 5_000)
+    assert (await studies(archive, order="StudyDate")).total == 5_000
+
+
+# ---- nothing found -------------------------------------------------------------------------------------------------------
+
+
+async def test_an_empty_answer_names_the_unknown_value() -> None:
+    archive, fake = made("google", 20)
+    found = await studies(archive, {"PatientID": "nobody", "StudyDate": ">=1900"})
+    assert any("no study with PatientID=nobody" in note for note in found.notes)
+    assert not any("StudyDate" in note for note in found.notes)
+    assert len(fake.requests) == 3
+
+
+async def test_one_filter_without_a_match_costs_nothing_more() -> None:
+    archive, fake = made("google", 20)
+    found = await studies(archive, {"PatientID": "nobody"})
+    assert any("PatientID=nobody" in note for note in found.notes)
+    assert len(fake.requests) == 1
+
+
+async def test_filters_that_match_only_apart_are_told() -> None:
+    archive, _ = made("google", 20)
+    one, other = (await studies(archive, limit=2)).rows
+    found = await studies(
+        archive, {"PatientID": text(one, "PatientID"), "StudyInstanceUID": text(other, "StudyInstanceUID")}
+    )
+    assert any("together they match none" in note for note in found.notes)
+
+
+async def test_three_filters_are_not_probed() -> None:
+    archive, fake = made("google", 20)
+    await studies(archive, {"PatientID": "a", "StudyDate": "2020", "AccessionNumber": "b"})
+    assert len(fake.requests) == 1
+
+
+async def test_series_of_an_unknown_study() -> None:
+    archive, _ = made("orthanc", 5)
+    found = await search(archive, Query(Level.SERIES, study_uid="1.2.3"))
+    assert any("no study 1.2.3" in note for note in found.notes)
+
+
+# ---- nothing is sent when an argument is wrong -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"filters": {"BodyPartExamined": "CHEST"}},
+        {"filters": {"Modalty": "CT"}},
+        {"filters": {"StudyDate": "soon"}},
+        {"fields": ["Nonsense"]},
+        {"order": "Nonsense"},
+        {"limit": 0},
+        {"limit": 501},
+        {"offset": -1},
+    ],
+)
+async def test_nothing_reaches_the_server(wrong: dict[str, Any]) -> None:
+    archive, fake = made("google", 5)
+    with pytest.raises(Problem):
+        await studies(archive, **wrong)
+    assert fake.requests == []
+
+
+@pytest.mark.parametrize("uid", ["1.2/../3", "1.2%2e", "../1", "1.2 3", "1.2\x00.3", "a.b", "1" * 65, "１.２"])
+async def test_uids_never_leave_their_place_in_a_path(uid: str) -> None:
+    archive, fake = made("google", 5)
+    with pytest.raises(BadArgument, match="not a UID"):
+        await search(archive, Query(Level.SERIES, study_uid=uid))
+    assert fake.requests == []

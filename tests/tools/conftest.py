@@ -1,0 +1,26 @@
+"""A client connected to the server over fakes, in both protocol eras."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from mcp import Client
+
+from dicomweb_mcp.server import build
+from support import Answering, app_over
+
+Connect = Callable[..., Any]
+
+
+@pytest.fixture(params=["auto", "legacy"])
+def connect(request: pytest.FixtureRequest) -> Connect:
+    """``async with connect(pacs=(fake, "google")) as client: ...``"""
+
+    @asynccontextmanager
+    async def connected(**fakes: tuple[Answering, str]) -> AsyncIterator[Client]:
+        app = app_over(fakes)
+        async with Client(build(app), mode=request.param, raise_exceptions=True) as client:
+            yield client
+
+    return connected

@@ -1,0 +1,122 @@
+"""The tool surface is a contract: what a model reads before it calls, kept in files and held to the rules of hosts."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp.types import Tool
+
+from dicomweb_mcp.server import build, instructions
+from dicomweb_mcp.services.app import App
+from dicomweb_mcp.settings import load
+
+pytestmark = pytest.mark.anyio
+
+HERE = Path(__file__).parent / "surface"
+CONFIGURATIONS = {
+    "idc": ["idc"],
+    "mixed": [
+        "pacs=http://host:8042/dicom-web",
+        "idc",
+        "lab=gcp:p/l/d/s",
+        "arc=http://h/aets/A/rs",
+        "x=https://y.test/rs",
+    ],
+}
+
+
+async def tools(*archives: str) -> list[Tool]:
+    return list(await build(App(load(archives=archives, environment={}))).list_tools())
+
+
+def wire(tool: Tool) -> dict[str, Any]:
+    return tool.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def compare(name: str, text: str) -> None:
+    path = HERE / name
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert path.exists(), f"{name} is missing: look at the tool, then run with UPDATE_GOLDEN=1"
+    assert text == path.read_text(encoding="utf-8"), f"{name} changed: if you mean it, run with UPDATE_GOLDEN=1"
+
+
+async def test_the_surface_is_as_recorded() -> None:
+    for tool in await tools("idc"):
+        compare(f"{tool.name}.json", json.dumps(wire(tool), indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    compare("instructions.txt", instructions(load(environment={})) + "\n")
+
+
+@pytest.mark.parametrize("archives", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
+async def test_every_tool_keeps_the_rules_of_hosts(archives: list[str]) -> None:
+    found = await tools(*archives)
+    assert len({tool.name for tool in found}) == len(found)
+    for tool in found:
+        assert tool.title
+        assert tool.description
+        assert len(tool.description) <= 2_048
+        assert tool.description.isascii()
+        assert tool.annotations is not None
+        assert tool.annotations.read_only_hint is True
+        assert tool.annotations.open_world_hint is True
+        schema = tool.input_schema
+        assert schema["type"] == "object"
+        assert schema["additionalProperties"] is False
+        assert not {"anyOf", "oneOf", "allOf"} & schema.keys()
+        assert "archive" in schema["properties"]
+        for name, described in schema["properties"].items():
+            assert described.get("description") or "$ref" in described, f"{tool.name}.{name} is not described"
+        assert '"title"' not in json.dumps(schema)
+        if tool.output_schema is not None:
+            assert tool.output_schema["type"] == "object"
+
+
+async def test_picture_tools_have_no_structured_half_and_data_tools_do() -> None:
+    for tool in await tools("idc"):
+        assert (tool.output_schema is None) == (tool.name == "render_frame")
+
+
+async def test_the_tools_and_their_arguments() -> None:
+    expected = {
+        "list_archives": {"archive", "check"},
+        "search_studies": {"archive", "filters", "fields", "limit", "offset", "order", "count", "fuzzy"},
+        "list_series": {"archive", "study_uid", "filters", "fields", "limit", "offset", "order", "count", "fuzzy"},
+        "list_instances": {"archive", "study_uid", "series_uid", "filters", "fields", "limit", "offset", "order", "count"},
+        "get_metadata": {"archive", "study_uid", "series_uid", "instance_uid", "fields", "private", "max_characters"},
+        "render_frame": {"archive", "study_uid", "series_uid", "instance_uid", "frame", "slice", "window", "region",
+                         "size", "format"},
+    }  # fmt: skip
+    assert {tool.name: set(tool.input_schema["properties"]) for tool in await tools("idc")} == expected
+
+
+async def test_the_schema_names_what_each_archive_can_search() -> None:
+    by_name = {tool.name: tool.input_schema for tool in await tools(*CONFIGURATIONS["mixed"])}
+    archive = by_name["search_studies"]["properties"]["archive"]
+    assert archive["enum"] == ["pacs", "idc", "lab", "arc", "x"]
+    assert archive["default"] == "pacs"
+    filters = by_name["search_studies"]["properties"]["filters"]
+    assert filters["additionalProperties"] is True
+    described = filters["properties"]["PatientID"]["description"]
+    assert described == "pacs, arc: exact, list, wildcard; idc, lab: exact; x: exact, wildcard"
+    assert "BodyPartExamined" not in filters["properties"]
+    assert "BodyPartExamined" in by_name["list_series"]["properties"]["filters"]["properties"]
+
+
+async def test_the_whole_list_stays_small() -> None:
+    for archives in CONFIGURATIONS.values():
+        listed = json.dumps([wire(tool) for tool in await tools(*archives)], separators=(",", ":"))
+        assert len(listed) < 26_000
+
+
+@pytest.mark.parametrize("archives", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
+def test_instructions_fit_and_follow_the_configuration(archives: list[str]) -> None:
+    text = instructions(load(archives=archives, environment={}))
+    assert len(text) <= 2_048
+    assert "daily quota" in text
+    assert "reads only" in text
+    assert "daily quota" not in instructions(load(archives=["x=https://y.test/rs"], environment={}))
+    many = [f"a{number}=https://y.test/rs" for number in range(200)]
+    assert len(instructions(load(archives=many, environment={}))) <= 2_048
