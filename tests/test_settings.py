@@ -1,3 +1,4 @@
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -170,7 +171,5 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 @given(st.text(max_size=60))
 def test_any_flag_is_settings_or_a_sentence(flag: str) -> None:
-    try:
-        loaded(flag)
-    except BadSettings as refusal:
-        assert str(refusal)
+    with suppress(BadSettings):
+        assert loaded(flag).archives

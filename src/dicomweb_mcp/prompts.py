@@ -63,4 +63,6 @@ def read_prompt(path: Path) -> FilePrompt:
     def fill(**given: str) -> list[UserMessage]:
         return [UserMessage(body.strip().format(**{**defaults, **given}))]
 
-    return FilePrompt(name=path.stem, title=title, description=description, arguments=arguments, fn=fill)
+    return FilePrompt(
+        name=path.stem, title=title, description=description, arguments=arguments, fn=fill, context_kwarg=None
+    )

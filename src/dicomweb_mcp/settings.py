@@ -157,6 +157,15 @@ class Settings(_Frozen):
         return () if self.http else archive.permit
 
 
+def user_cache_folder(environment: Environment = os.environ) -> Path:
+    """Where what can be made anew is kept: DICOMWEB_MCP_CACHE, else the user's cache folder."""
+    if environment.get(CACHE_VARIABLE):
+        return Path(environment[CACHE_VARIABLE]).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("dicomweb-mcp")
+
+
 def guess_kind(url: str) -> Kind:
     """The kind of server that an address suggests; ``generic`` when it says nothing."""
     parts = urlsplit(url)
@@ -267,11 +276,11 @@ def _place(name: str, place: str) -> dict[str, Any]:
     return {"path": Path(place).expanduser().absolute()}
 
 
-def _expanded(name: str, table: Any) -> dict[str, Any]:
+def _expanded(name: str, written: Any) -> dict[str, Any]:
     """A table of the file, with ``gcp:`` addresses spelled out, folders made absolute and known names filled in."""
-    if not isinstance(table, dict):
+    if not isinstance(written, dict):
         raise BadSettings(f"archive {name}: write it as a table, [archives.{name}].")
-    table = dict(table)
+    table: dict[str, Any] = dict(written)
     if isinstance(table.get("url"), str) and table["url"].startswith("gcp:"):
         table = {"kind": "google", **table, "url": _google_store(table["url"])}
     if isinstance(table.get("path"), str):

@@ -247,10 +247,8 @@ async def test_what_is_called_a_picture_must_be_one() -> None:
 @pytest.mark.parametrize(("kind", "fake"), servers(), ids=lambda item: item if isinstance(item, str) else "")
 async def test_whole_files_stream_through(kind: str, fake: Fake) -> None:
     archive = open_over(fake, kind)
-    files = []
     async with aclosing(archive.instances(Place(CT.StudyInstanceUID))) as arriving:
-        async for file in arriving:
-            files.append(b"".join([chunk async for chunk in file.chunks]))
+        files = [b"".join([chunk async for chunk in file.chunks]) async for file in arriving]
     assert len(files) == 1
     received = pydicom.dcmread(pydicom.filebase.DicomBytesIO(files[0]))
     assert received.SOPInstanceUID == CT.SOPInstanceUID

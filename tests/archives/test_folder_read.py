@@ -21,9 +21,8 @@ from pydicom.uid import (
 )
 
 from archives.folder_helpers import SAMPLES, ask, make_file, opened
-from dicomweb_mcp.archives import folder_refresh
 from dicomweb_mcp.archives.base import NotFound, NotUnderstood, Place, Refused
-from dicomweb_mcp.archives.folder import FolderArchive
+from dicomweb_mcp.archives.folder import FolderArchive, refresh
 from dicomweb_mcp.dicom.values import DicomJson
 from dicomweb_mcp.pixels.decode import decode
 from dicomweb_mcp.pixels.description import PixelDescription
@@ -34,7 +33,7 @@ PLACE = Place("1.1", "1.1.1", "1.1.1.1")
 
 @pytest.fixture(autouse=True)
 def _always_scan(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder_refresh, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(refresh, "FRESH_SECONDS", 0.0)
 
 
 @pytest.fixture

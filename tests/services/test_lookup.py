@@ -31,11 +31,11 @@ async def test_the_parents_of_any_uid_are_found_and_remembered(fake: Google | Or
 async def test_a_uid_of_another_level_is_told() -> None:
     app = app_over({"pacs": (OrthancLike(STORE), "orthanc")})
     archive = app.archive(None)
-    with pytest.raises(NotFound, match=f"{STUDY} is the UID of a study, not of a series: pass it as study_uid"):
+    with pytest.raises(NotFound, match=r"is the UID of a study, not of a series: pass it as study_uid"):
         await find_place(app, archive, None, STUDY, None)
     with pytest.raises(NotFound, match="is the UID of a series"):
         await find_place(app, archive, None, None, SERIES)
-    with pytest.raises(NotFound, match="has no instance 1.2.3"):
+    with pytest.raises(NotFound, match=r"has no instance 1\.2\.3"):
         await find_place(app, archive, None, None, "1.2.3")
 
 

@@ -24,7 +24,8 @@ class Profile:
 
     ``largest`` is the greatest ``limit`` that the server honours, None where nothing caps it, 0 where that is unknown
     (then the end of a list is proved by asking beyond it). ``page`` rows are asked for when a search needs many,
-    ``scan`` rows at most are looked at to match here. One that ``counts`` says with every page how many match in all. ``frame_accepts`` are tried in order while the server declines.
+    ``scan`` rows at most are looked at to match here. One that ``counts`` says with every page how many match in all.
+    ``frame_accepts`` are tried in order while the server declines.
     """
 
     kind: Kind
@@ -80,7 +81,8 @@ _GOOGLE_RETURNED = {
     ),
     INSTANCE: frozenset(
         {
-            "SOPClassUID", "SOPInstanceUID", "InstanceAvailability", "TimezoneOffsetFromUTC", "InstanceNumber", "Rows", "Columns", "BitsAllocated", "NumberOfFrames",
+            "SOPClassUID", "SOPInstanceUID", "InstanceAvailability", "TimezoneOffsetFromUTC", "InstanceNumber", "Rows",
+            "Columns", "BitsAllocated", "NumberOfFrames",
         }
     ),
 }  # fmt: skip
@@ -214,6 +216,8 @@ _STANDARD_RETURNED = {  # PS3.18 tables 10.6.3-3 to 10.6.3-5
 _ANY: dict[Level, frozenset[str] | None] = {STUDY: None, SERIES: None, INSTANCE: None}
 
 _ORTHANC_STUDY = _with_lists(_STUDY)
+_ORTHANC_SERIES = _with_lists(_without(_SERIES, "SeriesNumber"))
+_ORTHANC_INSTANCE = _with_lists(_without(_INSTANCE, "InstanceNumber"))
 _ORTHANC_ABOVE = _without(_ORTHANC_STUDY, "ModalitiesInStudy")  # below the study it matches nothing there
 
 ORTHANC = Profile(
@@ -222,12 +226,13 @@ ORTHANC = Profile(
         server="Orthanc",
         searchable={
             STUDY: _ORTHANC_STUDY,
-            SERIES: {**_with_lists(_SERIES), **_ORTHANC_ABOVE},
-            INSTANCE: {**_with_lists(_INSTANCE), **_with_lists(_SERIES), **_ORTHANC_ABOVE},
+            SERIES: {**_ORTHANC_SERIES, **_ORTHANC_ABOVE},
+            INSTANCE: {**_ORTHANC_INSTANCE, **_ORTHANC_SERIES, **_ORTHANC_ABOVE},
         },
         open=True,
         open_lists=True,
         plain_only=True,
+        text_numbers=True,
         returned=_STANDARD_RETURNED,
         includable=_ANY,
     ),

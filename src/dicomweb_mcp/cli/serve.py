@@ -2,36 +2,45 @@
 
 import logging
 import sys
+import warnings
 
 from ..settings import Settings
 
-QUIET = ("httpx", "httpx2", "httpcore", "httpcore2", "mcp", "uvicorn.access", "pydicom")
+OWN = __name__.partition(".")[0]
 
 
-class TypesOnly(logging.Formatter):
-    """Log lines without the text of exceptions: that text may hold what a patient or a secret is called."""
+class Discreet(logging.Formatter):
+    """Log lines without what others write into them: messages, arguments and exceptions of libraries may hold what a
+    patient or a secret is called, so of those only the logger's name and the kinds of errors are written."""
 
-    def formatException(self, ei: object) -> str:  # noqa: N802
-        chain: list[str] = []
-        error = ei[1] if isinstance(ei, tuple) else None
-        while error is not None and len(chain) < 8:
-            chain.append(type(error).__name__)
+    def format(self, record: logging.LogRecord) -> str:
+        said = record.getMessage() if record.name.split(".")[0] == OWN else "failed"
+        return f"{record.levelname} {record.name}: {said}{self._kinds(record)}"
+
+    def _kinds(self, record: logging.LogRecord) -> str:
+        kinds: list[str] = []
+        error = record.exc_info[1] if record.exc_info else None
+        while error is not None and len(kinds) < 8:
+            kinds.append(type(error).__name__)
             error = error.__cause__ or error.__context__
-        return " <- ".join(chain)
+        return f" ({' <- '.join(kinds)})" if kinds else ""
 
-    def formatStack(self, stack_info: str) -> str:  # noqa: N802
-        return ""
+
+class Worth(logging.Filter):
+    """Warnings of this program, and errors of libraries. Some libraries set their own levels when they are imported, so
+    a level on the loggers does not hold."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= (logging.WARNING if record.name.split(".")[0] == OWN else logging.ERROR)
 
 
 def quiet_logging() -> None:
-    """Warnings of this program to stderr, and of libraries only that something failed. Before the server is built: the
-    SDK would else log every request and every traceback."""
+    """One discreet handler on stderr. To be called before the server is built, which would configure another one."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(TypesOnly("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(Discreet())
+    handler.addFilter(Worth())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    for name in QUIET:
-        logging.getLogger(name).setLevel(logging.ERROR)
-    logging.captureWarnings(True)
+    warnings.simplefilter("ignore")
 
 
 def serve(settings: Settings) -> int:

@@ -74,7 +74,7 @@ def arrange(slices: Sequence[Slice]) -> Stack:
     """
     by_number = sorted(slices, key=lambda item: (item.instance_number is None, item.instance_number or 0, item.frame))
     if len(slices) == 1:
-        return Stack(_placed(slices), GEOMETRY if slices[0].orientation and slices[0].origin else "the only image")
+        return Stack(_placed(slices), GEOMETRY)
     if not all(item.origin and item.orientation for item in slices):
         lacking = sum(not (item.origin and item.orientation) for item in slices)
         return Stack(

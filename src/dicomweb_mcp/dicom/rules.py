@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from ..errors import Problem
 from .tags import Attribute
+from .values import NUMBER_VRS
 
 
 class NotSearchable(Problem):
@@ -124,6 +125,7 @@ class Rules:
     ``server`` is its name in sentences. ``searchable`` lists the usual attributes of each level (higher levels' ones
     included) with how they match; with ``open`` any other attribute of the level can be searched too, by ``open_lists``
     also as a list. ``plain_only`` servers do not decode percent-encoding: only plain characters can be sent to them.
+    ``text_numbers`` servers compare numbers as text, and miss a 2 that is stored as 02: none is sent to them.
     Without ``parent_filters`` an attribute of the study is no filter below one study (PS3.18 10.6.1.2.1).
     ``returned`` names what comes unasked, ``includable`` what can be asked for; None means anything. ``hint`` ends a
     refusal: where else to look.
@@ -134,6 +136,7 @@ class Rules:
     open: bool = False
     open_lists: bool = False
     plain_only: bool = False
+    text_numbers: bool = False
     parent_filters: bool = True
     returned: Mapping[Level, frozenset[str]] = field(default_factory=dict)
     includable: Mapping[Level, frozenset[str] | None] = field(default_factory=dict)
@@ -145,6 +148,8 @@ class Rules:
         if listed is not None:
             return listed
         if not self.open or owner(attribute) is not level or not attribute.keyword or attribute.vr == "SQ":
+            return frozenset()
+        if self.text_numbers and attribute.vr in NUMBER_VRS:
             return frozenset()
         return standard_matching(attribute.vr) | ({Match.LIST} if self.open_lists else frozenset())
 

@@ -67,10 +67,12 @@ class Summary:
     instances: int = 0
     attributes: dict[str, Varying] = field(default_factory=dict)
     elided: dict[str, str] = field(default_factory=dict)
+    wanted: dict[str, None] = field(default_factory=dict)
 
     def add(self, obj: DicomJson, wanted: Sequence[Path] | None, *, private: bool) -> None:
         """Take one instance in: the ``wanted`` paths, or all its own attributes."""
         self.instances += 1
+        self.wanted.update({_name(path): None for path in wanted or ()})
         shown = _wanted(obj, wanted) if wanted else _own(obj, private=private)
         for name, value, note in shown:
             if note:
@@ -88,8 +90,9 @@ class Summary:
 
     @property
     def missing(self) -> dict[str, str]:
-        """Attributes that only some instances have: how many lack them, and the value of those that have one."""
-        return {
+        """Attributes that some instances lack, or that were asked for and none has."""
+        absent = {name: "no value" for name in self.wanted if name not in self.attributes and name not in self.elided}
+        return absent | {
             name: f"{self.instances - seen.present} of {self.instances} lack it"
             + (f"; else {_text(seen.only)}" if seen.is_constant else "")
             for name, seen in self.attributes.items()
@@ -141,13 +144,17 @@ def _own(obj: DicomJson, *, private: bool) -> Iterator[Shown]:
 
 def _wanted(obj: DicomJson, paths: Sequence[Path]) -> Iterator[Shown]:
     for path in paths:
-        name = ".".join(part.name for part in path)
+        name = _name(path)
         elements = [found for found in _inside(obj, path) if found]
         if len(path) == 1 or len(elements) == 1:
             yield from (_shown(name, found, LONGEST_SEQUENCE * 20) for found in elements[:1])
             continue
         values = [value for _, value, _ in (_shown(name, found) for found in elements) if value is not None]
         yield name, values or None, ""
+
+
+def _name(path: Path) -> str:
+    return ".".join(part.name for part in path)
 
 
 def _inside(obj: DicomJson, path: Path) -> Iterator[Mapping[str, Any]]:

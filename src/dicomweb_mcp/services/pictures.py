@@ -139,7 +139,7 @@ def _pick(place: Place, stack: Stack, wanted: int | str | None) -> _Choice:
     if not 1 <= k <= count:
         raise BadArgument(f'There is no slice {wanted}: give 1 to {count}, or "first", "middle" or "last".')
     chosen = stack.slices[k - 1]
-    how = f"{k} of {count} in {stack.basis}"
+    how = f"{k} of {count} in {stack.basis}" if count > 1 else "the only image"
     if stack.basis == GEOMETRY and chosen.position is not None:
         how += f", at {chosen.position:.2f} mm along the normal"
     if wanted is None and count > 1:

@@ -50,7 +50,7 @@ class MetadataAnswer(_Answer):
     sampled: bool
     constant: dict[str, Any] = Field({}, description="What all instances share")
     varying: dict[str, str] = Field({}, description="What differs between instances")
-    missing: dict[str, str] = Field({}, description="What only some instances have")
+    missing: dict[str, str] = Field({}, description="What some instances lack, or all")
     elided: list[str] = Field([], description="What exists but is not shown")
 
 

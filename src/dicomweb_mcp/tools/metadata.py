@@ -46,15 +46,12 @@ async def get_metadata(
         fields=fields,
         private=private,
     )
-    return result(metadata_answer(app.configured(archive).name, found, fields, max_characters))
+    return result(metadata_answer(app.configured(archive).name, found, max_characters))
 
 
-def metadata_answer(archive: str, found: Metadata, fields: list[str] | None, budget: int) -> Structured:
+def metadata_answer(archive: str, found: Metadata, budget: int) -> Structured:
     """The answer within its budget: what takes most space gives way first, and is named."""
     place, summary = found.place, found.summary
-    notes = []
-    if fields and not any((summary.constant, summary.varying, summary.missing, summary.elided)):
-        notes.append("None of the fields asked for has a value here.")
     answer: dict[str, Any] = {
         "archive": archive,
         "level": place.level.value,
@@ -67,7 +64,6 @@ def metadata_answer(archive: str, found: Metadata, fields: list[str] | None, bud
         "varying": summary.varying,
         "missing": summary.missing,
         "elided": [f"{name}: {what}" for name, what in summary.elided.items()],
-        "notes": notes,
     }
     return _fitted(answer, budget)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from .folder_header import Header
+from .header import Header
 
 SCHEMA = 1
 BUSY_SECONDS = 20.0
@@ -73,6 +73,10 @@ UPDATE files SET current = NOT EXISTS (
 ) WHERE sop IN (SELECT sop FROM files WHERE sop IN (SELECT value FROM json_each(?))
                 GROUP BY sop HAVING COUNT(*) > 1 OR MIN(current) = 0)
 """
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_ESCAPED = frozenset('"\\')
 
 
 class Seen(NamedTuple):
@@ -208,7 +212,7 @@ def write(db: sqlite3.Connection, entries: Iterable[Entry], gone: Iterable[tuple
         for entry in entries:
             row = db.execute(_INSERT, _row(entry))
             if header := entry.header:
-                head = json.dumps(header.elements, separators=(",", ":"))
+                head = _encode(header.elements)
                 db.execute("INSERT INTO heads (id, head) VALUES (?, ?)", (row.lastrowid, head))
                 touched.add(header.instance_uid)
         db.execute(_NEWEST, (json.dumps(sorted(touched)),))
@@ -239,7 +243,18 @@ def _row(entry: Entry) -> list[object]:
 
 def _values(header: Header, tag: str) -> str | None:
     values = header.elements.get(tag, {}).get("Value")
-    return json.dumps(values, separators=(",", ":")) if values else None
+    if not values:
+        return None
+    first = values[0]
+    if (
+        len(values) == 1
+        and isinstance(first, str)
+        and first.isascii()
+        and first.isprintable()
+        and not _ESCAPED & {*first}
+    ):
+        return f'["{first}"]'  # what JSON makes of most values, sooner
+    return _encode(values)
 
 
 def _number(header: Header) -> int | None:

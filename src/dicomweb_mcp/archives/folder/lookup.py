@@ -4,9 +4,9 @@ import json
 import sqlite3
 from dataclasses import dataclass
 
-from .base import Place
-from .folder_files import StoredFile
-from .folder_index import PROBLEM, SKIPPED
+from ..base import Place
+from .files import StoredFile
+from .index import PROBLEM, SKIPPED
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,17 @@ class Contents:
     first_older: str = ""
 
     @property
+    def gaps(self) -> tuple[str, ...]:
+        """A sentence when files could not be read, so that searches may miss what they hold."""
+        if not self.first_unreadable:
+            return ()
+        path, reason = self.first_unreadable
+        return (f"{_files(self.unreadable)} could not be read; first: {path} ({reason}).",)
+
+    @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences about what is wrong, none when all is well."""
-        notes: list[str] = []
-        if self.first_unreadable:
-            path, reason = self.first_unreadable
-            notes.append(f"{_files(self.unreadable)} could not be read; first: {path} ({reason}).")
+        """Sentences about everything that is wrong, none when all is well."""
+        notes = list(self.gaps)
         if self.first_flawed:
             path, reason = self.first_flawed
             verb = "is" if self.flawed == 1 else "are"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .folder_elements import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, PIXEL_TAGS, UNDEFINED
-from .folder_scan import is_inside
+from .elements import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, PIXEL_TAGS, UNDEFINED
+from .scan import is_inside
 
 PIXEL_VRS = {0x7FE00008: "OF", 0x7FE00009: "OD", 0x7FE00010: "OW"}
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
-from .folder_header import Header, NotDicom, Unreadable, read_header
-from .folder_index import Entry, FolderIndex, Seen, folders, joined, known, write
+from .header import Header, NotDicom, Unreadable, read_header
+from .index import Entry, FolderIndex, Seen, folders, joined, known, write
 
 BATCH = 500
 BATCH_SECONDS = 0.5

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from .folder_elements import BIG_ENDIAN, DEFLATED, EXPLICIT
-from .folder_files import Damaged, PixelValue, StoredFile, parse
+from .elements import BIG_ENDIAN, DEFLATED, EXPLICIT
+from .files import Damaged, PixelValue, StoredFile, parse
 
 MOST_LAYOUTS = 64
 MOST_OFFSETS = 100_000

@@ -7,9 +7,9 @@ import base64
 import re
 from typing import Any
 
-from ..dicom.values import BULK_VRS, DicomJson
-from .folder_files import Parsed
-from .folder_values import tidy
+from ...dicom.values import BULK_VRS, DicomJson
+from .files import Parsed
+from .values import tidy
 
 MOST_INLINE = 1_024
 WORDS = {"OW": 2, "OL": 4, "OF": 4, "OD": 8, "OV": 8}

@@ -10,12 +10,12 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ..dicom.matching import Condition, Exact, Fuzzy, Range, Test, Wildcard
-from ..dicom.query import Plan
-from ..dicom.rules import TEXT_VRS, Level, NotSearchable, Rules
-from ..dicom.tags import by_tag, tag_of
-from ..dicom.values import BULK_VRS, DicomJson
-from .folder_index import NARROWING
+from ...dicom.matching import Condition, Exact, Fuzzy, Range, Test, Wildcard
+from ...dicom.query import Plan
+from ...dicom.rules import TEXT_VRS, Level, NotSearchable, Rules
+from ...dicom.tags import by_tag, tag_of
+from ...dicom.values import BULK_VRS, DicomJson
+from .index import NARROWING
 
 UIDS = {"0020000D": "study", "0020000E": "series", "00080018": "sop"}
 KEYS = {Level.STUDY: ("study",), Level.SERIES: ("study", "series"), Level.INSTANCE: ("study", "series", "sop")}

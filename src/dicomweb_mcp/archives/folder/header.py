@@ -7,10 +7,11 @@ import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, BinaryIO
 
-from ..dicom.uids import LOOSE
-from .folder_elements import (
+from ...dicom.uids import LOOSE
+from .elements import (
     BIG_ENDIAN,
     DEFLATED,
     EXPLICIT,
@@ -24,7 +25,7 @@ from .folder_elements import (
     Walked,
     walk,
 )
-from .folder_values import Element, by_pydicom, plain_elements
+from .values import Element, by_pydicom, plain_elements
 
 DIRECTORY = "1.2.840.10008.1.3.10"
 AVAILABLE_SYNTAX = "00083002"
@@ -105,8 +106,9 @@ def _walked(file: BinaryIO, size: int, has_magic: bool) -> tuple[Walked, dict[st
         except Unusual:
             pass
         else:
-            values = walked.values
-            return walked, plain_elements(values, True, lambda tag: by_pydicom(_dataset(walked), tag))
+            dataset = cache(lambda: _dataset(walked))
+            little = walked.syntax != BIG_ENDIAN
+            return walked, plain_elements(walked.values, little, lambda tag: by_pydicom(dataset(), tag))
     return _read_by_pydicom(file, size)
 
 
@@ -116,10 +118,10 @@ def _dataset(walked: Walked) -> Any:
     from pydicom.dataset import Dataset
     from pydicom.tag import BaseTag
 
-    implicit = walked.syntax == IMPLICIT
+    implicit, little = walked.syntax == IMPLICIT, walked.syntax != BIG_ENDIAN
     return Dataset(
         {
-            BaseTag(tag): RawDataElement(BaseTag(tag), vr, len(value), value, 0, implicit, True)
+            BaseTag(tag): RawDataElement(BaseTag(tag), vr, len(value), value, 0, implicit, little)
             for tag, vr, value in walked.values
         }
     )

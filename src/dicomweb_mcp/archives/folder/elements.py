@@ -1,6 +1,6 @@
 """A quick walk over the top-level elements of an ordinary file, for the index (PS3.5 section 7).
 
-Ordinary means: preamble, little endian, not deflated, well formed. For everything else ``walk`` raises Unusual and the
+Ordinary means: with preamble, not deflated, well formed. For everything else ``walk`` raises Unusual and the
 caller asks pydicom, which knows what writers of files do. The walk exists because indexing a folder is this loop.
 """
 
@@ -20,7 +20,6 @@ _LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC"
 _SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _NAMES = {vr: vr.decode() for vr in _LONG | _SHORT}
 _explicit = Struct("<HH2sH").unpack_from
-_implicit = Struct("<HHL").unpack_from
 _long = Struct("<L").unpack_from
 
 
@@ -54,9 +53,9 @@ def walk(file: BinaryIO, size: int) -> Walked:
     file.seek(0)
     data = file.read(WINDOW)
     syntax, storage_class, position = _meta(data)
-    if syntax in (DEFLATED, BIG_ENDIAN) or not syntax.startswith(f"{IMPLICIT}"):
+    if syntax == DEFLATED or not syntax.startswith(IMPLICIT):
         raise Unusual
-    values, pixels, end = _elements(file, data, position, syntax != IMPLICIT)
+    values, pixels, end = _elements(file, data, position, syntax != IMPLICIT, ">" if syntax == BIG_ENDIAN else "<")
     return Walked(syntax, storage_class, values, pixels, max(0, end - size))
 
 
@@ -81,8 +80,12 @@ def _meta(data: bytes) -> tuple[str, str, int]:
         position += length
 
 
-def _elements(file: BinaryIO, data: bytes, position: int, explicit: bool) -> tuple[list[Raw], int | None, int]:
+def _elements(
+    file: BinaryIO, data: bytes, position: int, explicit: bool, order: str
+) -> tuple[list[Raw], int | None, int]:
     """Elements, length of the pixels, and where the last value ends. ``depth`` counts open sequences."""
+    read_explicit, read_implicit = Struct(f"{order}HH2sH").unpack_from, Struct(f"{order}HHL").unpack_from
+    read_long = Struct(f"{order}L").unpack_from
     values: list[Raw] = []
     base, depth, previous = 0, 0, 0
     limit, comfortable = len(data), len(data) - LONGEST_VALUE - 12
@@ -98,7 +101,7 @@ def _elements(file: BinaryIO, data: bytes, position: int, explicit: bool) -> tup
             return values, None, base + position
         vr = None
         if explicit:
-            group, element, code, length = _explicit(data, position)
+            group, element, code, length = read_explicit(data, position)
             position += 8
             if code in _SHORT:
                 vr = _NAMES[code]
@@ -106,14 +109,14 @@ def _elements(file: BinaryIO, data: bytes, position: int, explicit: bool) -> tup
                 if position + 4 > limit:
                     raise Unusual
                 vr = _NAMES[code]
-                length = _long(data, position)[0]
+                length = read_long(data, position)[0]
                 position += 4
             elif group == 0xFFFE:
-                length = _long(data, position - 4)[0]
+                length = read_long(data, position - 4)[0]
             else:
                 raise Unusual
         else:
-            group, element, length = _implicit(data, position)
+            group, element, length = read_implicit(data, position)
             position += 8
         tag = group << 16 | element
         if group == 0xFFFE:

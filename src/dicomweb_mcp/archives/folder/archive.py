@@ -1,21 +1,22 @@
-"""A plain folder of DICOM files as an archive: the embedded default, with no server at all.
+"""The ``Archive`` over a folder.
 
-Searches and look-ups go to an SQLite index in the user's cache folder (``folder_index``), which a scan keeps up to date
-(``folder_scan``); everything else is read from the files when it is asked. Nothing is ever written beside them.
+Searches and look-ups go to an SQLite index in the user's cache folder (``index``), which a scan keeps up to date
+(``scan``); everything else is read from the files when it is asked. Nothing is ever written beside them.
 """
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from anyio import to_thread
 
-from ..dicom.query import Plan
-from ..dicom.values import DicomJson
-from .base import (
+from ...dicom.query import Plan
+from ...dicom.values import DicomJson
+from ...settings import user_cache_folder
+from ..base import (
     Busy,
     File,
     Frame,
@@ -28,14 +29,14 @@ from .base import (
     Refused,
     Unreachable,
 )
-from .folder_files import Changed, Damaged, StoredFile, parse
-from .folder_frames import FrameReader, NoPixels, NoSuchFrame
-from .folder_index import FolderIndex
-from .folder_json import NoSuchValue, bulk_value, metadata
-from .folder_lookup import Contents, contents, files_at, problems
-from .folder_refresh import Refresher
-from .folder_search import long_texts, search
-from .profiles import FOLDER, Profile
+from ..profiles import FOLDER, Profile
+from .dicom_json import NoSuchValue, bulk_value, metadata
+from .files import Changed, Damaged, StoredFile, parse
+from .frames import FrameReader, NoPixels, NoSuchFrame
+from .index import FolderIndex
+from .lookup import Contents, contents, files_at, problems
+from .refresh import Refresher
+from .search import long_texts, search
 
 CHUNK = 1 << 20
 T = TypeVar("T")
@@ -50,7 +51,7 @@ class FolderArchive:
     def __init__(self, name: str, folder: Path, *, cache_folder: Path | None = None) -> None:
         self._name = name
         self._folder = folder
-        self._index = FolderIndex(folder, cache_folder or _user_cache())
+        self._index = FolderIndex(folder, cache_folder or user_cache_folder())
         self._refresher = Refresher(folder, self._index)
         self._frames = FrameReader()
 
@@ -66,8 +67,11 @@ class FolderArchive:
     def address(self) -> str:
         return str(self._folder)
 
+    async def settle(self) -> Profile:
+        return FOLDER
+
     async def search(self, plan: Plan, *, limit: int, offset: int) -> Page:
-        """One page of the plan's ``sent`` conditions, ordered by UID and InstanceNumber (see ``folder_search``).
+        """One page of the plan's ``sent`` conditions, ordered by UID and InstanceNumber (see ``search``).
 
         ``Page.total`` is exact, None while the folder is still being indexed. Raises NotSearchable, Unreachable.
         """
@@ -78,14 +82,14 @@ class FolderArchive:
             return rows, total, contents(db)
 
         rows, total, found = await self._with_index(ask)
-        notes = found.notes
+        notes = found.gaps
         if names := long_texts(plan):
             notes += (f"Values of {', '.join(names)} over 1,024 characters are not indexed and do not match.",)
         if incomplete:
             return Page(rows, incomplete=incomplete, notes=notes)
         return Page(rows, remaining=max(0, total - offset - len(rows)), total=total, notes=notes)
 
-    async def metadata(self, place: Place) -> AsyncIterator[DicomJson]:
+    async def metadata(self, place: Place) -> AsyncGenerator[DicomJson, None]:
         """The whole header of every instance at the place, by series and InstanceNumber.
 
         Raises NotFound for unknown UIDs, NotUnderstood for a damaged file.
@@ -125,7 +129,7 @@ class FolderArchive:
         except NoPixels:
             raise Refused(
                 self._name,
-                f"{place} has no pixel data, so there is no frame to read. describe_object tells what it is.",
+                f"{place} has no pixel data, so there is no frame to read. get_metadata tells what it is.",
             ) from None
         return [Frame(number, data, syntax) for number, (data, syntax) in zip(numbers, found, strict=True)]
 
@@ -133,7 +137,7 @@ class FolderArchive:
         """Always raises Refused."""
         raise Refused(self._name, "a folder does not render; its frames are decoded by this program.")
 
-    async def instances(self, place: Place) -> AsyncIterator[File]:
+    async def instances(self, place: Place) -> AsyncGenerator[File, None]:
         """The files at the place as they are on disk. Raises NotFound."""
         for stored in await self._files(place):
             yield File(stored.transfer_syntax, self._chunks(stored))
@@ -149,7 +153,7 @@ class FolderArchive:
         return await self._with_index(contents)
 
     async def probe(self) -> Health:
-        """Whether the folder can be listed; not whether its files can be read."""
+        """Whether the folder can be listed, and what is in it."""
 
         def look() -> str:
             try:
@@ -159,8 +163,12 @@ class FolderArchive:
                 return self._missing(error)
             return ""
 
-        problem = await to_thread.run_sync(look, abandon_on_cancel=True)
-        return Health(reachable=not problem, problem=problem)
+        if problem := await to_thread.run_sync(look, abandon_on_cancel=True):
+            return Health(reachable=False, problem=problem)
+        incomplete = await self._fresh()
+        found = await self._with_index(contents)
+        held = f"{found.instances:,} instances; {found.skipped:,} other files are no DICOM."
+        return Health(reachable=True, notes=(held, *found.notes, *([incomplete] if incomplete else [])))
 
     async def close(self) -> None:
         """Stop indexing."""
@@ -270,9 +278,3 @@ class FolderArchive:
 def _metadata(stored: StoredFile) -> DicomJson:
     with stored.open() as file:
         return metadata(parse(file))
-
-
-def _user_cache() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("dicomweb-mcp")

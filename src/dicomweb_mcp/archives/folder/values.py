@@ -7,21 +7,28 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
-from .folder_elements import Raw
+from .elements import Raw
 
 Element = dict[str, Any]
 Slow = Callable[[int], Element | None]
 
+_PIXEL_REPRESENTATION = 0x00280103
+_DESCRIPTORS = frozenset({0x00281101, 0x00281102, 0x00281103, 0x00283002})  # their middle value has its own sign
 _NOT_PLAIN = frozenset({"SQ", "OB", "OD", "OF", "OL", "OV", "OW", "UN", "OB or OW", "US or OW", "US or SS or OW"})
 
 
 def plain_elements(values: Iterable[Raw], little: bool, slow: Slow) -> dict[str, Element]:
     """DICOM JSON of raw values; ``slow`` gives the element of a tag whose value is not a usual one."""
     elements: dict[str, Element] = {}
+    signed = False
     for tag, vr, value in values:
         if tag < 0x00080000:
             continue  # command, meta and directory groups
         vr = vr or _dictionary_vr(tag)
+        if vr == "US or SS" and tag not in _DESCRIPTORS:
+            vr = "SS" if signed else "US"
+        elif tag == _PIXEL_REPRESENTATION:
+            signed = any(value)
         found: Element | None = {"vr": vr}
         convert = _CONVERTERS.get(vr)
         if convert is None:

@@ -8,9 +8,9 @@ from threading import Event, Lock, Thread
 
 import anyio
 
-from .folder_header import read_header
-from .folder_index import FolderIndex
-from .folder_scan import Progress, Reader, scan
+from .header import read_header
+from .index import FolderIndex
+from .scan import Progress, Reader, scan
 
 FRESH_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0

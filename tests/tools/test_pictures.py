@@ -1,0 +1,208 @@
+"""render_frame over the scripted servers: the picture, and a caption that says what it is."""
+
+import base64
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+from pydicom.data import get_testdata_file
+from pydicom.pixels import apply_modality_lut, apply_windowing, pixel_array
+
+from fakes.base import Fake
+from fakes.dcm4chee import Dcm4chee
+from fakes.google import IDC_BASE, Google
+from fakes.store import Store
+from tools.reading import answer, call, image_of, refusal, text_of
+
+pytestmark = pytest.mark.anyio
+
+NAMES = ("CT_small.dcm", "examples_palette.dcm", "SC_rgb_rle_2frame.dcm", "examples_ybr_color.dcm", "693_J2KI.dcm",
+         "MR_small_bigendian.dcm", "test-SR.dcm", "examples_overlay.dcm")  # fmt: skip
+
+
+def dataset(name: str) -> pydicom.Dataset:
+    return pydicom.dcmread(get_testdata_file(name))
+
+
+def servers() -> list[Any]:
+    return [
+        pytest.param("google", lambda store: Google(store), id="google"),
+        pytest.param("idc", lambda store: Google(store, IDC_BASE, idc=True), id="idc"),
+        pytest.param("dcm4chee", lambda store: Dcm4chee(store), id="dcm4chee"),
+    ]
+
+
+def shown(result: Any) -> np.ndarray:
+    assert not result.is_error, text_of(result)
+    assert result.structured_content is None
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(image_of(result).data))))
+
+
+Making = Callable[[Store], Fake]
+
+
+@pytest.mark.parametrize(("kind", "making"), servers())
+async def test_a_window_of_the_file_is_applied_as_pydicom_does(connect: Any, kind: str, making: Making) -> None:
+    """The 300 x 484 MR image needs no scaling, so every pixel can be compared."""
+    ct = dataset("examples_overlay.dcm")
+    window = apply_windowing(apply_modality_lut(pixel_array(ct), ct), ct, index=0)
+    expected = window / (2**ct.BitsStored - 1) * 255
+    center, width = float(ct.WindowCenter[0]), float(ct.WindowWidth[0])
+    async with connect(pacs=(making(Store.shipped(*NAMES)), kind)) as client:
+        result = await call(client, "render_frame", instance_uid=ct.SOPInstanceUID, format="png")
+    picture, text = shown(result), text_of(result)
+    assert f"window {center:g}/{width:g} of the file" in text
+    assert "rendered by: this program, from the stored frame" in text
+    assert picture.shape == expected.shape == (300, 484)
+    assert np.abs(picture - expected).max() <= 1
+
+
+@pytest.mark.parametrize(("kind", "making"), servers())
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "test-SR.dcm"])
+async def test_every_kind_of_pixels_from_every_kind_of_server(
+    connect: Any, kind: str, making: Making, name: str
+) -> None:
+    one = dataset(name)
+    async with connect(pacs=(making(Store.shipped(*NAMES)), kind)) as client:
+        result = await call(client, "render_frame", instance_uid=one.SOPInstanceUID)
+    picture, text = shown(result), text_of(result)
+    assert f"SOPInstanceUID: {one.SOPInstanceUID}" in text
+    assert f"native size: {one.Columns} x {one.Rows} pixels" in text
+    if kind == "idc" and name == "examples_palette.dcm":  # its proxy takes the address of the palette out
+        assert "rendered by: the archive, because this program could not: RedPaletteColor" in text
+    else:
+        assert "rendered by: this program" in text
+    assert (picture.ndim == 3) == (one.PhotometricInterpretation not in ("MONOCHROME2", "MONOCHROME1"))
+
+
+async def test_a_series_alone_shows_its_middle_slice(connect: Any) -> None:
+    slices = []
+    for number, z in enumerate([30.0, 10.0, 20.0, 50.0, 40.0]):
+        one = dataset("CT_small.dcm")
+        one.InstanceNumber = number + 1
+        one.ImagePositionPatient = [0, 0, z]
+        one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{int(z)}"
+        slices.append(one)
+    async with connect(pacs=(Google(Store(*slices)), "google")) as client:
+        for wanted, uid, how in [
+            ({}, "1.2.3.30", "3 of 5 in geometric order, at 30.00 mm along the normal (the middle one)"),
+            ({"slice": 1}, "1.2.3.10", "1 of 5 in geometric order, at 10.00 mm"),
+            ({"slice": "last"}, "1.2.3.50", "5 of 5 in geometric order, at 50.00 mm"),
+            ({"slice": "2"}, "1.2.3.20", "2 of 5"),
+        ]:
+            text = text_of(await call(client, "render_frame", series_uid=slices[0].SeriesInstanceUID, **wanted))
+            assert f"SOPInstanceUID: {uid}" in text
+            assert f"slice: {how}" in text
+        uid = slices[0].SeriesInstanceUID
+        assert "give 1 to 5" in await refusal(client, "render_frame", series_uid=uid, slice=6)
+        assert "has 5 instances" in await refusal(client, "render_frame", series_uid=uid, frame=1)
+        assert "not both" in await refusal(client, "render_frame", series_uid=uid, frame=1, slice=1)
+
+
+async def test_frames_of_a_multi_frame_instance(connect: Any) -> None:
+    cine = dataset("examples_ybr_color.dcm")
+    async with connect(pacs=(Google(Store(cine)), "google")) as client:
+        text = text_of(await call(client, "render_frame", instance_uid=cine.SOPInstanceUID))
+        assert "frame: 15 of 30, the middle one" in text
+        text = text_of(await call(client, "render_frame", series_uid=cine.SeriesInstanceUID, slice=30))
+        assert "frame: 30 of 30" in text
+        assert "slice: 30 of 30 in the order of the frames" in text
+        says = await refusal(client, "render_frame", instance_uid=cine.SOPInstanceUID, frame=31)
+        assert "There is no frame 31: this instance has frames 1 to 30" in says
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"window": "lung"}, "preset lung (-600/1500)"),
+        ({"window": "40,400"}, "40/400"),
+        ({"window": "-100..300"}, "range -100..300"),
+        ({"window": "40,400", "region": [10, 20, 50, 40]}, "region: x 10, y 20, 50 x 40 pixels"),
+        ({"format": "jpeg"}, "256 x 256 pixels, jpeg"),
+        ({"size": 64}, "64 x 64 pixels, png"),
+    ],
+)
+async def test_how_it_is_shown_is_said(connect: Any, arguments: dict[str, Any], says: str) -> None:
+    async with connect(pacs=(Google(Store.shipped("CT_small.dcm")), "google")) as client:
+        result = await call(client, "render_frame", instance_uid=dataset("CT_small.dcm").SOPInstanceUID, **arguments)
+    assert not result.is_error, text_of(result)
+    assert says in text_of(result)
+    assert "HU" in text_of(result)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "says"),
+    [
+        ("CT_small.dcm", {"window": "purple"}, "neither a preset nor a window of this file"),
+        ("CT_small.dcm", {"window": "40,0"}, "width"),
+        ("CT_small.dcm", {"region": [0, 0, 1000, 10]}, "is not within the frame"),
+        ("CT_small.dcm", {"region": [0, 0, 10]}, "region has 3 numbers"),
+        ("MR_small_bigendian.dcm", {"window": "lung"}, "lung"),
+        ("examples_palette.dcm", {"window": "40,400"}, "colour"),
+        ("test-SR.dcm", {}, "has no pixels to show"),
+    ],
+)
+async def test_what_cannot_be_shown_says_why(connect: Any, name: str, arguments: dict[str, Any], says: str) -> None:
+    async with connect(pacs=(Google(Store.shipped(*NAMES)), "google")) as client:
+        text = await refusal(client, "render_frame", instance_uid=dataset(name).SOPInstanceUID, **arguments)
+    assert says in text
+
+
+async def test_the_archives_own_picture_is_the_last_resort_and_says_so(connect: Any) -> None:
+    ct = dataset("CT_small.dcm")
+    fake = Google(Store(ct))
+    uid = ct.SOPInstanceUID
+    async with connect(pacs=(fake, "google")) as client:
+        fake.fail(406, times=10, only="/frames/1")
+        says = await refusal(client, "render_frame", instance_uid=uid, window="40,400")
+        assert "406" in says
+    fake = Google(Store(ct))
+    async with connect(pacs=(fake, "google")) as client:
+        fake.fail(406, times=2, only="/frames/1")
+        result = await call(client, "render_frame", instance_uid=uid)
+    assert "rendered by: the archive, because this program could not" in text_of(result)
+    assert "brightness says nothing about values" in text_of(result)
+    assert "values shown" not in text_of(result)
+    assert shown(result).shape[:2] == (256, 256)
+
+
+async def test_a_frame_that_is_not_what_its_header_says_is_not_shown_as_it(connect: Any) -> None:
+    """Half a frame of native pixels: refused by its length, then rendered by the archive, and said."""
+    ct = dataset("CT_small.dcm")
+    ct.PixelData = ct.PixelData[: len(ct.PixelData) // 2]
+    async with connect(pacs=(Dcm4chee(Store(ct)), "dcm4chee")) as client:
+        result = await call(client, "render_frame", instance_uid=ct.SOPInstanceUID, window="40,400")
+    assert result.is_error
+    assert "bytes" in text_of(result)
+
+
+@pytest.mark.parametrize("format", ["auto", "png", "jpeg"])
+async def test_pictures_keep_their_budget(connect: Any, format: str) -> None:
+    rng = np.random.default_rng(1)
+    noise = dataset("CT_small.dcm")
+    noise.Rows = noise.Columns = 1600
+    noise.PixelData = rng.integers(0, 2000, 1600 * 1600, dtype=np.uint16).tobytes()
+    async with connect(pacs=(Google(Store(noise)), "google")) as client:
+        result = await call(client, "render_frame", instance_uid=noise.SOPInstanceUID, size=1568, format=format)
+    data = base64.b64decode(image_of(result).data)
+    assert len(data) <= 900_000
+    assert max(Image.open(io.BytesIO(data)).size) <= 1568
+
+
+async def test_the_metadata_of_another_instance_is_not_believed(connect: Any) -> None:
+    ct, other = dataset("CT_small.dcm"), dataset("MR_small_bigendian.dcm")
+    fake = Google(Store(ct))
+
+    def wrong(asked: Any) -> Any:
+        import httpx
+
+        return httpx.Response(200, json=[other.to_json_dict(suppress_invalid_tags=True)])
+
+    async with connect(pacs=(fake, "google")) as client:
+        await answer(client, "list_instances")
+        fake.fail(wrong, only="/metadata")
+        assert "metadata of another object" in await refusal(client, "render_frame", instance_uid=ct.SOPInstanceUID)
