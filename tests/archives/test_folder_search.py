@@ -224,3 +224,24 @@ def _tidy(element: dict[str, Any]) -> dict[str, Any]:
     values = [value.strip() if isinstance(value, str) else value for value in element.get("Value", [])]
     values = [{k: v for k, v in value.items() if v} if isinstance(value, dict) else value for value in values]
     return {"vr": element["vr"], "Value": values}
+
+
+async def test_ten_thousand_files(tmp_path: Path) -> None:
+    """All of them are indexed, found by a filter, and counted; unchanged ones are not read again."""
+    template = make_file(tmp_path / "template.dcm", "1.1", "1.1.1", "1.1.1.1000000", PatientID="P0000")
+    data = template.read_bytes()
+    folder = tmp_path / "many"
+    for number in range(10_000):
+        where = folder / f"{number // 500:02}"
+        where.mkdir(parents=True, exist_ok=True)
+        uid, patient = f"1.1.1.1{number:06}", f"P{number // 500:04}"
+        (where / f"{number}.dcm").write_bytes(
+            data.replace(b"1.1.1.1000000", uid.encode()).replace(b"P0000", patient.encode())
+        )
+    async with opened(folder, tmp_path / "cache") as archive:
+        archive._refresher.patience = 60
+        page = await ask(archive, "instance", limit=20)
+        assert page.total == 10_000
+        assert len(page.rows) == 20
+        page = await ask(archive, "instance", {"SOPInstanceUID": "1.1.1.1004242"}, fields=["PatientID"])
+        assert [row["00100020"]["Value"] for row in page.rows] == [["P0008"]]

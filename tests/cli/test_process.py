@@ -141,12 +141,16 @@ def test_check_prints_what_a_person_wants_to_know(folder: Path, tmp_path: Path) 
                    "--permit", "pacs:store", cache=tmp_path)  # fmt: skip
     assert done.returncode == 1
     assert "1 of 2 archives cannot be reached" in done.stderr
-    mine, pacs = done.stdout.split("\n\n")[:2]
-    assert re.search(r"^mine\n.*reachable +yes\n.*study search +StudyInstanceUID", mine, re.DOTALL)
+    table, mine, pacs = done.stdout.split("\n\n")
+    assert [line.split(maxsplit=3) for line in table.splitlines()] == [
+        ["archive", "kind", "reachable", "permitted"],
+        ["mine", "folder", "yes", "read"],
+        ["pacs", "orthanc", "no", "read, store"],
+    ]
+    assert re.search(r"study search +StudyInstanceUID", mine)
     assert "2 instances" in mine
-    assert re.search(r"kind +orthanc \(guessed from the address\)", pacs)
-    assert re.search(r"reachable +no: Archive pacs: cannot be reached: no connection", pacs)
-    assert re.search(r"permitted +read, store", pacs)
+    assert re.search(r"kind +orthanc \(recognised by its address\)", pacs)
+    assert re.search(r"problem +Archive pacs: cannot be reached: no connection", pacs)
     assert run("check", "--archive", f"mine={folder}", cache=tmp_path).returncode == 0
 
 

@@ -245,7 +245,10 @@ class Wire:
     def _trust(self) -> ssl.SSLContext:
         """The system's trust store or the configured authority, and the client certificate."""
         if self._settings.ca:
-            context = ssl.create_default_context(cafile=self._file(self._settings.ca, "ca"))
+            try:
+                context = ssl.create_default_context(cafile=self._file(self._settings.ca, "ca"))
+            except ssl.SSLError:
+                raise Unreachable(self.name, "ca does not hold certificates of authorities (PEM).") from None
         else:
             import truststore
 
