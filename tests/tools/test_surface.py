@@ -98,7 +98,7 @@ async def test_the_schema_names_what_each_archive_can_search() -> None:
     assert archive["enum"] == ["pacs", "idc", "lab", "arc", "x"]
     assert archive["default"] == "pacs"
     filters = by_name["search_studies"]["properties"]["filters"]
-    assert filters["additionalProperties"] is True
+    assert filters["additionalProperties"] == {"$ref": "#/$defs/FilterValue"}
     described = filters["properties"]["PatientID"]["description"]
     assert described == "pacs, arc: exact, list, wildcard; idc, lab: exact; x: exact, wildcard"
     assert "BodyPartExamined" not in filters["properties"]

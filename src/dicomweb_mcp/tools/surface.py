@@ -17,6 +17,13 @@ from ..errors import Problem
 from ..services.app import App
 from .answers import error_result
 
+FILTER_VALUE = {
+    "anyOf": [
+        {"type": "string"},
+        {"type": "number"},
+        {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "number"}]}},
+    ]
+}
 READ = ToolAnnotations(read_only_hint=True, open_world_hint=True)
 
 
@@ -66,14 +73,16 @@ def name_archives(tools: Sequence[Tool], app: App) -> None:
                 "type": "object",
                 "description": properties["filters"]["description"],
                 "properties": searchable_properties(level, {name: app.profile(name) for name in app.names}),
-                "additionalProperties": True,
+                "additionalProperties": {"$ref": "#/$defs/FilterValue"},
             }
+            made.parameters["$defs"] = {**made.parameters.get("$defs", {}), "FilterValue": FILTER_VALUE}
 
 
 def searchable_properties(level: Level, profiles: Mapping[str, Profile]) -> dict[str, Any]:
     """Keyword -> schema of a filter: how it matches, by archive where they differ."""
     keywords = dict.fromkeys(keyword for profile in profiles.values() for keyword in profile.rules.searchable[level])
-    return {keyword: {"description": _ways(keyword, level, profiles)} for keyword in keywords}
+    value = {"$ref": "#/$defs/FilterValue"}
+    return {keyword: {**value, "description": _ways(keyword, level, profiles)} for keyword in keywords}
 
 
 def _ways(keyword: str, level: Level, profiles: Mapping[str, Profile]) -> str:
