@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicomweb_mcp.dicom.dates import date_range, time_range
+from dicomweb_mcp.dicom.dates import date_range, date_time_range, time_range
 from dicomweb_mcp.errors import BadArgument
 
 
@@ -33,7 +33,6 @@ from dicomweb_mcp.errors import BadArgument
         (">2020", "20210101", ""),
         ("<2021", "", "20201231"),
         ("<= 2021", "", "20211231"),
-        ("2020-01-15T10:00", "20200115", "20200115"),
     ],
 )
 def test_dates_as_people_write_them(written: str, first: str, last: str) -> None:
@@ -43,7 +42,7 @@ def test_dates_as_people_write_them(written: str, first: str, last: str) -> None
 @pytest.mark.parametrize(
     "written",
     ["01/02/2020", "2020-02-30", "20201301", "yesterday", "..", "-", "2021..2020", "2020-13", "12 Foo 2020", "1",
-     "9999-12-31..0001", "32 Jan 2020", "00000000", "2020-01-15-2020-02-01-x"],
+     "9999-12-31..0001", "32 Jan 2020", "00000000", "2020-01-15-2020-02-01-x", "2020-01-15T10:00"],
 )  # fmt: skip
 def test_what_has_no_one_meaning_is_refused(written: str) -> None:
     with pytest.raises(BadArgument, match="Write 2020-01-15"):
@@ -81,6 +80,29 @@ def test_any_text_is_a_range_or_a_clear_refusal(written: str) -> None:
 )
 def test_times(written: str, first: str, last: str) -> None:
     assert time_range(written) == (first, last)
+
+
+@pytest.mark.parametrize(
+    ("written", "first", "last"),
+    [
+        ("2020", "20200101", "20201231235959.999999"),
+        ("2020-01-15T10:30", "20200115103000", "20200115103059.999999"),
+        ("2004-01-19T07:27:30.5+0100", "20040119072730.5", "20040119072730.599999"),
+        ("20040119072730", "20040119072730", "20040119072730.999999"),
+        (">=2020-01-15T10:30", "20200115103000", ""),
+        ("2020-01-15T10:00..2020-01-16", "20200115100000", "20200116235959.999999"),
+        ("..2020-01-15T10", "", "20200115105959.999999"),
+        (">2020", "20210101", ""),
+    ],
+)
+def test_dates_with_times(written: str, first: str, last: str) -> None:
+    assert date_time_range(written) == (first, last)
+
+
+@pytest.mark.parametrize("written", ["2020T10:00", ">2020-01-15T10:00", "2020-01-15T25:00", "T10:00", "20200115999999"])
+def test_date_times_that_are_refused(written: str) -> None:
+    with pytest.raises(BadArgument):
+        date_time_range(written)
 
 
 @pytest.mark.parametrize("written", ["25:00", "noon", "12:61", "..", "13:00..12:00", "1", "١٣:٠٥"])

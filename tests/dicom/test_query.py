@@ -39,7 +39,11 @@ def names(conditions: Any) -> list[str]:
         (ORTHANC, STUDY, {"PatientID": "a,b"}, ["PatientID=a?b"], ["PatientID=a,b"]),
         (ORTHANC, STUDY, {"PatientName": "山田"}, [], ["PatientName=山田"]),
         (ORTHANC, SERIES, {"NumberOfSeriesRelatedInstances": ">5"}, [], ["NumberOfSeriesRelatedInstances=>5"]),
-        (ORTHANC, SERIES, {"SeriesTime": "10:00..11:00"}, ["SeriesTime=100000..110059.999999"], []),
+        (ORTHANC, SERIES, {"SeriesTime": "10:00..11:00"}, ["SeriesTime=10..115959.999999"], ["SeriesTime=100000..110059.999999"]),
+        (ORTHANC, STUDY, {"PatientName": "M?ller*"}, ["PatientName=M*ller*"], ["PatientName=M?ller*"]),
+        (GOOGLE, STUDY, {"PatientName": "john"}, ["PatientName=john"], []),
+        (FOLDER, STUDY, {"NumberOfStudyRelatedInstances": "<5"}, ["NumberOfStudyRelatedInstances=<5"], []),
+        (FOLDER, SERIES, {"StudyTime": "10:00..11:00"}, ["StudyTime=100000..110059.999999"], []),
         (DCM4CHEE, STUDY, {"PatientName": "Doe*"}, ["PatientName=Doe*"], []),
         (DCM4CHEE, SERIES, {"Manufacturer": "GE*"}, [], ["Manufacturer=GE*"]),
         (GENERIC, STUDY, {"StudyDescription": "x"}, [], ["StudyDescription=x"]),
@@ -130,10 +134,32 @@ def test_order_needs_what_a_search_returns() -> None:
 
 
 def test_fuzzy_goes_to_the_server_where_it_can() -> None:
-    assert plan(GOOGLE, STUDY, {"PatientName": "john doe"}, fuzzy=True).fuzzy
-    made = plan(ORTHANC, STUDY, {"PatientName": "john doe"}, fuzzy=True)
-    assert not made.fuzzy
-    assert names(made.here) == ["PatientName=john doe"]
+    for profile in (FOLDER, DCM4CHEE):
+        made = plan(profile, STUDY, {"PatientName": "john doe"}, fuzzy=True)
+        assert made.fuzzy
+        assert made.here == ()
+    assert "by their sound" in made.notes[0]
+    for profile in (ORTHANC, GENERIC):
+        made = plan(profile, STUDY, {"PatientName": "john doe"}, fuzzy=True)
+        assert not made.fuzzy
+        assert names(made.here) == ["PatientName=john doe (fuzzy)"]
+
+
+def test_google_narrows_by_any_word_and_all_words_are_decided_here() -> None:
+    made = plan(GOOGLE, STUDY, {"PatientName": "john doe"}, fuzzy=True)
+    assert made.fuzzy
+    assert made.sent == made.here
+
+
+def test_a_series_without_its_study_is_a_condition_like_any_other() -> None:
+    made = plan(GENERIC, INSTANCE, series_uid="1.2.3")
+    assert names(made.sent) == ["SeriesInstanceUID=1.2.3"]
+    assert made.series_uid is None
+    with pytest.raises(BadArgument, match="given twice"):
+        plan(GENERIC, INSTANCE, {"0020000E": "1.2"}, series_uid="1.2.3")
+    below = plan(GENERIC, INSTANCE, study_uid="1.2", series_uid="1.2.3")
+    assert below.sent == ()
+    assert names(below.within) == ["StudyInstanceUID=1.2", "SeriesInstanceUID=1.2.3"]
 
 
 def test_limits_on_the_number_of_filters_and_fields() -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from dicomweb_mcp.dicom.summary import MOST_DISTINCT, Summary, parse_fields
 from dicomweb_mcp.dicom.tags import UnknownAttribute, attribute
+from dicomweb_mcp.dicom.values import normalized
 from dicomweb_mcp.errors import BadArgument
 
 
@@ -34,6 +35,8 @@ def test_what_is_shared_stands_once_and_what_varies_as_a_range() -> None:
 def test_few_values_are_counted_many_are_not_listed() -> None:
     found = summed(*(obj(ImageType=["A", "B"] if number < 3 else ["A", "C"]) for number in range(5)))
     assert found.varying == {"ImageType": '["A", "B"] (3), ["A", "C"] (2)'}
+    found = summed(*(obj(InstanceNumber=number) for number in range(1, 501)))
+    assert found.varying == {"InstanceNumber": "1..500 (over 200 values)"}
     found = summed(*(obj(StudyDescription=f"d{number:03}") for number in range(MOST_DISTINCT + 50)))
     assert found.varying["StudyDescription"].startswith("over 200 values")
     assert len(found.attributes["StudyDescription"].counts) == MOST_DISTINCT
@@ -71,6 +74,18 @@ def test_short_sequences_are_shown_and_codes_by_meaning() -> None:
         "SegmentLabel": "Liver",
         "SegmentedPropertyTypeCodeSequence": "Liver (T-62000, SRT)",
     }
+    nested = {
+        "00620002": {
+            "vr": "SQ",
+            "Value": [{"0062000F": {"vr": "SQ", "Value": [obj(CodeValue="x" * 60)] * n}} for n in (1, 90)],
+        }
+    }
+    found = summed(nested, fields=["SegmentSequence.SegmentedPropertyTypeCodeSequence"])
+    assert (
+        "1 of 2 not shown, such as a sequence of 90 items"
+        in found.elided["SegmentSequence.SegmentedPropertyTypeCodeSequence"]
+    )
+    assert found.missing == {}
     many = summed({"00620002": {"vr": "SQ", "Value": [segment] * 300}})
     assert many.elided == {"SegmentSequence": "sequence of 300 items"}
 
@@ -80,6 +95,10 @@ def test_paths_into_sequences_read_every_item() -> None:
     one = {"00620002": {"vr": "SQ", "Value": items}}
     found = summed(one, fields=["SegmentSequence.SegmentLabel", "segment sequence.00620004"])
     assert found.constant == {"SegmentSequence.SegmentLabel": ["organ 0", "organ 1", "organ 2"]}
+    partly = {"00620002": {"vr": "SQ", "Value": [obj(SegmentLabel="a", SegmentNumber=1), obj(SegmentLabel="b")]}}
+    found = summed(partly, fields=["SegmentSequence.SegmentLabel", "SegmentSequence.SegmentNumber"])
+    assert found.constant["SegmentSequence.SegmentNumber"] == [1, None], "values of two paths stand side by side"
+    found = summed(one, fields=["SegmentSequence.SegmentLabel", "segment sequence.00620004"])
     assert found.missing == {"SegmentSequence.SegmentNumber": "no value"}
 
 
@@ -103,7 +122,7 @@ def test_spoiled_values_are_reported_as_such() -> None:
 @pytest.mark.parametrize("strange", [{"00080060": None}, {"00080060": "CT"}, {"00080060": {}}, {"xyz": {"vr": "CS"}},
                                      {"00080060": {"vr": "CS", "Value": "CT"}}, {"00080060": {"vr": "SQ", "Value": [None, 3]}}])  # fmt: skip
 def test_strange_json_is_survived(strange: dict[str, Any]) -> None:
-    assert summed(strange).instances == 1
+    assert summed(normalized(strange)).instances == 1
 
 
 def test_fields_that_make_no_sense() -> None:

@@ -50,9 +50,12 @@ def test_cleaned_text_is_one_printable_bounded_line(written: str) -> None:
         ("UI", "1.2.3\0", "1.2.3"),
         ("DS", "1.50", 1.5),
         ("DS", 2.0, 2),
-        ("DS", "NaN", "nan (not a number)"),
+        ("DS", "NaN", "NaN (not a number)"),
         ("DS", float("nan"), "nan (not a number)"),
         ("IS", "007", 7),
+        ("IS", "1_000", "1_000 (not a number)"),
+        ("IS", "1.5", "1.5 (not an integer)"),
+        ("IS", 10**400, "(a number too long to show)"),
         ("IS", 12.5, "12.5 (not an integer)"),
         ("IS", "abc", "abc (not a number)"),
         ("SV", "9007199254740993", 9007199254740993),
@@ -80,7 +83,7 @@ def test_lists_lose_trailing_empties_only() -> None:
 
 def test_readers_for_machines() -> None:
     obj = {"00280010": {"vr": "US", "Value": [512]}, "00280030": {"vr": "DS", "Value": ["0.5", 0.25]},
-           "0020000d": {"vr": "UI", "Value": ["1.2.3\0"]}, "00281050": {"vr": "DS", "Value": ["NaN"]}}  # fmt: skip
+           "0020000D": {"vr": "UI", "Value": ["1.2.3\0"]}, "00281050": {"vr": "DS", "Value": ["NaN"]}}  # fmt: skip
     assert integer(obj, "Rows") == 512
     assert integer(obj, "Columns") is None
     assert integer(obj, "NumberOfFrames", 1) == 1
@@ -126,3 +129,29 @@ def test_dates_go_to_iso_8601(day) -> None:
 def test_what_is_no_time_stays() -> None:
     assert iso_time("7:27") == "7:27"
     assert iso_date_time("yesterday") == "yesterday"
+
+
+@pytest.mark.parametrize(
+    ("strange", "kept"),
+    [
+        ({"0020000d": {"vr": "UI", "Value": ["1.2"]}}, {"0020000D": {"vr": "UI", "Value": ["1.2"]}}),
+        ({"00080060": {"vr": "CS", "Value": "CT"}}, {"00080060": {"vr": "CS", "Value": ["CT"]}}),
+        ({"00080020": {"Value": ["20200101"]}}, {"00080020": {"vr": "DA", "Value": ["20200101"]}}),
+        ({"00080020": {"vr": ["DA"]}}, {"00080020": {"vr": "DA"}}),
+        ({"00080060": None, "00080061": "CT", "Patientx": {"vr": "CS"}, "0008": {}, "xyz": {}}, {}),
+        ({"00081140": {"vr": "SQ", "Value": [None, 3, {"0020000d": {"vr": "UI"}}]}},
+         {"00081140": {"vr": "SQ", "Value": [{"0020000D": {"vr": "UI"}}]}}),
+    ],
+)  # fmt: skip
+def test_whatever_a_server_writes_becomes_dicom_json(strange: dict, kept: dict) -> None:
+    assert normalized(strange) == kept
+
+
+def test_endless_nesting_ends() -> None:
+    nested: dict = {}
+    for _ in range(500):
+        nested = {"00081140": {"vr": "SQ", "Value": [nested]}}
+    found, depth = normalized(nested), 0
+    while found and found["00081140"]["Value"]:
+        found, depth = found["00081140"]["Value"][0], depth + 1
+    assert depth == DEEPEST

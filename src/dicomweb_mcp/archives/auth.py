@@ -70,8 +70,10 @@ class Credentials:
 
     def _variable(self, name: str | None) -> str:
         value = self._environment.get(name or "", "").strip()
-        if not value or not value.isprintable():
+        if not value:
             raise AccessDenied(self._archive, f"the environment variable {name} with its credentials is not set.")
+        if not value.isprintable() or (self._auth.type != "basic" and not value.isascii()):
+            raise AccessDenied(self._archive, f"the environment variable {name} holds what no header can: check it.")
         return value
 
     async def _run(self, command: tuple[str, ...]) -> str:
@@ -83,7 +85,8 @@ class Credentials:
                 self._archive, f"the command for its credentials did not run ({type(error).__name__}): {command[0]}."
             ) from None
         secret = done.stdout.decode("utf-8", "replace").strip()
-        if done.returncode or not secret or not secret.isprintable():
+        usable = secret.isprintable() and (secret.isascii() or self._auth.type == "basic")
+        if done.returncode or not secret or not usable:
             raise AccessDenied(
                 self._archive, f"the command for its credentials failed (exit status {done.returncode}): {command[0]}."
             )

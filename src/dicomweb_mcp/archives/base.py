@@ -112,11 +112,15 @@ class Page:
 
 @dataclass(frozen=True)
 class Frame:
-    """The bytes of one frame, as the transfer syntax that they really have lays them out."""
+    """The bytes of one frame, as the transfer syntax that they really have lays them out.
+
+    Without ``as_stored`` the archive decoded them, and may have changed their colours too.
+    """
 
     number: int
     data: bytes
     transfer_syntax: str
+    as_stored: bool = True
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def reason(body: bytes, content_type: str) -> str:
         return ""
     try:
         return clean(_message(json.loads(text)), LONGEST_REASON)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     if "html" in content_type.lower() or text.startswith("<") or _is_stack_trace(text):
         return ""

@@ -12,7 +12,8 @@ import httpx
 from ..dicom.query import Plan
 from ..dicom.rules import Level
 from ..dicom.tags import Attribute
-from ..dicom.values import DicomJson
+from ..dicom.uids import EXPLICIT
+from ..dicom.values import DicomJson, normalized, transfer_syntaxes
 from ..settings import ArchiveSettings
 from .base import (
     ArchiveError,
@@ -30,14 +31,16 @@ from .base import (
 )
 from .dialects import query_string
 from .multipart import BadMultipart, MediaType, Part, parts
-from .profiles import FILES, PROFILES, Profile
+from .profiles import AS_STORED, FILES, PROFILES, Profile
 from .wire import Answer, MiB, Patience, Wire
 
 DICOM_JSON = "application/dicom+json"
-EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
-MOST_SEARCH, MOST_METADATA, MOST_PICTURE, MOST_FRAMES, MOST_FILES = (
-    64 * MiB, 64 * MiB, 32 * MiB, 512 * MiB, 64 * 1024 * MiB,
-)  # fmt: skip
+# Bytes of one answer, decoded
+MOST_SEARCH = 64 * MiB
+MOST_METADATA = 64 * MiB
+MOST_PICTURE = 32 * MiB
+MOST_FRAMES = 512 * MiB
+MOST_FILES = 64 * 1024 * MiB
 PICTURES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff"}  # media type -> how such bytes begin
 
 
@@ -72,7 +75,7 @@ class DicomwebArchive:
             root = self._wire.base.removesuffix("/dicom-web")
             try:
                 answer = await self._wire.get("/system", accept="application/json", most=MiB, base=root)
-                is_orthanc = isinstance(_parsed(answer.body), dict) and b"DatabaseVersion" in answer.body
+                is_orthanc = isinstance(json.loads(answer.body), dict) and b"DatabaseVersion" in answer.body
             except Unreachable:
                 return self.profile  # nothing was learned: ask again next time
             except (NotFound, NotUnderstood, Refused, Failed, ValueError):
@@ -89,7 +92,7 @@ class DicomwebArchive:
             _search_path(plan), accept=DICOM_JSON, query=_search_query(plan, limit, offset), most=MOST_SEARCH
         )
         warning = answer.headers.get("warning", "")
-        remaining = re.search(r"299\s+\S+\s+\"?There are (\d+) additional results", warning)
+        remaining = re.search(r"299\s+\S+\s+\"?There are (\d{1,12}) additional results", warning)
         return Page(
             rows=self._objects(answer),
             remaining=int(remaining[1]) if remaining else None,
@@ -137,10 +140,7 @@ class DicomwebArchive:
 
     async def bulkdata(self, place: Place, uri: str) -> bytes:
         path, base = self._bulk_path(place, uri)
-        answer = await self._wire.get(
-            path, accept='multipart/related; type="application/octet-stream"; transfer-syntax=*',
-            most=MOST_FRAMES, base=base,
-        )  # fmt: skip
+        answer = await self._wire.get(path, accept=AS_STORED, most=MOST_FRAMES, base=base)
         return b"".join([data for _, data in await self._bodies(answer)])
 
     async def probe(self) -> Health:
@@ -172,23 +172,23 @@ class DicomwebArchive:
                 self.name,
                 f"gave {len(bodies)} of the {len(numbers)} frames asked for. See NumberOfFrames of the instance.",
             )
-        whole = MediaType.parse(answer.content_type).transfer_syntax
+        media_type = bodies[0][0]
+        syntax = media_type.transfer_syntax or MediaType.parse(answer.content_type).transfer_syntax
+        as_stored = "transfer-syntax=*" in accept
+        if not syntax:
+            syntax = await self._stored_syntax(place) if as_stored else EXPLICIT
         return [
-            Frame(number, data, media.transfer_syntax or whole or await self._stored_syntax(place, media, accept))
+            Frame(number, data, media.transfer_syntax or syntax, as_stored)
             for number, (media, data) in zip(numbers, bodies, strict=True)
         ]
 
-    async def _stored_syntax(self, place: Place, media: MediaType, accept: str) -> str:
-        """The transfer syntax of a frame whose part does not say: the metadata's, when stored bytes were asked for."""
-        if media.type == "application/octet-stream" and "transfer-syntax=*" not in accept:
-            return EXPLICIT_LITTLE_ENDIAN
+    async def _stored_syntax(self, place: Place) -> str:
+        """The transfer syntax that the metadata names, for stored bytes whose parts do not say it."""
         async with aclosing(self.metadata(place)) as objects:
             async for obj in objects:
-                for tag in ("00020010", "00083002"):  # TransferSyntaxUID, AvailableTransferSyntaxUID
-                    values = (obj.get(tag) or {}).get("Value")
-                    if isinstance(values, list) and len(values) == 1 and isinstance(values[0], str):
-                        return values[0].strip(" \0")
-        return EXPLICIT_LITTLE_ENDIAN
+                if len(found := transfer_syntaxes(obj)) == 1:
+                    return found[0]
+        return EXPLICIT
 
     async def _bodies(self, answer: Answer) -> list[tuple[MediaType, bytes]]:
         async def whole() -> AsyncIterator[bytes]:
@@ -199,7 +199,8 @@ class DicomwebArchive:
 
     async def _parts(self, content_type: str, chunks: AsyncIterator[bytes]) -> AsyncGenerator[Part, None]:
         """The parts of a body; HTML and JSON in place of DICOM, and a cut multipart, are NotUnderstood."""
-        if MediaType.parse(content_type).type in ("text/html", "application/json", DICOM_JSON):
+        media_type = MediaType.parse(content_type).type
+        if media_type.startswith("text/") or media_type in ("application/json", DICOM_JSON):
             raise NotUnderstood(self.name, f"answered with {content_type.split(';')[0]} where DICOM bytes were due.")
         try:
             async with aclosing(parts(content_type, chunks)) as arriving:
@@ -213,20 +214,24 @@ class DicomwebArchive:
         if answer.status == 204 or not answer.body.strip():
             return []
         try:
-            found = _parsed(answer.body)
-        except ValueError:
+            found = json.loads(answer.body)
+        except (ValueError, RecursionError):
             kind = "a web page" if answer.body.lstrip()[:1] == b"<" else "something that is not JSON"
             raise NotUnderstood(
                 self.name, f"answered with {kind}. Check that its address is the DICOMweb base."
             ) from None
         if not isinstance(found, list) or not all(isinstance(obj, dict) for obj in found):
             raise NotUnderstood(self.name, "answered with JSON that is no list of DICOM objects.")
-        return found
+        return [normalized(obj) for obj in found]
 
     def _bulk_path(self, place: Place, uri: str) -> tuple[str, str]:
         """Path and base of a BulkDataURI. Servers write hosts that only they know, so what follows ``/studies/`` is
         looked up below the configured base, and nothing else is ever contacted."""
-        given, base = urlsplit(uri), urlsplit(self._wire.base)
+        base = urlsplit(self._wire.base)
+        try:
+            given = urlsplit(uri)
+        except ValueError:
+            raise Refused(self.name, "its metadata names a bulk value by an address that is none.") from None
         path = given.path
         if not re.fullmatch(r"[A-Za-z0-9._~/-]*", path) or ".." in path.split("/"):
             raise Refused(self.name, "its metadata names a bulk value by an address that is not safe to ask for.")
@@ -240,22 +245,16 @@ class DicomwebArchive:
         raise Refused(self.name, "its metadata names a bulk value on another host, which is not contacted.")
 
 
-def _parsed(body: bytes) -> Any:
-    return json.loads(body)
-
-
 def _search_path(plan: Plan) -> str:
     """The search resource of PS3.18 10.6.1: below a study or series where the plan names one."""
     path = f"/studies/{plan.study_uid}" if plan.study_uid else ""
-    if plan.series_uid and plan.level is Level.INSTANCE and plan.study_uid:
+    if plan.series_uid and plan.level is Level.INSTANCE:
         path += f"/series/{plan.series_uid}"
     return f"{path}/{plan.level.plural}"
 
 
 def _search_query(plan: Plan, limit: int, offset: int) -> str:
     pairs = [(_key(item.attribute), item.values) for item in plan.sent]
-    if plan.series_uid and not plan.study_uid:
-        pairs.append(("SeriesInstanceUID", (plan.series_uid,)))
     if plan.include:
         pairs.append(("includefield", tuple(_key(item) for item in plan.include)))
     if plan.fuzzy:

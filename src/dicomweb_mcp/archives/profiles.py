@@ -25,7 +25,9 @@ class Profile:
     ``largest`` is the greatest ``limit`` that the server honours, None where nothing caps it, 0 where that is unknown
     (then the end of a list is proved by asking beyond it). ``page`` rows are asked for when a search needs many,
     ``scan`` rows at most are looked at to match here. One that ``counts`` says with every page how many match in all.
-    ``frame_accepts`` are tried in order while the server declines.
+    A server that is
+    not ``trusted`` is checked: that it honoured offset, and that its rows show every filter that it was sent.
+    ``frame_accepts`` are tried in order while it declines.
     """
 
     kind: Kind
@@ -34,7 +36,7 @@ class Profile:
     largest_offset: int | None = None
     page: int = 1_000
     scan: int = 5_000
-    trusted_paging: bool = True
+    trusted: bool = True
     parallel: int = 4
     retry: frozenset[int] = frozenset({500, 502, 503, 504})
     tries: int = 2
@@ -42,7 +44,6 @@ class Profile:
     frames_per_request: int = 400
     counts: bool = False
     renders: bool = True
-    padded_viewport: bool = False
     note: str = ""
 
 
@@ -102,6 +103,7 @@ def _google_rules(server: str, hint: str) -> Rules:
     return Rules(
         server=server,
         searchable=_levels(_GOOGLE_STUDY, {"SeriesInstanceUID": EXACT, "Modality": EXACT}, {"SOPInstanceUID": EXACT}),
+        fuzzy_any_word=True,
         returned=_GOOGLE_RETURNED,
         includable=_GOOGLE_INCLUDABLE,
         hint=hint,
@@ -238,7 +240,6 @@ ORTHANC = Profile(
     ),
     largest=_capped(None, None, None),
     parallel=6,
-    padded_viewport=True,
 )
 
 # ---- dcm4chee -----------------------------------------------------------------------------------------------------
@@ -248,6 +249,7 @@ DCM4CHEE = Profile(
     kind="dcm4chee",
     rules=Rules(
         server="dcm4chee",
+        fuzzy_note="dcm4chee matches names by their sound: other spellings are found, beginnings of names may not be.",
         searchable=_levels(
             {
                 **_with_lists(_STUDY),
@@ -285,12 +287,12 @@ DCM4CHEE = Profile(
 _GENERIC_STUDY: Searchable = {
     "StudyInstanceUID": UIDS,
     "PatientID": WILDCARD,
-    "PatientName": NAME,
+    "PatientName": WILDCARD,  # fuzzy matching is optional, and a server may ignore it in silence
     "StudyDate": RANGE,
     "StudyTime": RANGE,
     "AccessionNumber": WILDCARD,
     "ModalitiesInStudy": WILDCARD,
-    "ReferringPhysicianName": NAME,
+    "ReferringPhysicianName": WILDCARD,
     "StudyID": WILDCARD,
 }
 GENERIC = Profile(
@@ -314,7 +316,7 @@ GENERIC = Profile(
     ),
     largest=_capped(0, 0, 0),
     page=200,
-    trusted_paging=False,
+    trusted=False,
 )
 AURABOX = Profile(
     kind="aurabox",
@@ -328,17 +330,17 @@ AURABOX = Profile(
     ),
     largest=_capped(0, 0, 0),
     page=200,
-    trusted_paging=False,
+    trusted=False,
     note="Made for storing; search and retrieve vary.",
 )
 
 # ---- a folder of files ----------------------------------------------------------------------------------------------
 
-_EVERY_WAY = frozenset({Match.EXACT, Match.WILDCARD, Match.RANGE, Match.LIST, Match.FUZZY})
 FOLDER = Profile(
     kind="folder",
     rules=Rules(
         server="The folder archive",
+        own_matching=True,
         searchable=_levels(
             {**_with_lists(_STUDY), **dict.fromkeys(("PatientName", "ReferringPhysicianName"), _NAMED)},
             _with_lists(_SERIES),

@@ -24,6 +24,7 @@ from .profiles import Profile
 MiB = 1024 * 1024
 LONGEST_ERROR_BODY = 64 * 1024
 LONGEST_RETRY_AFTER = 20.0
+ENCODINGS = ("identity", "gzip", "deflate", "")
 BROKEN = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)  # an idle connection that was closed, mostly
 
 
@@ -157,6 +158,9 @@ class Wire:
 
     async def _check(self, response: httpx.Response) -> None:
         if response.status_code in (200, 204, 206):
+            # several encodings on top of each other can blow a few bytes up to gigabytes within one step
+            if response.headers.get("content-encoding", "identity").lower() not in ENCODINGS:
+                raise NotUnderstood(self.name, "its answer is compressed in a way that was not asked for.")
             return
         if 300 <= response.status_code < 400:
             raise Refused(
@@ -237,7 +241,7 @@ class Wire:
                     proxy=self._settings.proxy,
                     timeout=httpx.Timeout(self.patience.silence, connect=self.patience.connect),
                     limits=httpx.Limits(max_connections=self.profile.parallel, keepalive_expiry=30),
-                    headers={"User-Agent": f"dicomweb-mcp/{__version__}"},
+                    headers={"User-Agent": f"dicomweb-mcp/{__version__}", "Accept-Encoding": "gzip, deflate"},
                     follow_redirects=False,
                 )
             return self._client

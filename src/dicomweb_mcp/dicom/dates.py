@@ -25,12 +25,11 @@ def date_range(text: str) -> DateRange:
     written = text.strip()
     if match := re.fullmatch(r"(<=|>=|<|>)\s*(.+)", written):
         first, last = _days(match[2])
-        return {
-            "<": ("", _shifted(first, -1)),
-            "<=": ("", last),
-            ">": (_shifted(last, 1), ""),
-            ">=": (first, ""),
-        }[match[1]]
+        if match[1] == "<=":
+            return "", last
+        if match[1] == ">=":
+            return first, ""
+        return ("", _shifted(first, -1)) if match[1] == "<" else (_shifted(last, 1), "")
     ends = _ends(written)
     if ends is None:
         return _days(written)
@@ -60,7 +59,7 @@ def _days(text: str) -> DateRange:
     year, month, day = _parts(text.strip())
     try:
         if month is None:
-            return f"{date(year, 1, 1):%Y%m%d}", f"{date(year, 12, 31):%Y%m%d}"
+            return _written(date(year, 1, 1)), _written(date(year, 12, 31))
         if day is None:
             last = monthrange(year, month)[1]
             return _written(date(year, month, 1)), _written(date(year, month, last))
@@ -72,7 +71,7 @@ def _days(text: str) -> DateRange:
 def _parts(text: str) -> tuple[int, int | None, int | None]:
     if match := re.fullmatch(r"(\d{4})(\d{2})(\d{2})", text):
         return int(match[1]), int(match[2]), int(match[3])
-    if match := re.fullmatch(r"(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2}))?)?(?:T[\d:.]*)?", text):
+    if match := re.fullmatch(r"(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2}))?)?", text):
         return int(match[1]), _int(match[2]), _int(match[3])
     if match := re.fullmatch(r"(?:(\d{1,2})\.?\s+)?([A-Za-z]{3,9})\.?\s+(\d{4})", text):
         return int(match[3]), _month(match[2], text), _int(match[1])
@@ -101,6 +100,41 @@ def _shifted(day: str, days: int) -> str:
         return _written(date(int(day[:4]), int(day[4:6]), int(day[6:])) + timedelta(days=days))
     except OverflowError:
         raise BadArgument(f"No day lies beyond {day}. {HOW_DATES}") from None
+
+
+def date_time_range(text: str) -> tuple[str, str]:
+    """First and last instant of dates and of date-times, as DT without offset; an open end is an empty string.
+
+    ``2020-01-15T10:30`` -> 20200115103000, 20200115103059.999999; ``2020`` and what ``date_range`` reads as whole days;
+    between date-times ``..``, ``>=`` and ``<=``. Raises BadArgument.
+    """
+    written = text.strip()
+    if "T" not in written.upper() and not re.search(r"\d{10}", written):
+        first, last = date_range(written)
+        return first, f"{last}235959.999999" if last else ""
+    if match := re.fullmatch(r"(<=|>=)\s*(.+)", written):
+        first, last = _moments(match[2])
+        return ("", last) if match[1] == "<=" else (first, "")
+    low, dots, high = written.partition("..")
+    if not dots:
+        return _moments(written)
+    return _moments(low)[0] if low.strip() else "", _moments(high)[1] if high.strip() else ""
+
+
+def _moments(text: str) -> tuple[str, str]:
+    """First and last instant of one date, or of one date with a time; an offset from UTC is not compared."""
+    whole = re.sub(r"(?<=\d)[+-]\d{2}:?\d{2}$", "", text.strip())
+    if match := re.fullmatch(r"(\d{8})(\d{2,6}(?:\.\d{1,6})?)", whole, re.ASCII):
+        day, clock = match[1], match[2]
+    else:
+        day, _, clock = whole.upper().replace(" ", "T").partition("T")
+    first, last = _days(day)
+    if not clock:
+        return first, f"{last}235959.999999"
+    if first != last:
+        raise BadArgument(f"{text.strip()[:40]!r} has a time without a day. {HOW_DATES}")
+    begin, end = _instants(clock)
+    return first + begin, first + end
 
 
 def time_range(text: str) -> tuple[str, str]:

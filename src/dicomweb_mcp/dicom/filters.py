@@ -6,23 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import BadArgument
-from .dates import date_range, time_range
+from .dates import date_range, date_time_range, time_range
 from .matching import Condition, Exact, Fuzzy, Range, Test, Wildcard, name_words
 from .tags import Attribute
 from .uids import checked_uid
-from .values import INTEGER_VRS, NUMBER_VRS, uids_by_name
+from .values import BULK_VRS, INTEGER_VRS, NUMBER_VRS, uids_by_name
 
 MOST_VALUES = 100  # of one list
-LONGEST = {
-    "AE": 16,
-    "AS": 4,
-    "CS": 16,
-    "SH": 16,
-    "LO": 64,
-    "PN": 64 * 5,
-    "ST": 1024,
-    "LT": 10240,
-}  # PS3.5 6.2, characters
+# Characters, PS3.5 6.2
+LONGEST = {"AE": 16, "AS": 4, "CS": 16, "SH": 16, "LO": 64, "PN": 64 * 5, "ST": 1024, "LT": 10240}
 
 
 def condition(attribute: Attribute, value: Any, *, fuzzy: bool = False) -> Condition:
@@ -30,12 +22,9 @@ def condition(attribute: Attribute, value: Any, *, fuzzy: bool = False) -> Condi
 
     With ``fuzzy`` person names are matched by their words. Raises BadArgument with what may be written.
     """
-    if attribute.vr == "SQ":
-        raise BadArgument(
-            f"{attribute.name} is a sequence: it cannot be a filter. Filter on one of its plain attributes."
-        )
-    if isinstance(value, Mapping) and value.keys() == {"from", "to"}:
-        value = f"{value['from']}..{value['to']}"
+    if attribute.vr == "SQ" or attribute.vr in BULK_VRS:
+        kind = "a sequence" if attribute.vr == "SQ" else "binary or private"
+        raise BadArgument(f"{attribute.name} is {kind}: it cannot be a filter. Filter on a plain attribute.")
     values = value if isinstance(value, list | tuple) else [value]
     if not values:
         raise BadArgument(f"{attribute.name}=[] asks for nothing: leave the filter out, or list the values.")
@@ -66,14 +55,15 @@ def _text(attribute: Attribute, text: str) -> Test:
     longest = LONGEST.get(attribute.vr, 1024)
     if len(text) > longest:
         raise BadArgument(f"{attribute.name} has {len(text)} characters; {attribute.vr} values have at most {longest}.")
+    if not text.strip("*"):
+        raise BadArgument(f"{attribute.name}={text[:9]!r} would match everything: leave the filter out.")
     return Wildcard(text) if "*" in text or "?" in text else Exact(text)
 
 
 def _code_string(attribute: Attribute, text: str) -> Test:
-    text = text.upper()
-    if not re.fullmatch(r"[A-Z0-9 _*?]*", text):
-        raise BadArgument(f"{attribute.name}={text!r} is not a code: letters, digits, space and _ (wildcards * and ?).")
-    return _text(attribute, text)
+    """Codes are upper case (PS3.5 6.2), but archives hold others: only what is all lower case was meant as upper."""
+    is_modality = attribute.keyword in ("Modality", "ModalitiesInStudy")
+    return _text(attribute, text.upper() if is_modality or text.islower() else text)
 
 
 def _fuzzy(attribute: Attribute, text: str) -> Test:
@@ -96,10 +86,7 @@ def _time(attribute: Attribute, text: str) -> Test:
 
 
 def _date_time(attribute: Attribute, text: str) -> Test:
-    if re.fullmatch(r"[0-9]{10,14}(\.[0-9]{1,6})?", text):
-        return Range(text, text.partition(".")[0].ljust(14, "9") + ".999999")
-    first, last = _explained(attribute, date_range, text)
-    return Range(first, f"{last}235959.999999" if last else "")
+    return Range(*_explained(attribute, date_time_range, text))
 
 
 def _explained(attribute: Attribute, parse: Callable[[str], tuple[str, str]], text: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from .rules import TEXT_VRS, Match
 from .tags import Attribute
-from .values import NUMBER_VRS, DicomJson, iso_date, person_name
+from .values import NUMBER_VRS, DicomJson, element_at, iso_date, person_name
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,18 @@ class Condition:
         """The values of the query parameter, one per test, unencoded."""
         return tuple(_wire(test) for test in self.tests)
 
+    @property
+    def wanted(self) -> str:
+        """The values as a person writes them."""
+        return ", ".join(_shown(self.attribute.vr, test) for test in self.tests)
+
     def __str__(self) -> str:
-        return f"{self.attribute.name}={', '.join(_shown(self.attribute.vr, test) for test in self.tests)}"
+        return f"{self.attribute.name}={self.wanted}"
 
     def test(self, obj: DicomJson) -> bool | None:
         """Whether the object meets the condition; None when it does not carry the attribute at all."""
-        found = obj.get(self.attribute.tag) or obj.get(self.attribute.tag.lower())
-        if not isinstance(found, Mapping):
+        found = element_at(obj, self.attribute.tag)
+        if found is None:
             return None
         values = found.get("Value")
         if not isinstance(values, list):
@@ -123,6 +128,8 @@ def _shown(vr: str, test: Test) -> str:
             if strict:
                 return f">{low}" if low else f"<{high}"
             return low if low == high else f"{low}..{high}"
+        case Fuzzy(text=text):
+            return f"{text} (fuzzy)"
         case _:
             return _wire(test)
 
@@ -136,7 +143,7 @@ def _meets(vr: str, test: Test, value: Any) -> bool:
         return _meets_number(test, value)
     text = str(value).strip(" \0")
     if isinstance(test, Range):
-        return _in_range(test, *_extent(vr, text))
+        return bool(text) and _in_range(test, *_extent(vr, text))
     if vr in TEXT_VRS:
         return _meets_text(test, text)
     return isinstance(test, Exact) and test.text == text
@@ -166,12 +173,13 @@ def _meets_number(test: Test, value: Any) -> bool:
         number = float(value)
         match test:
             case Exact(text):
-                return number == float(text)
+                whole = isinstance(value, int) and "." not in text
+                return value == int(text) if whole else number == float(text)
             case Range(low, high, strict):
                 above = not low or number > float(low) or (not strict and number == float(low))
                 below = not high or number < float(high) or (not strict and number == float(high))
                 return above and below
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     return False
 
@@ -191,7 +199,10 @@ def _extent(vr: str, text: str) -> tuple[str, str]:
             return whole.ljust(6, "0"), whole + "595959"[len(whole) :] + ".999999"
         return f"{whole}.{fraction.ljust(6, '0')}", f"{whole}.{(fraction or '').ljust(6, '0')}"
     local = re.sub(r"[+-]\d{4}$", "", text)
-    return local, local
+    first, last = "00000101000000", "99991231235959"  # what a partial date-time may mean
+    if len(local) < 14:
+        return local + first[len(local) :], local + last[len(local) :] + ".999999"
+    return local, local.ljust(21, "9") if "." in local else f"{local}.999999"
 
 
 def _pattern(pattern: str) -> re.Pattern[str]:

@@ -39,7 +39,8 @@ class Plan:
     """A search that a server can take.
 
     ``sent`` is matched by the server, ``here`` by this program on what comes back; ``include`` must be asked for;
-    ``columns`` are what a row shows after its UIDs; ``order`` is an attribute and whether it descends.
+    ``columns`` are what a row shows after its UIDs; ``order`` is an attribute and whether it descends. ``series_uid``
+    comes with its study's UID only.
     """
 
     level: Level
@@ -57,6 +58,12 @@ class Plan:
         """Whether the server is asked for fuzzy matching."""
         return any(Match.FUZZY in item.needs for item in self.sent)
 
+    @property
+    def within(self) -> tuple[Condition, ...]:
+        """What the path of the request says: the study and series that every row must belong to."""
+        uids = (("StudyInstanceUID", self.study_uid), ("SeriesInstanceUID", self.series_uid))
+        return tuple(Condition(by_tag(tag_of(keyword)), (Exact(uid),)) for keyword, uid in uids if uid)
+
     def matched_here(self, conditions: Sequence[Condition]) -> "Plan":
         """The same plan with these conditions no longer trusted to the server."""
         sent = tuple(item for item in self.sent if item not in conditions)
@@ -69,7 +76,11 @@ def make_plan(query: Query, rules: Rules) -> Plan:
 
     Raises NotSearchable, UnknownAttribute or BadArgument: what was wrong, what this server can search, what to do.
     """
-    filters = query.filters or {}
+    filters = dict(query.filters or {})
+    if query.series_uid and not query.study_uid:  # there is no path to a series without its study
+        if any(_is_series_uid(key) for key in filters):
+            raise BadArgument("SeriesInstanceUID is given twice: as series_uid and as a filter.")
+        filters["SeriesInstanceUID"] = query.series_uid
     if len(filters) > MOST_FILTERS:
         raise BadArgument(f"{len(filters)} filters are too many; at most {MOST_FILTERS}.")
     sent: list[Condition] = []
@@ -84,6 +95,8 @@ def make_plan(query: Query, rules: Rules) -> Plan:
         seen.add(wanted)
         asked = condition(wanted, value, fuzzy=query.fuzzy)
         to_server, to_us = _divide(asked, query.level, rules)
+        if rules.fuzzy_note and any(Match.FUZZY in item.needs for item in to_server):
+            notes.append(rules.fuzzy_note)
         sent += to_server
         here += to_us
     columns = _columns(query, rules)
@@ -96,8 +109,23 @@ def make_plan(query: Query, rules: Rules) -> Plan:
         )
     )
     return Plan(
-        query.level, query.study_uid, query.series_uid, tuple(sent), tuple(here), include, columns, order, tuple(notes)
+        level=query.level,
+        study_uid=query.study_uid,
+        series_uid=query.series_uid if query.study_uid else None,
+        sent=tuple(sent),
+        here=tuple(here),
+        include=include,
+        columns=columns,
+        order=order,
+        notes=tuple(notes),
     )
+
+
+def _is_series_uid(key: str) -> bool:
+    try:
+        return attribute(key).keyword == "SeriesInstanceUID"
+    except UnknownAttribute:
+        return False
 
 
 def _filter_attribute(key: str, level: Level, rules: Rules, notes: list[str]) -> Attribute:
@@ -140,7 +168,7 @@ def _divide(asked: Condition, level: Level, rules: Rules) -> tuple[list[Conditio
     gives = rules.gives(level, asked.attribute)
     weaker = _weaker(asked, rules)
     if weaker is not None and weaker.needs <= able:
-        if weaker == asked:
+        if weaker == asked and not (rules.fuzzy_any_word and Match.FUZZY in asked.needs):
             return [asked], []
         if gives:
             return [weaker], [asked]
@@ -152,21 +180,28 @@ def _divide(asked: Condition, level: Level, rules: Rules) -> tuple[list[Conditio
 def _weaker(asked: Condition, rules: Rules) -> Condition | None:
     """The condition as far as a query string can say it: the same, or one that lets more through; None for none.
 
-    QIDO-RS has no ranges of numbers and no range without its ends; some servers take plain characters only.
+    QIDO-RS has no ranges of numbers and no range without its ends; servers compare times as text and miss a stored 0800
+    between 080000 and 090000; some take plain characters only, and their ``?`` matches no letter beyond ASCII.
     """
+    if rules.own_matching:
+        return asked
     if asked.is_numeric_range:
         return None
-    weaker = Condition(asked.attribute, tuple(_sendable(test, rules) for test in asked.tests))
+    weaker = Condition(asked.attribute, tuple(_sendable(asked.attribute.vr, test, rules) for test in asked.tests))
     says_something = all(set(value) - set("*?") for value in weaker.values)
     return weaker if weaker == asked or says_something else None
 
 
-def _sendable(test: Test, rules: Rules) -> Test:
+def _sendable(vr: str, test: Test, rules: Rules) -> Test:
     match test:
+        case Range(low, high) if vr == "TM":
+            return Range(low[:2], f"{high[:2]}5959.999999" if high else "")
         case Range(low, high, strict=True):
             return Range(low, high)
-        case Exact(text) | Wildcard(text) if rules.plain_only and NOT_PLAIN.search(text):
+        case Exact(text) if rules.plain_only and NOT_PLAIN.search(text):
             return Wildcard(_plain_pattern(text))
+        case Wildcard(text) if rules.plain_only:
+            return Wildcard(_plain_pattern(text.replace("?", "*")))
         case _:
             return test
 
@@ -229,9 +264,6 @@ def _why_not(asked: Condition, able: frozenset[Match], level: Level, rules: Rule
 
 
 def _what_can(rules: Rules, level: Level) -> str:
-    by_ways: dict[str, list[str]] = {}
-    for keyword, ways in rules.searchable[level].items():
-        by_ways.setdefault(", ".join(sorted(ways)), []).append(keyword)
-    listed = "; ".join(f"{', '.join(keywords)} ({ways})" for ways, keywords in by_ways.items())
+    listed = "; ".join(f"{', '.join(keywords)} ({ways})" for ways, keywords in rules.by_ways(level).items())
     more = " and any other attribute of that level" if rules.open else ""
     return f"Searchable for {level.plural}: {listed}{more}. {rules.hint}".rstrip()

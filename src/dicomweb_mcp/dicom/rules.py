@@ -126,7 +126,9 @@ class Rules:
     included) with how they match; with ``open`` any other attribute of the level can be searched too, by ``open_lists``
     also as a list. ``plain_only`` servers do not decode percent-encoding: only plain characters can be sent to them.
     ``text_numbers`` servers compare numbers as text, and miss a 2 that is stored as 02: none is sent to them.
-    Without ``parent_filters`` an attribute of the study is no filter below one study (PS3.18 10.6.1.2.1).
+    An archive with ``own_matching`` decides by ``matching``, so that everything it returns can be sent to it.
+    Without ``parent_filters`` an attribute of the study is no filter below one study (PS3.18 10.6.1.2.1). Where one
+    word of a name is enough (``fuzzy_any_word``) the rest is decided here; ``fuzzy_note`` says what fuzzy means there.
     ``returned`` names what comes unasked, ``includable`` what can be asked for; None means anything. ``hint`` ends a
     refusal: where else to look.
     """
@@ -137,13 +139,18 @@ class Rules:
     open_lists: bool = False
     plain_only: bool = False
     text_numbers: bool = False
+    own_matching: bool = False
     parent_filters: bool = True
+    fuzzy_any_word: bool = False
+    fuzzy_note: str = ""
     returned: Mapping[Level, frozenset[str]] = field(default_factory=dict)
     includable: Mapping[Level, frozenset[str] | None] = field(default_factory=dict)
     hint: str = ""
 
     def matching(self, level: Level, attribute: Attribute) -> frozenset[Match]:
         """How the server matches this attribute at this level; empty when it cannot."""
+        if self.own_matching and self.gives(level, attribute):
+            return frozenset(Match)
         listed = self.searchable[level].get(attribute.keyword)
         if listed is not None:
             return listed
@@ -152,6 +159,13 @@ class Rules:
         if self.text_numbers and attribute.vr in NUMBER_VRS:
             return frozenset()
         return standard_matching(attribute.vr) | ({Match.LIST} if self.open_lists else frozenset())
+
+    def by_ways(self, level: Level) -> dict[str, list[str]]:
+        """The usual attributes of a level, grouped by how they match: ``exact, range`` -> keywords."""
+        grouped: dict[str, list[str]] = {}
+        for keyword, ways in self.searchable[level].items():
+            grouped.setdefault(", ".join(sorted(ways)), []).append(keyword)
+        return grouped
 
     def gives(self, level: Level, attribute: Attribute) -> bool:
         """Whether a search at this level can return the attribute, unasked or by includefield."""

@@ -4,13 +4,14 @@ Bulk values are never shown. A sequence is shown when it is short, else its item
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import BadArgument
 from .tags import Attribute, attribute, by_tag
-from .values import BULK_VRS, DicomJson, Plain, plain, text
+from .values import BULK_VRS, DicomJson, Plain, element_at, plain, text
 
 LONGEST_SEQUENCE = 400  # characters of JSON that a sequence may take within an answer
 MOST_VALUES_SHOWN = 6
@@ -23,15 +24,22 @@ Path = tuple[Attribute, ...]
 
 @dataclass
 class Varying:
-    """The values of one attribute over the instances seen, in the order they came; at most MOST_DISTINCT of them."""
+    """The values of one attribute over the instances seen: at most MOST_DISTINCT of them in the order they came, and
+    the range of all that are numbers."""
 
     counts: dict[str, int] = field(default_factory=dict)
     values: dict[str, Plain] = field(default_factory=dict)
     present: int = 0
     more: bool = False
+    low: int | float = math.inf
+    high: int | float = -math.inf
+    numbers: int = 0
 
     def add(self, value: Plain) -> None:
         self.present += 1
+        if isinstance(value, int | float):
+            self.numbers += 1
+            self.low, self.high = min(self.low, value), max(self.high, value)
         key = json.dumps(value, ensure_ascii=False)
         if key not in self.counts and len(self.counts) >= MOST_DISTINCT:
             self.more = True
@@ -51,13 +59,11 @@ class Varying:
         """``1..28 (28 values)`` for numbers, ``a (12), b (16)`` for few values, else how many and two of them."""
         values = list(self.values.values())
         amount = f"over {MOST_DISTINCT}" if self.more else str(len(values))
-        if all(isinstance(value, int | float) for value in values):
-            low, high = min(values, key=_float), max(values, key=_float)
-            if len(values) > 2 or self.more:
-                return f"{low}..{high} ({amount} values)"
+        if self.numbers == self.present and (len(values) > 2 or self.more):
+            return f"{self.low}..{self.high} ({amount} values)"
         if len(values) <= MOST_VALUES_SHOWN and not self.more:
             return ", ".join(f"{_text(self.values[key])} ({count})" for key, count in self.counts.items())
-        return f"{amount} values, among them {_text(values[0])} and {_text(values[-1])}"
+        return f"{amount} values, among them {_text(values[0])} and {_text(values[1])}"
 
 
 @dataclass
@@ -131,8 +137,8 @@ def _own(obj: DicomJson, *, private: bool) -> Iterator[Shown]:
     hidden = 0
     for tag in sorted(obj):
         element = obj[tag]
-        known = by_tag(tag.upper()) if len(tag) == 8 else None
-        if known is None or not isinstance(element, Mapping) or known.keyword in UID_KEYWORDS:
+        known = by_tag(tag)
+        if known.keyword in UID_KEYWORDS:
             continue
         if known.is_private and not private:
             hidden += known.vr != "LO"  # the creators, which only name the others, are not counted
@@ -145,12 +151,20 @@ def _own(obj: DicomJson, *, private: bool) -> Iterator[Shown]:
 def _wanted(obj: DicomJson, paths: Sequence[Path]) -> Iterator[Shown]:
     for path in paths:
         name = _name(path)
-        elements = [found for found in _inside(obj, path) if found]
-        if len(path) == 1 or len(elements) == 1:
-            yield from (_shown(name, found, LONGEST_SEQUENCE * 20) for found in elements[:1])
+        elements = list(_inside(obj, path))
+        if len(elements) <= 1:
+            yield from (_shown(name, found, LONGEST_SEQUENCE * 20) for found in elements)
             continue
-        values = [value for _, value, _ in (_shown(name, found) for found in elements) if value is not None]
-        yield name, values or None, ""
+        shown = [_shown(name, found) for found in elements]
+        if any(value is not None for _, value, _ in shown):
+            yield name, [value for _, value, _ in shown], ""
+        notes = [note for _, _, note in shown if note]
+        if notes:
+            yield (
+                name,
+                None,
+                f"{len(notes)} of {len(shown)} not shown, such as a {notes[0]}; ask for what lies below it",
+            )
 
 
 def _name(path: Path) -> str:
@@ -158,12 +172,13 @@ def _name(path: Path) -> str:
 
 
 def _inside(obj: DicomJson, path: Path) -> Iterator[Mapping[str, Any]]:
-    """The elements at a path, in every item of the sequences on the way."""
-    element = obj.get(path[0].tag) or obj.get(path[0].tag.lower())
-    if not isinstance(element, Mapping):
-        return
+    """The elements at a path, in every item of the sequences on the way; an empty one for an item that lacks it, so
+    that the values of two paths through the same items stand side by side."""
+    element = element_at(obj, path[0].tag)
     if len(path) == 1:
-        yield element
+        yield element or {}
+        return
+    if element is None:
         return
     for item in element.get("Value") or ():
         if isinstance(item, Mapping):
@@ -171,6 +186,8 @@ def _inside(obj: DicomJson, path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _shown(name: str, element: Mapping[str, Any], longest: int = LONGEST_SEQUENCE) -> Shown:
+    if not element:
+        return name, None, ""
     vr = element.get("vr", "UN")
     if vr == "SQ":
         return _sequence(name, element, longest)
@@ -206,14 +223,10 @@ def _item(item: DicomJson) -> Any:
     shown: dict[str, Any] = {}
     for tag in sorted(item):
         if isinstance(item[tag], Mapping):
-            name, value, note = _shown(by_tag(tag.upper()).name, item[tag])
+            name, value, note = _shown(by_tag(tag).name, item[tag])
             if value is not None or note:
                 shown[name] = note or value
     return shown
-
-
-def _float(value: Any) -> float:
-    return float(value)
 
 
 def _text(value: Plain) -> str:

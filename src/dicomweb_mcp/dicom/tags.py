@@ -61,11 +61,14 @@ def by_tag(tag: str) -> Attribute:
     """The attribute of a tag of 8 hex digits; one that the dictionary does not know has VR UN and no keyword."""
     from pydicom import datadict
 
+    number = int(tag, 16)
     try:
-        entry = datadict.get_entry(int(tag, 16))
+        entry = datadict.get_entry(number)
     except KeyError:
         return Attribute(tag=tag, keyword="", vr="LO" if _is_private_creator(tag) else "UN")
-    return Attribute(tag=tag, keyword=entry[4], vr=entry[0].split(" or ")[0], retired=bool(entry[3]))
+    # a repeating group (60xx) has one keyword for many tags, so only its tag names it
+    keyword = entry[4] if number in datadict.DicomDictionary else ""
+    return Attribute(tag=tag, keyword=keyword, vr=entry[0].split(" or ")[0], retired=bool(entry[3]))
 
 
 @cache

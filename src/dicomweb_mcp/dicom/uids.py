@@ -1,11 +1,21 @@
-"""Unique identifiers, PS3.5 9.1: what may be looked up, and what never enters a path."""
+"""Unique identifiers, PS3.5 9.1: what may be looked up, what never enters a path, and a few that the code knows."""
 
 import re
 
 from ..errors import BadArgument
 
+# Transfer syntaxes of uncompressed pixels, PS3.5 section 10; little endian where the name does not say otherwise
+IMPLICIT = "1.2.840.10008.1.2"
+EXPLICIT = "1.2.840.10008.1.2.1"
+DEFLATED = "1.2.840.10008.1.2.1.99"
+BIG_ENDIAN = "1.2.840.10008.1.2.2"
+
 LOOSE = re.compile(r"[0-9]+(\.[0-9]+)*")
-STRICT = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
+
+
+def is_uid(text: str) -> bool:
+    """Whether the text is digits and dots as a UID has them, so that it can stand in a path."""
+    return len(text) <= 64 and LOOSE.fullmatch(text) is not None
 
 
 def checked_uid(text: str, argument: str) -> str:
@@ -14,15 +24,10 @@ def checked_uid(text: str, argument: str) -> str:
     Raises BadArgument for everything that is not digits and dots or is longer than 64 characters.
     """
     uid = text.strip(" \0\t\r\n")
-    if not LOOSE.fullmatch(uid) or len(uid) > 64:
+    if not is_uid(uid):
         shown = uid if len(uid) <= 70 else uid[:67] + "..."
         raise BadArgument(
             f"{argument}={shown!r} is not a UID: digits separated by dots, at most 64 characters. "
             "Copy it whole from a search answer; never shorten or invent one."
         )
     return uid
-
-
-def is_strict(uid: str) -> bool:
-    """Whether the UID follows PS3.5 9.1 to the letter: no leading zeros, two components or more, 64 characters."""
-    return len(uid) <= 64 and STRICT.fullmatch(uid) is not None

@@ -11,24 +11,39 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeAlias
 
-from .tags import tag_of
+from .tags import by_tag, tag_of
 
 DicomJson: TypeAlias = Mapping[str, Any]
 Plain: TypeAlias = str | int | float | list[Any] | None
 
+DEEPEST = 40  # sequences within sequences
+LONGEST_NUMBER = 40  # digits
 BULK_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 NUMBER_VRS = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"})
 INTEGER_VRS = NUMBER_VRS - {"DS", "FD", "FL"}
 LONGEST_TEXT = 1_000
+TAG = re.compile(r"[0-9A-Fa-f]{8}")
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 
 
 def element(obj: DicomJson, keyword: str) -> Mapping[str, Any] | None:
-    """The raw element of a keyword, or None when the object does not have it. Lower-case tags are found too."""
-    tag = tag_of(keyword)
+    """The raw element of a keyword, or None when the object does not have it."""
+    return element_at(obj, tag_of(keyword))
+
+
+def element_at(obj: DicomJson, tag: str) -> Mapping[str, Any] | None:
+    """The raw element of a tag, or None when the object does not have it or has something else there."""
     found = obj.get(tag)
-    if found is None:
-        found = obj.get(tag.lower())
     return found if isinstance(found, Mapping) else None
+
+
+def transfer_syntaxes(obj: DicomJson) -> list[str]:
+    """The transfer syntaxes in which the archive says it holds the object: TransferSyntaxUID, which Google and files
+    give, else AvailableTransferSyntaxUID."""
+    for keyword in ("TransferSyntaxUID", "AvailableTransferSyntaxUID"):
+        if values := [str(value).strip(" \0") for value in raw_values(obj, keyword)]:
+            return values
+    return []
 
 
 def raw_values(obj: DicomJson, keyword: str) -> list[Any]:
@@ -36,6 +51,28 @@ def raw_values(obj: DicomJson, keyword: str) -> list[Any]:
     found = element(obj, keyword)
     values = found.get("Value") if found else None
     return [value for value in values if value is not None] if isinstance(values, list) else []
+
+
+def normalized(obj: Mapping[Any, Any], depth: int = 0) -> dict[str, Any]:
+    """The object as PS3.18 F.2.2 wants it, whatever a server wrote: tags in upper case, every element an object, its
+    ``vr`` text and its ``Value`` a list. What is none of that, or lies deeper than DEEPEST sequences, is left out."""
+    found: dict[str, Any] = {}
+    for tag, element in obj.items():
+        if not isinstance(element, Mapping) or not isinstance(tag, str) or not TAG.fullmatch(tag):
+            continue
+        vr = element.get("vr")
+        if not isinstance(vr, str):
+            vr = by_tag(tag.upper()).vr
+        kept = {**element, "vr": vr}
+        if "Value" in kept:
+            values = kept["Value"] if isinstance(kept["Value"], list) else [kept["Value"]]
+            if vr == "SQ":
+                values = [normalized(item, depth + 1) for item in values if isinstance(item, Mapping)]
+                if depth >= DEEPEST:
+                    values = []
+            kept["Value"] = values
+        found[tag.upper()] = kept
+    return found
 
 
 def text(obj: DicomJson, keyword: str) -> str:
@@ -52,7 +89,7 @@ def numbers(obj: DicomJson, keyword: str) -> list[float]:
     """All values as finite floats; empty unless every one of them is such a number."""
     try:
         found = [float(value) for value in raw_values(obj, keyword)]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return []
     return found if all(map(math.isfinite, found)) else []
 
@@ -107,12 +144,16 @@ def one(vr: str, value: Any) -> Plain:
 def _number(vr: str, value: Any) -> Plain:
     if isinstance(value, str):
         stripped = value.strip(" \0")
+        if not NUMBER.fullmatch(stripped):
+            return f"{clean(stripped, 60)} (not a number)"
         try:
             value = int(stripped) if vr in INTEGER_VRS else float(stripped)
         except ValueError:
-            return f"{clean(stripped)} (not a number)"
+            return f"{clean(stripped, 60)} (not an integer)" if vr in INTEGER_VRS else f"{stripped} (not a number)"
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"{clean(str(value))} (not a number)"
+        return f"{clean(str(value), 60)} (not a number)"
+    if isinstance(value, int) and abs(value) >= 10**LONGEST_NUMBER:
+        return "(a number too long to show)"
     if isinstance(value, float):
         if not math.isfinite(value):
             return f"{value} (not a number)"

@@ -37,7 +37,8 @@ async def find_place(
 async def _parents(archive: Archive, level: Level, uid: str, study: str | None) -> Parents:
     row = await first_row(archive, level, uid, study)
     if row is None:
-        raise NotFound(archive.name, await _where_else(archive, level, uid))
+        elsewhere = await where_else(archive, level, uid)
+        raise NotFound(archive.name, elsewhere or f"has no {level} {uid}. Copy UIDs whole from a search answer.")
     study = text(row, "StudyInstanceUID") or study
     if not study and level is Level.SERIES:
         study = await _study_of_an_instance(archive, uid)
@@ -71,12 +72,12 @@ async def uid_plan(archive: Archive, level: Level, uid: str, study: str | None =
     return make_plan(Query(level, study_uid=below, filters={level.uid: uid}), rules)
 
 
-async def _where_else(archive: Archive, level: Level, uid: str) -> str:
-    """The sentence for a UID that is not at its level: where it is instead, if anywhere."""
+async def where_else(archive: Archive, level: Level, uid: str) -> str:
+    """For a UID that is not at its level: the sentence that says where it is instead, or empty."""
     for other in Level:
         if other is not level and await first_row(archive, other, uid) is not None:
             return f"{uid} is the UID of a {other}, not of a {level}: pass it as {other}_uid."
-    return f"has no {level} {uid}. Copy UIDs whole from a search answer."
+    return ""
 
 
 def _agree(given: str | None, found: str | None, argument: str, uid: str) -> None:

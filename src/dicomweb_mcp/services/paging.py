@@ -13,37 +13,74 @@ from ..dicom.values import DicomJson, text
 MOST_PAGES = 1_000
 
 
+class Ignored(Exception):
+    """The server was sent conditions and evidently did not apply them; the search has to match them here."""
+
+    def __init__(self, conditions: tuple[Condition, ...]) -> None:
+        super().__init__(conditions)
+        self.conditions = conditions
+
+
 @dataclass
 class Scan:
-    """What reading page after page has seen so far."""
+    """What reading page after page has seen so far.
+
+    ``ended`` is True when the end of the rows was seen, False when more are known or were not read, None when that
+    cannot be told. ``carried`` are the tags of conditions that some row carries, so that they can be checked.
+    """
 
     seen: set[str] = field(default_factory=set)
     looked_at: int = 0
     rows: list[DicomJson] = field(default_factory=list)
     ended: bool | None = False
-    doubtful: bool = False
-    carried: set[str] = field(default_factory=set)  # tags of the conditions matched here that some row carries
+    carried: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
+    doubtful: bool = False
 
-    def judge(self, plan: Plan) -> None:
-        """Doubt the end when what is matched here came with no row at all: the archive may just not return it."""
-        absent = [item.attribute for item in plan.here if item.attribute.tag not in self.carried]
+    def note(self, page: Page, plan: Plan) -> None:
+        """Remember what a page says of itself, and which conditions its rows can be held against."""
+        self.notes += [note for note in page.notes if note not in self.notes]
+        for item in (*plan.sent, *plan.here):
+            if item.attribute.tag not in self.carried and any(item.test(row) is not None for row in page.rows):
+                self.carried.add(item.attribute.tag)
+
+    def judge(self, archive: Archive, plan: Plan) -> None:
+        """Doubt the answer when a condition could not be held against any row: one matched here found nothing to go
+        by, and one sent to a server that is not trusted may have been ignored."""
+        untrusted = () if archive.profile.trusted else plan.sent
+        checked = dict.fromkeys((*plan.here, *untrusted))
+        absent = [item.attribute.name for item in checked if item.attribute.tag not in self.carried]
         if self.looked_at and absent:
-            names = ", ".join(item.name for item in absent)
             self.notes.append(
-                f"No row of the archive carries {names}: either nothing has a value there, or the archive does not "
-                "return it in a search, and then matches may be missing."
+                f"No row of the archive carries {', '.join(absent)}, so the filter could not be checked: either nothing "
+                "has a value there, or the archive does not return it in a search and this answer may be wrong."
             )
             self.doubtful = True
 
     @property
     def complete(self) -> bool | None:
-        """What an answer may say of the rows read: nothing certain where their filter may have had nothing to go by."""
+        """What an answer may say of the rows read: nothing certain where a filter could not be checked."""
         return None if self.ended and self.doubtful else self.ended
 
 
 def row_uid(plan: Plan, row: DicomJson) -> str:
+    """The UID of the row's own level."""
     return text(row, plan.level.uid)
+
+
+def check_obeyed(plan: Plan, page: Page) -> None:
+    """Raises Ignored when some row contradicts a condition that was sent or the path that was asked, or the server says
+    that it matched names literally although fuzzy matching was asked."""
+    told = [item for item in (*plan.sent, *plan.within) if item not in plan.here or Match.FUZZY in item.needs]
+    ignored = [item for item in told if _is_contradicted(item, page)]
+    if ignored:
+        raise Ignored(tuple(ignored))
+
+
+def _is_contradicted(item: Condition, page: Page) -> bool:
+    if Match.FUZZY in item.needs:
+        return page.literal_names
+    return any(item.test(row) is False for row in page.rows)
 
 
 async def is_more(archive: Archive, plan: Plan, page: Page, limit: int, offset: int, asked: int) -> bool | None:
@@ -54,7 +91,7 @@ async def is_more(archive: Archive, plan: Plan, page: Page, limit: int, offset: 
     if page.total is not None:
         return offset + min(got, limit) < page.total
     if got == 0:
-        return False if offset == 0 or archive.profile.trusted_paging else None
+        return False if offset == 0 or archive.profile.trusted else None
     largest = archive.profile.largest[plan.level]
     if got < asked and largest != 0:
         return False
@@ -65,50 +102,32 @@ async def is_more(archive: Archive, plan: Plan, page: Page, limit: int, offset: 
     return True if row_uid(plan, beyond.rows[0]) not in known else None
 
 
-def distrusted(plan: Plan, page: Page) -> tuple[Condition, ...]:
-    """Conditions that the server was sent and evidently did not apply: some row contradicts them."""
-    ignored = [
-        item
-        for item in plan.sent
-        if Match.FUZZY not in item.needs and any(item.test(row) is False for row in page.rows)
-    ]
-    if page.literal_names:
-        ignored += [item for item in plan.sent if Match.FUZZY in item.needs]
-    return tuple(ignored)
-
-
 async def matches(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncGenerator[list[DicomJson], None]:
     """The rows that match the whole plan, page by page, each once, out of at most ``most`` that came.
 
-    ``scan.ended`` says afterwards whether the end was seen (True), cut (False), or cannot be known (None). Conditions
-    that the server ignores are applied here.
+    ``scan`` says afterwards what was seen. Raises Ignored, or ArchiveError.
     """
     async with aclosing(_pages(archive, plan, scan, most)) as arriving:
         async for rows in arriving:
-            yield rows
-    scan.judge(plan)
+            yield [row for row in rows if meets_all(plan.here, row)]
+    scan.judge(archive, plan)
 
 
 async def _pages(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncGenerator[list[DicomJson], None]:
     size = archive.profile.page
     largest = archive.profile.largest[plan.level]
     size = min(size, largest) if largest else size
-    extra: tuple[Condition, ...] = ()
     for _ in range(MOST_PAGES):
         asked = min(size, most - scan.looked_at)
         if asked <= 0:
             break
         page = await archive.search(plan, limit=asked, offset=scan.looked_at)
-        scan.notes += [note for note in page.notes if note not in scan.notes]
-        if ignored := tuple(item for item in distrusted(plan, page) if item not in extra):
-            extra += ignored
-            names = ", ".join(item.attribute.name for item in ignored)
-            scan.notes.append(f"The archive ignored the filter {names}; it was matched here.")
-        scan.carried |= {item.attribute.tag for item in plan.here for row in page.rows if item.test(row) is not None}
+        check_obeyed(plan, page)
+        scan.note(page, plan)
         fresh = [row for row in page.rows if row_uid(plan, row) not in scan.seen]
         scan.seen.update(row_uid(plan, row) for row in fresh)
         scan.looked_at += len(fresh)
-        yield [row for row in fresh if meets_all((*plan.here, *extra), row)]
+        yield fresh
         if page.incomplete:
             scan.notes.append(page.incomplete)
             return

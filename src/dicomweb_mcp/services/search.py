@@ -18,8 +18,8 @@ from ..dicom.tags import Attribute
 from ..dicom.uids import checked_uid
 from ..dicom.values import NUMBER_VRS, DicomJson, number, text
 from ..errors import BadArgument
-from .lookup import first_row
-from .paging import Scan, distrusted, is_more, matches, row_uid
+from .lookup import first_row, where_else
+from .paging import Ignored, Scan, check_obeyed, is_more, matches, row_uid
 
 MOST_ROWS = 500
 MOST_ORDERED = 5_000
@@ -62,6 +62,16 @@ async def search(archive: Archive, query: Query, *, limit: int = 25, offset: int
     plan = make_plan(query, profile.rules)
     if profile.largest_offset is not None and offset > profile.largest_offset:
         raise BadArgument(f"Archive {archive.name} serves offsets up to {profile.largest_offset:,}: narrow the search.")
+    while True:
+        try:
+            found = await _answered(archive, plan, limit, offset, count)
+        except Ignored as ignored:  # each round leaves the server fewer conditions, so this ends
+            plan = _without(plan, ignored.conditions)
+        else:
+            return found
+
+
+async def _answered(archive: Archive, plan: Plan, limit: int, offset: int, count: bool) -> Found:
     if count:
         return await _counted(archive, plan)
     if plan.order:
@@ -69,6 +79,13 @@ async def search(archive: Archive, query: Query, *, limit: int = 25, offset: int
     if plan.here:
         return await _scanned(archive, plan, limit, offset)
     return await _paged(archive, plan, limit, offset)
+
+
+def _without(plan: Plan, ignored: tuple[Condition, ...]) -> Plan:
+    """The plan with these conditions matched here, because the server ignores them."""
+    names = ", ".join(item.attribute.name for item in ignored)
+    note = f"The archive ignored the filter {names}; it was matched here."
+    return replace(plan.matched_here(ignored), notes=(*plan.notes, note))
 
 
 def _checked(query: Query, limit: int, offset: int) -> Query:
@@ -91,10 +108,12 @@ async def _paged(archive: Archive, plan: Plan, limit: int, offset: int) -> Found
     largest = archive.profile.largest[plan.level]
     asked = min(limit + 1, largest) if largest else limit + 1
     page = await archive.search(plan, limit=asked, offset=offset)
-    if ignored := distrusted(plan, page):
-        return await _rescanned(archive, plan, ignored, limit, offset)
-    notes = list(page.notes)
-    if offset and page.rows and not archive.profile.trusted_paging:
+    check_obeyed(plan, page)
+    scan = Scan(looked_at=len(page.rows))
+    scan.note(page, plan)
+    scan.judge(archive, plan)
+    notes = scan.notes
+    if offset and page.rows and not archive.profile.trusted:
         first = await archive.search(plan, limit=1, offset=0)
         if first.rows and row_uid(plan, first.rows[0]) == row_uid(plan, page.rows[0]):
             return await _without_offset(archive, plan, limit, offset)
@@ -102,8 +121,8 @@ async def _paged(archive: Archive, plan: Plan, limit: int, offset: int) -> Found
         notes.append("The archive ignored the limit; the rows beyond it were cut here.")
     rows = list(page.rows[:limit])
     more = await is_more(archive, plan, page, limit, offset, asked)
-    complete = None if more is None else not more
-    total = page.total
+    scan.ended = None if more is None else not more
+    complete, total = scan.complete, page.total
     if page.incomplete:
         notes.append(page.incomplete)
         complete, total = False, None
@@ -118,16 +137,10 @@ async def _paged(archive: Archive, plan: Plan, limit: int, offset: int) -> Found
     return found if rows or offset or page.incomplete else await _explained(archive, found)
 
 
-async def _rescanned(archive: Archive, plan: Plan, ignored: tuple[Condition, ...], limit: int, offset: int) -> Found:
-    names = ", ".join(item.attribute.name for item in ignored)
-    note = f"The archive ignored the filter {names}; it was matched here."
-    plan = replace(plan.matched_here(ignored), notes=(*plan.notes, note))
-    return await _scanned(archive, plan, limit, offset)
-
-
 async def _without_offset(archive: Archive, plan: Plan, limit: int, offset: int) -> Found:
     """A server that ignores ``offset``: everything up to the wanted rows is asked for at once and cut here."""
     page = await archive.search(plan, limit=offset + limit + 1, offset=0)
+    check_obeyed(plan, page)
     rows = list(page.rows[offset : offset + limit])
     more = len(page.rows) > offset + limit
     note = "The archive ignores offset: the rows before it were fetched too and left out here."
@@ -204,7 +217,8 @@ async def _ordered(archive: Archive, plan: Plan, limit: int, offset: int) -> Fou
     if missing := len(arranged) - len(present):
         scan.notes.append(f"{missing} without {attribute.name} stand at the end.")
     found = Found(
-        plan, rows, offset, False if more else scan.complete, total=len(arranged),
+        plan, rows, offset, False if more else scan.complete,
+        total=None if scan.doubtful else len(arranged),
         next_offset=offset + limit if more else None,
         notes=tuple(scan.notes),
     )  # fmt: skip
@@ -256,4 +270,5 @@ async def _missing_parent(archive: Archive, plan: Plan) -> str | None:
         return None
     if await first_row(archive, level, uid) is not None:
         return None
-    return f"The archive has no {level} {uid}: copy UIDs whole from a search answer."
+    elsewhere = await where_else(archive, level, uid)
+    return elsewhere or f"The archive has no {level} {uid}: copy UIDs whole from a search answer."

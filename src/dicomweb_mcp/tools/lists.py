@@ -5,7 +5,7 @@ from typing import Any
 
 from ..dicom.matching import Condition
 from ..dicom.rules import Level
-from ..dicom.values import DicomJson, clean, plain, text
+from ..dicom.values import DicomJson, clean, element_at, plain, text
 from ..services.search import DEFAULT_FIELDS, Found
 from .answers import LIST_BUDGET, Structured, size
 
@@ -43,8 +43,8 @@ def row_of(level: Level, row: DicomJson, found: Found) -> dict[str, Any]:
 
 
 def _value(row: DicomJson, tag: str) -> Any:
-    element = row.get(tag) or row.get(tag.lower())
-    return plain(element) if isinstance(element, dict) else None
+    element = element_at(row, tag)
+    return plain(element) if element is not None else None
 
 
 def _envelope(
@@ -69,7 +69,7 @@ def _envelope(
 
 
 def _shown(conditions: Sequence[Condition]) -> dict[str, str]:
-    return {item.attribute.name: str(item).partition("=")[2] for item in conditions}
+    return {item.attribute.name: item.wanted for item in conditions}
 
 
 def _common(level: Level, rows: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -7,7 +7,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from ..services.app import App
-from ..services.series import Metadata, read_metadata
+from ..services.metadata import Metadata, read_metadata
 from .answers import METADATA_BUDGET, MetadataAnswer, Structured, result, size
 from .arguments import Archive, InstanceUid, MaxCharacters, SeriesUid, StudyUid
 

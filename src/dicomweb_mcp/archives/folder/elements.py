@@ -7,11 +7,11 @@ caller asks pydicom, which knows what writers of files do. The walk exists becau
 from struct import Struct
 from typing import BinaryIO, NamedTuple
 
+from ...dicom.uids import BIG_ENDIAN, DEFLATED, IMPLICIT
+
 UNDEFINED = 0xFFFFFFFF
 LONGEST_VALUE = 1_024
 WINDOW = 1 << 16
-IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
-DEFLATED, BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 PER_FRAME_GROUPS = 0x52009230  # can hold 100,000 items, and no search asks for them
 

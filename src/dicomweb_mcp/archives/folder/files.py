@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .elements import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, PIXEL_TAGS, UNDEFINED
+from ...dicom.uids import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT
+from .elements import PIXEL_TAGS, UNDEFINED
 from .scan import is_inside
 
 PIXEL_VRS = {0x7FE00008: "OF", 0x7FE00009: "OD", 0x7FE00010: "OW"}

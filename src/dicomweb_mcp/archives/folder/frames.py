@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from .elements import BIG_ENDIAN, DEFLATED, EXPLICIT
+from ...dicom.uids import BIG_ENDIAN, DEFLATED, EXPLICIT
 from .files import Damaged, PixelValue, StoredFile, parse
 
 MOST_LAYOUTS = 64

@@ -10,21 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, BinaryIO
 
-from ...dicom.uids import LOOSE
-from .elements import (
-    BIG_ENDIAN,
-    DEFLATED,
-    EXPLICIT,
-    IMPLICIT,
-    LONGEST_VALUE,
-    PER_FRAME_GROUPS,
-    PIXEL_TAGS,
-    UNDEFINED,
-    Raw,
-    Unusual,
-    Walked,
-    walk,
-)
+from ...dicom.uids import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, LOOSE
+from .elements import LONGEST_VALUE, PER_FRAME_GROUPS, PIXEL_TAGS, UNDEFINED, Raw, Unusual, Walked, walk
 from .values import Element, by_pydicom, plain_elements
 
 DIRECTORY = "1.2.840.10008.1.3.10"
