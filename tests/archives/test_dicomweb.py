@@ -107,12 +107,6 @@ async def test_the_warning_of_more_results_is_read() -> None:
     assert page.remaining == 20
 
 
-async def test_literal_name_matching_is_noticed() -> None:
-    archive = open_over(Deaf(STORE, not_fuzzy=True), "generic")
-    page = await archive.search(planned(archive, Level.STUDY, {"PatientName": "x"}, fuzzy=True), limit=5, offset=0)
-    assert page.literal_names
-
-
 @pytest.mark.parametrize(
     ("content", "content_type", "says"),
     [

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 
 from dicomweb_mcp.dicom.values import (
+    DEEPEST,
     clean,
     integer,
     iso_date,
     iso_date_time,
     iso_time,
+    normalized,
     number,
     numbers,
     one,

@@ -1,5 +1,6 @@
 """Completeness, paging, counting and ordering, over servers that say much, little, or the wrong thing."""
 
+from fnmatch import fnmatch
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ from fakes.dcm4chee import Dcm4chee
 from fakes.deaf import Deaf
 from fakes.google import IDC_BASE, Google
 from fakes.orthanc_like import OrthancLike
-from fakes.store import Store
+from fakes.store import Store, synthetic_uid
 from support import open_over
 
 pytestmark = pytest.mark.anyio
@@ -157,13 +158,65 @@ async def test_an_ignored_filter_is_noticed_and_matched_here() -> None:
     assert any("ignored the filter PatientID" in note for note in found.plan.notes)
 
 
-async def test_unsupported_fuzzy_matching_is_done_here() -> None:
-    archive, _ = made("generic", 60, not_fuzzy=True)
-    some = (await studies(archive, limit=1, fields=["PatientName"])).rows[0]
-    word = text(some, "PatientName").split("^")[-1]
-    found = await studies(archive, {"PatientName": word.lower()}, fuzzy=True)
-    assert found.rows
-    assert [item.attribute.name for item in found.plan.here] == ["PatientName"]
+HABITS: dict[str, dict[str, Any]] = {
+    "honest": {},
+    "warns that names match literally": {"not_fuzzy": True},
+    "ignores the filter in silence": {"ignores": {"PatientID", "PatientName"}},
+    "caps in silence": {"cap": 7},
+}
+
+
+@pytest.mark.parametrize("habits", HABITS.values(), ids=HABITS)
+@pytest.mark.parametrize("way", [{"limit": 500}, {"count": True}, {"order": "StudyDate", "limit": 500}], ids=str)
+@pytest.mark.parametrize(
+    "asked", [{"PatientID": "P00001*"}, {"PatientID": "P000011"}, {"PatientName": "adams"}], ids=str
+)
+async def test_whatever_a_server_ignores_the_answer_is_right(
+    habits: dict[str, Any], way: dict[str, Any], asked: dict[str, str]
+) -> None:
+    """An own loop over every study is the truth: whoever does the matching, and however the answer is asked for."""
+    fuzzy = "PatientName" in asked
+    ((keyword, pattern),) = asked.items()
+    rows = [row.attributes for row in Store.synthetic(studies=60).rows("study")]
+    values = [text(row, keyword) for row in rows]
+    expected = sum(
+        any(part.lower().startswith(pattern) for part in value.split("^")) if fuzzy else fnmatch(value, pattern)
+        for value in values
+    )
+    assert expected
+    archive, _ = made("generic", 60, **habits)
+    found = await studies(archive, asked, fuzzy=fuzzy, **way)
+    shown = len(found.rows)
+    while found.next_offset is not None:
+        found = await studies(archive, asked, fuzzy=fuzzy, offset=found.next_offset, **way)
+        shown += len(found.rows)
+    assert (found.total if "count" in way else shown) == expected
+    assert found.complete is True
+    said = {item.attribute.name for item in (*found.plan.sent, *found.plan.here)}
+    assert said == {keyword}
+    if keyword in habits.get("ignores", ()):
+        assert {item.attribute.name for item in found.plan.here} == {keyword}
+        assert found.plan.sent == ()
+
+
+async def test_a_filter_that_no_row_shows_is_not_called_applied() -> None:
+    """The server ignores AccessionNumber and does not return it either: nothing contradicts, nothing confirms."""
+    store = Store.synthetic(studies=20)
+    for held in store.instances:
+        held.attributes.pop("00080050", None)
+    archive = open_over(Deaf(store, ignores={"AccessionNumber", "includefield"}), "generic")
+    found = await studies(archive, {"AccessionNumber": "A1"})
+    assert found.complete is None
+    assert any("No row of the archive carries AccessionNumber" in note for note in found.notes)
+
+
+async def test_a_series_of_another_study_is_not_passed_on() -> None:
+    """Rows that do not belong to the study or series that was asked for are left out, and it is said."""
+    store = Store.synthetic(studies=2, series=2, instances=2)
+    archive = open_over(Deaf(store, ignores={"SeriesInstanceUID"}), "generic")
+    found = await search(archive, Query(Level.INSTANCE, series_uid=synthetic_uid(0, 1)))
+    assert len(found.rows) == 2
+    assert any("ignored the filter SeriesInstanceUID" in note for note in found.plan.notes)
 
 
 # ---- matched here ------------------------------------------------------------------------------------------------------
@@ -204,6 +257,7 @@ async def test_what_no_row_carries_is_not_called_absent() -> None:
     found = await studies(archive, {"StudyDescription": "anything"})
     assert found.rows == []
     assert found.complete is None
+    assert found.total is None
     assert any("No row of the archive carries StudyDescription" in note for note in found.notes)
 
 

@@ -98,15 +98,13 @@ class Page:
     """What one search request brought.
 
     ``remaining`` is how many more the server says can be requested, ``total`` how many match in all; None where it did
-    not say. ``incomplete`` says why rows may be missing. ``literal_names`` is true when the server told that it matched
-    names literally although fuzzy matching was asked.
+    not say. ``incomplete`` says why rows may be missing.
     """
 
     rows: Sequence[DicomJson]
     remaining: int | None = None
     total: int | None = None
     incomplete: str = ""
-    literal_names: bool = False
     notes: tuple[str, ...] = ()
 
 

@@ -93,11 +93,7 @@ class DicomwebArchive:
         )
         warning = answer.headers.get("warning", "")
         remaining = re.search(r"299\s+\S+\s+\"?There are (\d{1,12}) additional results", warning)
-        return Page(
-            rows=self._objects(answer),
-            remaining=int(remaining[1]) if remaining else None,
-            literal_names="fuzzymatching" in warning and "not supported" in warning,
-        )
+        return Page(rows=self._objects(answer), remaining=int(remaining[1]) if remaining else None)
 
     async def metadata(self, place: Place) -> AsyncGenerator[DicomJson, None]:
         answer = await self._wire.get(f"{place.path}/metadata", accept=DICOM_JSON, most=MOST_METADATA)

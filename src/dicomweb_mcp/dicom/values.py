@@ -67,9 +67,8 @@ def normalized(obj: Mapping[Any, Any], depth: int = 0) -> dict[str, Any]:
         if "Value" in kept:
             values = kept["Value"] if isinstance(kept["Value"], list) else [kept["Value"]]
             if vr == "SQ":
-                values = [normalized(item, depth + 1) for item in values if isinstance(item, Mapping)]
-                if depth >= DEEPEST:
-                    values = []
+                items = values if depth < DEEPEST else []
+                values = [normalized(item, depth + 1) for item in items if isinstance(item, Mapping)]
             kept["Value"] = values
         found[tag.upper()] = kept
     return found
