@@ -85,7 +85,7 @@ def test_a_file_says_everything(tmp_path: Path) -> None:
     assert mine.path == Path("/data/dicom").absolute()
     assert token.auth.command == ("print-token", "--now")
     assert idc.resolved_kind == "idc"
-    assert settings.file_roots == (Path("/data/outgoing").absolute(),)
+    assert settings.files.roots == (Path("/data/outgoing").absolute(),)
 
 
 def test_the_environment_names_the_file_and_the_secrets(tmp_path: Path) -> None:
@@ -123,8 +123,13 @@ def test_permissions_by_flag_and_none_over_http() -> None:
         (["9a=http://h/rs"], {}, "archive 9a: name"),
         (["a=http://alice:pw@h/rs"], {}, "password does not belong"),
         (["a=http://h/rs?x=1"], {}, "without"),
-        (["a=http://"], {}, "base address"),
-        (["a=http://h:99999/rs"], {}, "base address"),
+        (["a=http://"], {}, "begins with http"),
+        (["a=http://h:99999/rs"], {}, "begins with http"),
+        (["a=ftp://h/x"], {}, "begins with http"),
+        (["a=http:/h/x"], {}, "begins with http"),
+        (["a=http://h x/rs"], {}, "begins with http"),
+        (["idc-google=v"], {}, "name a release as v25"),
+        (["a=~nobody-at-all/x"], {}, "no home folder"),
         (["a=gcp:p/l/d"], {}, "gcp:PROJECT"),
         (["a=gcp:p/l/d/../s"], {}, "gcp:PROJECT"),
         (["idc"], {"permits": ["idc:store"]}, "can only be read"),
@@ -132,6 +137,7 @@ def test_permissions_by_flag_and_none_over_http() -> None:
         (["a=http://h/rs"], {"permits": ["a:write"]}, "NAME:store or NAME:delete"),
         (["a=http://h/rs"], {"http": "0.0.0.0:8000"}, "loopback only"),
         (["a=http://h/rs"], {"http": "8000"}, "HOST:PORT"),
+        (["a=http://h/rs"], {"http": "127.0.0.1:²"}, "HOST:PORT"),
     ],
 )  # fmt: skip
 def test_contradictions_end_with_a_sentence(archives: list[str], more: dict, says: str) -> None:
@@ -153,7 +159,15 @@ def test_contradictions_end_with_a_sentence(archives: list[str], more: dict, say
         ("[archives.a]\nurl = 'http://h/rs'\nkind = 'folder'", "needs path"),
         ("[archives.a]\npath = '/x'\nkind = 'orthanc'", "of kind folder"),
         ("[archive.a]\nurl = 'http://h/rs'", "archive is not a setting"),
-        ("[files]\nroot = '/x'", "root is not a setting"),
+        ("[files]\nroot = '/x'", "files: root"),
+        ("[files]\nroots = '/data'", "write a list of folders"),
+        ("[files]\nroots = 5", "write a list of folders"),
+        ("[files]\nroots = [5]", "a folder is missing or is no text"),
+        ("[archives.a]\npath = ''", "a folder is missing"),
+        ("[archives.a]\nurl = 'http://h/rs'\nproxy = 'proxy.example'", "proxy must be an address"),
+        ("[archives.a]\nurl = 'http://h/rs'\nproxy = 'socks5://h'", "proxy must be an address"),
+        ("[archives.a]\nurl = 'http://h/rs'\nauth = {type = 'bearer', command = ''}", "command is empty"),
+        ("a = " + "[" * 3000, "is not TOML"),
         ("archives = 3", "must be a table"),
         ("[archives]\na = 3", "write it as a table"),
         ("not toml", "is not TOML"),
@@ -173,3 +187,22 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_any_flag_is_settings_or_a_sentence(flag: str) -> None:
     with suppress(BadSettings):
         assert loaded(flag).archives
+
+
+def test_credentials_of_a_file_are_not_mixed_with_those_of_the_environment(tmp_path: Path) -> None:
+    text = """
+    [archives.pacs]
+    url = "https://p.example.org/rs"
+    permit = ["delete"]
+    auth = { type = "basic", username = "a", password_env = "DICOMWEB_PACS_PASSWORD" }
+    """
+    settings = written(tmp_path, text, environment={"DICOMWEB_PACS_PASSWORD": "x"}, permits=["pacs:store"])
+    assert settings.archives[0].auth.username == "a"
+    assert settings.archives[0].permit == ("delete", "store")
+    with pytest.raises(BadSettings, match="write permit as a list"):
+        written(tmp_path, text.replace('["delete"]', '"store"'), permits=["pacs:store"])
+
+
+def test_roots_of_flags_and_file(tmp_path: Path) -> None:
+    settings = written(tmp_path, f"[files]\nroots = ['{tmp_path}/a']", file_roots=[tmp_path / "b"])
+    assert settings.files.roots == (tmp_path / "b", tmp_path / "a")

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from .errors import Problem
 
@@ -27,6 +35,7 @@ IDC_PROXY = (
 IDC_RELEASE = 25  # the newest release when this version was made; idc-google=vN names another
 GOOGLE_HOST = "healthcare.googleapis.com"
 CACHE_VARIABLE = "DICOMWEB_MCP_CACHE"  # names another place for what can be made anew: the indexes of folders
+HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.]+")  # a name or an address of a machine
 READ_ONLY_KINDS = frozenset({"idc", "idc-google"})
 
 
@@ -56,7 +65,9 @@ class Auth(_Frozen):
         if isinstance(value, str):
             import shlex
 
-            return tuple(shlex.split(value, posix=os.name == "posix"))
+            value = tuple(shlex.split(value, posix=os.name == "posix"))
+        if isinstance(value, list | tuple) and not value:
+            raise ValueError("command is empty")
         return value
 
     @model_validator(mode="after")
@@ -88,23 +99,28 @@ class ArchiveSettings(_Frozen):
     client_cert: Path | None = Field(default=None, description="PEM file with certificate and key")
     proxy: str | None = None
 
-    @field_validator("url")
+    @field_validator("url", "proxy")
     @classmethod
-    def _web_address(cls, value: str | None) -> str | None:
+    def _web_address(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None:
             return None
         try:
             parts = urlsplit(value)
-            port_is_fine = parts.port is None or parts.port > 0
+            usable = parts.port is None or parts.port > 0
         except ValueError:
-            parts, port_is_fine = urlsplit(""), False
-        if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
-            raise ValueError("url must be the DICOMweb base address, http:// or https://")
+            parts, usable = urlsplit(""), False
+        if not usable or parts.scheme not in ("http", "https") or not HOST.fullmatch(parts.hostname or ""):
+            raise ValueError(f"{info.field_name} must be an address that begins with http:// or https://")
         if parts.username or parts.password:
-            raise ValueError("a password does not belong into the address: use auth, or DICOMWEB_<NAME>_PASSWORD")
-        if parts.query or parts.fragment:
-            raise ValueError("url must be the base address alone, without ? or #")
+            raise ValueError("a password does not belong in an address: use auth, or DICOMWEB_<NAME>_PASSWORD")
+        if parts.query or parts.fragment or not value.isprintable() or " " in value:
+            raise ValueError(f"{info.field_name} must be the base address alone, without ? or #")
         return value.rstrip("/")
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _folder(cls, value: Any) -> Path | None:
+        return None if value is None else _absolute(value)
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -138,11 +154,24 @@ class HttpSettings(_Frozen):
         return value
 
 
+class FileSettings(_Frozen):
+    """Where tools may read files to send and write files that they fetch; nowhere by default."""
+
+    roots: tuple[Path, ...] = ()
+
+    @field_validator("roots", mode="before")
+    @classmethod
+    def _folders(cls, value: Any) -> tuple[Path, ...]:
+        if not isinstance(value, list | tuple):
+            raise ValueError('write a list of folders: roots = ["/data/outgoing"]')
+        return tuple(_absolute(folder) for folder in value)
+
+
 class Settings(_Frozen):
     """Everything that was configured."""
 
     archives: Annotated[tuple[ArchiveSettings, ...], Field(min_length=1)]
-    file_roots: tuple[Path, ...] = ()
+    files: FileSettings = FileSettings()
     http: HttpSettings | None = None
 
     @model_validator(mode="after")
@@ -211,16 +240,16 @@ def load(
         tables["idc"] = {"url": IDC_PROXY, "kind": "idc"}
     _add_permits(tables, permits)
     for name, table in tables.items():
-        table.setdefault("auth", _auth_from_environment(name, environment))
+        if "auth" not in table:
+            table["auth"] = _auth_from_environment(name, environment)
+    if unknown := set(written) - {"archives", "files"}:
+        raise BadSettings(f"{config}: {sorted(unknown)[0]} is not a setting. Known are [archives.NAME] and [files].")
     files = _table(written, "files")
-    if unknown := set(written) - {"archives", "files"} | (set(files) - {"roots"}):
-        raise BadSettings(
-            f"{config}: {sorted(unknown)[0]} is not a setting. Known are [archives.NAME] and [files] roots."
-        )
-    roots = [*file_roots, *(Path(root) for root in files.get("roots", []))]
+    if file_roots:
+        files = {**files, "roots": [*file_roots, *files.get("roots", [])]}
     return _validated(
         archives=[{"name": name, **table} for name, table in tables.items()],
-        file_roots=[root.expanduser().absolute() for root in roots],
+        files=files,
         http=_http(http) if http else None,
     )
 
@@ -243,7 +272,7 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.expanduser().read_text(encoding="utf-8"))
     except OSError as error:
         raise BadSettings(f"The configuration {path} cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadSettings(f"The configuration {path} is not TOML: {error}.") from None
 
 
@@ -269,11 +298,13 @@ def _place(name: str, place: str) -> dict[str, Any]:
         raise BadSettings(f"--archive {name}=: the address or folder is missing.")
     if place.startswith("gcp:"):
         return {"url": _google_store(place), "kind": "google"}
-    if re.match(r"https?://", place):
+    if re.match(r"[a-z][a-z0-9+.-]+:/", place):
         return {"url": place}
-    if name == "idc-google" and (release := re.fullmatch(r"v(\d+)", place)):
+    if name == "idc-google":
+        if not (release := re.fullmatch(r"v([0-9]{1,3})", place)):
+            raise BadSettings("--archive idc-google: name a release as v25, or none.")
         return _idc_google(int(release[1]))
-    return {"path": Path(place).expanduser().absolute()}
+    return {"path": place}
 
 
 def _expanded(name: str, written: Any) -> dict[str, Any]:
@@ -283,8 +314,6 @@ def _expanded(name: str, written: Any) -> dict[str, Any]:
     table: dict[str, Any] = dict(written)
     if isinstance(table.get("url"), str) and table["url"].startswith("gcp:"):
         table = {"kind": "google", **table, "url": _google_store(table["url"])}
-    if isinstance(table.get("path"), str):
-        table["path"] = Path(table["path"]).expanduser().absolute()
     if "url" not in table and "path" not in table:
         table = {**(_well_known(name) or {}), **table}
     return table
@@ -319,12 +348,29 @@ def _add_permits(tables: dict[str, Any], permits: Sequence[str]) -> None:
             raise BadSettings(f"--permit {permit}: write NAME:store or NAME:delete.")
         if name not in tables:
             raise BadSettings(f"--permit {permit}: there is no archive {name}. Known: {', '.join(tables)}.")
-        tables[name]["permit"] = (*tables[name].get("permit", ()), action)
+        before = tables[name].get("permit", ())
+        if not isinstance(before, list | tuple):
+            raise BadSettings(f'archive {name}: write permit as a list: permit = ["store"].')
+        tables[name]["permit"] = (*before, action)
+
+
+def variable_prefix(name: str) -> str:
+    """How the environment variables of an archive begin: ``DICOMWEB_MY_PACS`` for ``my-pacs``."""
+    return "DICOMWEB_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
+
+
+def _absolute(folder: Any) -> Path:
+    if not isinstance(folder, str | Path) or not str(folder).strip() or "\0" in str(folder):
+        raise ValueError("a folder is missing or is no text")
+    try:
+        return Path(folder).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError(f"there is no home folder for {folder}") from None
 
 
 def _auth_from_environment(name: str, environment: Environment) -> dict[str, Any]:
     """DICOMWEB_<NAME>_TOKEN, or _USERNAME and _PASSWORD, for an archive without ``auth``."""
-    prefix = "DICOMWEB_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
+    prefix = variable_prefix(name)
     if f"{prefix}_TOKEN" in environment:
         return {"type": "bearer", "token_env": f"{prefix}_TOKEN"}
     given = [f"{prefix}_{part}" in environment for part in ("USERNAME", "PASSWORD")]
@@ -337,6 +383,6 @@ def _auth_from_environment(name: str, environment: Environment) -> dict[str, Any
 
 def _http(text: str) -> dict[str, Any]:
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit():
+    if not colon or not re.fullmatch(r"[0-9]{1,5}", port):
         raise BadSettings(f"--http {text}: write HOST:PORT, for instance 127.0.0.1:8000.")
     return {"host": host.strip("[]"), "port": int(port)}

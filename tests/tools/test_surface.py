@@ -106,9 +106,10 @@ async def test_the_schema_names_what_each_archive_can_search() -> None:
 
 
 async def test_the_whole_list_stays_small() -> None:
-    for archives in CONFIGURATIONS.values():
-        listed = json.dumps([wire(tool) for tool in await tools(*archives)], separators=(",", ":"))
-        assert len(listed) < 26_000
+    """About 5,000 tokens for one archive; what each of five can search is told beside each keyword."""
+    for configuration, most in [("idc", 20_000), ("mixed", 28_000)]:
+        found = await tools(*CONFIGURATIONS[configuration])
+        assert len(json.dumps([wire(tool) for tool in found], separators=(",", ":"))) < most
 
 
 @pytest.mark.parametrize("archives", CONFIGURATIONS.values(), ids=CONFIGURATIONS)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import anyio
 
-from ..settings import Auth
+from ..settings import Auth, variable_prefix
 from .base import AccessDenied
 
 COMMAND_SECONDS = 30
@@ -48,7 +48,7 @@ class Credentials:
         """Which credentials were used, in words, for error messages."""
         auth = self._auth
         if auth.type == "none":
-            prefix = "DICOMWEB_" + "".join(char if char.isalnum() else "_" for char in self._archive.upper())
+            prefix = variable_prefix(self._archive)
             return (
                 "no credentials were configured: set "
                 f"{prefix}_TOKEN, or {prefix}_USERNAME and {prefix}_PASSWORD, or auth in the configuration"

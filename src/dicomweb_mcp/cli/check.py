@@ -9,7 +9,7 @@ import anyio
 from ..archives.base import Health
 from ..archives.profiles import Profile
 from ..dicom.rules import Level
-from ..services.app import App
+from ..services.app import App, probe
 from ..settings import ArchiveSettings, Settings
 
 KEYWORDS_SHOWN = 8
@@ -40,15 +40,8 @@ def check(settings: Settings) -> int:
 
 async def _probe_all(settings: Settings) -> list[Probed]:
     app = App(settings)
-    health: dict[str, Health] = {}
-
-    async def probe(name: str) -> None:
-        health[name] = await app.archive(name).probe()
-
     try:
-        async with anyio.create_task_group() as tasks:
-            for name in app.names:
-                tasks.start_soon(probe, name)
+        health = await probe(app, app.names)
         return [
             Probed(archive, settings.permits(archive), app.profile(archive.name), health[archive.name])
             for archive in settings.archives

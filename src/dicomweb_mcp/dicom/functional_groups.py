@@ -1,5 +1,6 @@
 """Functional groups of enhanced multi-frame objects (PS3.3 C.7.6.16) -> the flat attributes of one frame."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import Problem
@@ -50,22 +51,42 @@ def frame_view(obj: DicomJson, index: int) -> DicomJson:
         raise Problem(
             f"There is no frame {index + 1}: the object has functional groups for frames 1 to {len(per_frame)}."
         )
+    return _overlaid(_shared_view(obj, shared), per_frame[index : index + 1])
+
+
+def frame_views(obj: DicomJson, frames: int) -> Iterator[DicomJson]:
+    """``frame_view`` of the first ``frames`` frames, one after the other, in time that grows with their number."""
+    shared, per_frame = items(obj, SHARED), items(obj, PER_FRAME)
+    if per_frame and len(per_frame) < frames:
+        raise Problem(f"The object has {frames} frames, but functional groups for {len(per_frame)} of them.")
+    view = _shared_view(obj, shared) if shared or per_frame else obj
+    for index in range(frames):
+        yield _overlaid(view, per_frame[index : index + 1])
+
+
+def _shared_view(obj: DicomJson, shared: Sequence[DicomJson]) -> DicomJson:
     groups = (tag_of(SHARED), tag_of(PER_FRAME))
-    view = {tag.upper(): found for tag, found in obj.items() if tag.upper() not in groups}
-    for group in [*shared[:1], *(per_frame[index : index + 1])]:
-        _overlay(view, group)
-    return view
+    return _overlaid({tag: found for tag, found in obj.items() if tag not in groups}, shared[:1])
+
+
+def _overlaid(view: DicomJson, groups: Sequence[DicomJson]) -> DicomJson:
+    if not groups:
+        return view
+    overlaid = dict(view)
+    for group in groups:
+        _overlay(overlaid, group)
+    return overlaid
 
 
 def _overlay(view: dict[str, Any], group: DicomJson) -> None:
     """Lay one item of a functional-groups sequence over ``view``."""
     flattened = {tag_of(macro): macro for macro in FLATTENED}
     for tag, found in group.items():
-        macro = flattened.get(tag.upper())
+        macro = flattened.get(tag)
         inside = items(group, macro) if macro else []
         if macro is None or len(inside) != 1:
-            view[tag.upper()] = found
+            view[tag] = found
             continue
         for keyword in REPLACED.get(macro, ()):
             view.pop(tag_of(keyword), None)
-        view.update({inner.upper(): value for inner, value in inside[0].items()})
+        view.update(inside[0])

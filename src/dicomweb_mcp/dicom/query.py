@@ -99,7 +99,9 @@ def make_plan(query: Query, rules: Rules) -> Plan:
             notes.append(rules.fuzzy_note)
         sent += to_server
         here += to_us
-    columns = _columns(query, rules)
+    if query.fuzzy and not any(item.attribute.vr == "PN" for item in (*sent, *here)):
+        notes.append("fuzzy=true changes nothing here: it is about filters on person names.")
+    columns = _columns(query, rules, [item for item in (*sent, *here) if not _says_one_value(item)])
     order = _order(query, rules)
     uids = [by_tag(tag_of(keyword)) for keyword in query.level.uids]
     needed = [*uids, *columns, *(item.attribute for item in (*sent, *here)), *([order[0]] if order else [])]
@@ -212,10 +214,16 @@ def _plain_pattern(text: str) -> str:
     return re.sub(r"\*{2,}", "*", pattern)
 
 
-def _columns(query: Query, rules: Rules) -> tuple[Attribute, ...]:
+def _says_one_value(item: Condition) -> bool:
+    return item.needs == {Match.EXACT}
+
+
+def _columns(query: Query, rules: Rules, open_filters: Sequence[Condition]) -> tuple[Attribute, ...]:
+    """What was asked for; else the usual columns and what was filtered by more than one value, so that it is seen."""
     if query.fields is None:
-        named = (by_tag(tag_of(keyword)) for keyword in query.defaults)
-        return tuple(item for item in named if rules.gives(query.level, item))
+        named = [by_tag(tag_of(keyword)) for keyword in query.defaults]
+        filtered = [item.attribute for item in open_filters if item.attribute.keyword not in query.level.uids]
+        return tuple(dict.fromkeys(item for item in (*named, *filtered) if rules.gives(query.level, item)))
     if len(query.fields) > MOST_FIELDS:
         raise BadArgument(f"{len(query.fields)} fields are too many; at most {MOST_FIELDS}.")
     return tuple(dict.fromkeys(_field(key, query.level, rules) for key in query.fields))

@@ -1,24 +1,21 @@
 """What is open: the archives, by name. One ``App`` lives as long as the server."""
 
+import time
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
-from ..archives.base import Archive
+import anyio
+
+from ..archives.base import Archive, Health
 from ..archives.profiles import PROFILES, Profile
 from ..dicom.rules import Level
 from ..errors import BadArgument
 from ..settings import ArchiveSettings, Settings
 
 MOST_PLACES = 20_000
+PLACE_SECONDS = 300.0  # objects hardly ever move, but folders are edited
 
 Parents = tuple[str, str | None]  # StudyInstanceUID, and SeriesInstanceUID of an instance
-
-
-class Opener(Protocol):
-    """Makes the archive of its settings; tests put fakes here."""
-
-    def __call__(self, settings: ArchiveSettings, /) -> Archive: ...
 
 
 def open_archive(settings: ArchiveSettings) -> Archive:
@@ -33,7 +30,10 @@ def open_archive(settings: ArchiveSettings) -> Archive:
 
 
 class App:
-    """Settings and the archives opened under them, and what is known of which object lies in which."""
+    """Settings and the archives opened under them, and what is known of which object lies in which.
+
+    ``opener`` makes the archive of its settings; tests put fakes here.
+    """
 
     def __init__(self, settings: Settings, opener: Callable[[ArchiveSettings], Archive] = open_archive) -> None:
         self.settings = settings
@@ -79,15 +79,29 @@ class Places:
     """Which study and series a UID was found in, by archive: a cache that cannot change an answer, bounded."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, Level, str], Parents] = OrderedDict()
+        self._known: OrderedDict[tuple[str, Level, str], tuple[float, Parents]] = OrderedDict()
 
     def remember(self, archive: str, level: Level, uid: str, parents: Parents) -> None:
         """Keep the parents of a series or instance; the one not used for longest is dropped."""
-        self._known[archive, level, uid] = parents
+        self._known[archive, level, uid] = (time.monotonic() + PLACE_SECONDS, parents)
         self._known.move_to_end((archive, level, uid))
         if len(self._known) > MOST_PLACES:
             self._known.popitem(last=False)
 
     def recall(self, archive: str, level: Level, uid: str) -> Parents | None:
         """The parents of a series or instance, if they were looked up before."""
-        return self._known.get((archive, level, uid))
+        until, parents = self._known.get((archive, level, uid), (0.0, None))
+        return parents if time.monotonic() < until else None
+
+
+async def probe(app: App, names: Sequence[str]) -> dict[str, Health]:
+    """What each archive answers to the cheapest question, asked side by side."""
+    found: dict[str, Health] = {}
+
+    async def ask(name: str) -> None:
+        found[name] = await app.archive(name).probe()
+
+    async with anyio.create_task_group() as tasks:
+        for name in names:
+            tasks.start_soon(ask, name)
+    return found

@@ -1,9 +1,9 @@
 """Any UID -> its place: a series or instance UID alone is enough where the archive can search for its parents."""
 
-from ..archives.base import Archive, NotFound, Place
+from ..archives.base import Archive, NotFound, NotUnderstood, Place
 from ..dicom.query import Plan, Query, make_plan
 from ..dicom.rules import Level
-from ..dicom.uids import checked_uid
+from ..dicom.uids import checked_uid, is_uid
 from ..dicom.values import DicomJson, text
 from ..errors import BadArgument
 from .app import App, Parents
@@ -27,7 +27,8 @@ async def find_place(
     assert uid is not None
     if study is None or (level is Level.INSTANCE and series is None):
         found = app.places.recall(archive.name, level, uid) or await _parents(archive, level, uid, study)
-        app.places.remember(archive.name, level, uid, found)
+        if not archive.profile.rules.own_matching:  # a folder is asked at no cost, and edited while it is open
+            app.places.remember(archive.name, level, uid, found)
         _agree(study, found[0], "study_uid", uid)
         _agree(series if level is Level.INSTANCE else None, found[1], "series_uid", uid)
         study, series = found[0], series or found[1]
@@ -39,10 +40,10 @@ async def _parents(archive: Archive, level: Level, uid: str, study: str | None) 
     if row is None:
         elsewhere = await where_else(archive, level, uid)
         raise NotFound(archive.name, elsewhere or f"has no {level} {uid}. Copy UIDs whole from a search answer.")
-    study = text(row, "StudyInstanceUID") or study
+    study = _uid_of(archive, row, "StudyInstanceUID") or study
     if not study and level is Level.SERIES:
         study = await _study_of_an_instance(archive, uid)
-    series = text(row, "SeriesInstanceUID") or None
+    series = _uid_of(archive, row, "SeriesInstanceUID") or None
     if not study or (level is Level.INSTANCE and not series):
         raise BadArgument(
             f"Archive {archive.name} does not say to which study {level} {uid} belongs: give study_uid"
@@ -55,14 +56,29 @@ async def _study_of_an_instance(archive: Archive, series: str) -> str:
     """The study of a series whose search result does not name it (Google's), from one of its instances; or empty."""
     plan = make_plan(Query(Level.INSTANCE, filters={"SeriesInstanceUID": series}), (await archive.settle()).rules)
     page = await archive.search(plan, limit=1, offset=0)
-    return text(page.rows[0], "StudyInstanceUID") if page.rows else ""
+    return next((_uid_of(archive, row, "StudyInstanceUID") for row in page.rows
+                 if text(row, "SeriesInstanceUID") in ("", series)), "")  # fmt: skip
+
+
+def _uid_of(archive: Archive, row: DicomJson, keyword: str) -> str:
+    """A UID that a row names, or empty. What is no UID never gets into a path or an answer."""
+    uid = text(row, keyword)
+    if uid and not is_uid(uid):
+        raise NotUnderstood(archive.name, f"answered with a {keyword} that is no UID.")
+    return uid
 
 
 async def first_row(archive: Archive, level: Level, uid: str, study: str | None = None) -> DicomJson | None:
-    """The search result of one object by its UID, or None; a row of another UID is no result."""
-    plan = await uid_plan(archive, level, uid, study)
-    page = await archive.search(plan, limit=2, offset=0)
-    return next((row for row in page.rows if text(row, level.uid) == uid), None)
+    """The search result of one object by its UID, or None. Raises NotUnderstood when others come instead, because then
+    the archive does not search by this UID."""
+    page = await archive.search(await uid_plan(archive, level, uid, study), limit=2, offset=0)
+    found = next((row for row in page.rows if text(row, level.uid) == uid), None)
+    if found is None and page.rows:
+        raise NotUnderstood(
+            archive.name, f"does not search by {level.uid}, so nothing can be looked up by it: give study_uid"
+            f"{' and series_uid' if level is Level.INSTANCE else ''} as well."
+        )  # fmt: skip
+    return found
 
 
 async def uid_plan(archive: Archive, level: Level, uid: str, study: str | None = None) -> Plan:

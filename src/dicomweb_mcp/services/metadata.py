@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
+import anyio
+import anyio.lowlevel
+
 from ..archives.base import Archive, NotFound, NotUnderstood, Place
 from ..dicom.rules import Level
 from ..dicom.summary import Summary, parse_fields
@@ -40,8 +43,15 @@ async def read_metadata(
         return Metadata(place, summary)
     try:
         async with aclosing(archive.metadata(place)) as objects:
+            seen: set[str] = set()
             async for obj in objects:
+                _check_place(archive, place, obj)
+                uid = text(obj, "SOPInstanceUID")
+                if uid in seen:
+                    continue
+                seen.add(uid)
                 summary.add(obj, wanted, private=private)
+                await anyio.lowlevel.checkpoint()  # thousands of instances must not hold up other calls
     except NotFound:
         if place.level is Level.STUDY and (elsewhere := await where_else(archive, Level.STUDY, place.study_uid)):
             raise NotFound(archive.name, elsewhere) from None
@@ -54,5 +64,15 @@ async def instance_metadata(archive: Archive, place: Place) -> DicomJson:
     async with aclosing(archive.metadata(place)) as objects:
         async for obj in objects:
             if text(obj, "SOPInstanceUID") == place.instance_uid:
+                _check_place(archive, place, obj)
                 return obj
     raise NotUnderstood(archive.name, f"answered with the metadata of another object than {place}.")
+
+
+def _check_place(archive: Archive, place: Place, obj: DicomJson) -> None:
+    """Metadata that say that they belong elsewhere are not shown as those of this place."""
+    asked = {"StudyInstanceUID": place.study_uid, "SeriesInstanceUID": place.series_uid}
+    for keyword, uid in asked.items():
+        said = text(obj, keyword)
+        if uid and said and said != uid:
+            raise NotUnderstood(archive.name, f"answered with metadata of another {keyword} than {uid}.")

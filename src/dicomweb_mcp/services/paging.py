@@ -1,6 +1,6 @@
 """Reading page after page from a server that may say little and honour less."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -52,8 +52,8 @@ class Scan:
         absent = [item.attribute.name for item in checked if item.attribute.tag not in self.carried]
         if self.looked_at and absent:
             self.notes.append(
-                f"No row of the archive carries {', '.join(absent)}, so the filter could not be checked: either nothing "
-                "has a value there, or the archive does not return it in a search and this answer may be wrong."
+                f"No row of the archive carries {', '.join(absent)}, so the filter could not be checked: nothing "
+                "has one, or the archive does not return it and this answer may be wrong."
             )
             self.doubtful = True
 
@@ -66,6 +66,17 @@ class Scan:
 def row_uid(plan: Plan, row: DicomJson) -> str:
     """The UID of the row's own level."""
     return text(row, plan.level.uid)
+
+
+def unseen(plan: Plan, rows: Sequence[DicomJson], seen: set[str]) -> list[DicomJson]:
+    """The rows whose UID is not in ``seen``, each once; ``seen`` then knows them. Rows without a UID are no results."""
+    fresh = []
+    for row in rows:
+        uid = row_uid(plan, row)
+        if uid and uid not in seen:
+            seen.add(uid)
+            fresh.append(row)
+    return fresh
 
 
 def check_obeyed(plan: Plan, page: Page) -> None:
@@ -107,6 +118,20 @@ async def matches(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncG
     scan.judge(archive, plan)
 
 
+async def every_match(archive: Archive, plan: Plan, most: int) -> tuple[Plan, Scan]:
+    """All matches of a plan at once, in ``Scan.rows``, and the plan as the server made it necessary."""
+    while True:
+        scan = Scan()
+        try:
+            async with aclosing(matches(archive, plan, scan, most)) as arriving:
+                async for rows in arriving:
+                    scan.rows += rows
+        except Ignored as ignored:  # each round leaves the server fewer conditions, so this ends
+            plan = plan.matched_here(ignored.conditions)
+        else:
+            return plan, scan
+
+
 async def _pages(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncGenerator[list[DicomJson], None]:
     size = archive.profile.page
     largest = archive.profile.largest[plan.level]
@@ -118,8 +143,7 @@ async def _pages(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncGe
         page = await archive.search(plan, limit=asked, offset=scan.looked_at)
         check_obeyed(plan, page)
         scan.note(page, plan)
-        fresh = [row for row in page.rows if row_uid(plan, row) not in scan.seen]
-        scan.seen.update(row_uid(plan, row) for row in fresh)
+        fresh = unseen(plan, page.rows, scan.seen)
         scan.looked_at += len(fresh)
         yield fresh
         if page.incomplete:

@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..archives.base import Archive
-from ..dicom.matching import Condition
+from ..dicom.matching import Condition, Exact
 from ..dicom.query import Plan, Query, make_plan
-from ..dicom.rules import Level, NotSearchable
+from ..dicom.rules import TEXT_VRS, Level, NotSearchable
 from ..dicom.tags import Attribute
 from ..dicom.uids import checked_uid
-from ..dicom.values import NUMBER_VRS, DicomJson, number, text
+from ..dicom.values import NUMBER_VRS, DicomJson, element_at, plain
 from ..errors import BadArgument
 from .lookup import first_row, where_else
-from .paging import Ignored, Scan, check_obeyed, is_more, matches, row_uid
+from .paging import Ignored, Scan, check_obeyed, is_more, matches, row_uid, unseen
 
 MOST_ROWS = 500
 MOST_ORDERED = 5_000
@@ -37,11 +37,15 @@ DEFAULT_FIELDS: Mapping[Level, tuple[str, ...]] = {
     ),
     Level.INSTANCE: ("InstanceNumber", "SOPClassUID", "NumberOfFrames", "Rows", "Columns"),
 }  # fmt: skip
+ACROSS_STUDIES = ("PatientID", "StudyDate")  # of series that are not listed below one study
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a search answers with: DICOM JSON objects and everything that is known about their completeness."""
+    """What a search answers with: DICOM JSON objects and everything that is known about their completeness.
+
+    With ``is_count`` no objects were asked for.
+    """
 
     plan: Plan
     rows: list[DicomJson]
@@ -50,6 +54,7 @@ class Found:
     total: int | None = None
     next_offset: int | None = None
     notes: tuple[str, ...] = ()
+    is_count: bool = False
 
 
 async def search(archive: Archive, query: Query, *, limit: int = 25, offset: int = 0, count: bool = False) -> Found:
@@ -93,9 +98,12 @@ def _checked(query: Query, limit: int, offset: int) -> Query:
         raise BadArgument(f"limit={limit}: give 1 to {MOST_ROWS}, and page on with next_offset.")
     if offset < 0:
         raise BadArgument(f"offset={offset}: give 0 or the next_offset of the answer before.")
+    defaults = query.defaults or DEFAULT_FIELDS[query.level]
+    if query.level is Level.SERIES and not query.study_uid:
+        defaults = (*defaults, *ACROSS_STUDIES)
     return replace(
         query,
-        defaults=query.defaults or DEFAULT_FIELDS[query.level],
+        defaults=defaults,
         study_uid=checked_uid(query.study_uid, "study_uid") if query.study_uid else None,
         series_uid=checked_uid(query.series_uid, "series_uid") if query.series_uid else None,
     )
@@ -119,7 +127,7 @@ async def _paged(archive: Archive, plan: Plan, limit: int, offset: int) -> Found
             return await _without_offset(archive, plan, limit, offset)
     if len(page.rows) > asked:
         notes.append("The archive ignored the limit; the rows beyond it were cut here.")
-    rows = list(page.rows[:limit])
+    rows = unseen(plan, page.rows, set())[:limit]
     more = await is_more(archive, plan, page, limit, offset, asked)
     scan.ended = None if more is None else not more
     complete, total = scan.complete, page.total
@@ -183,14 +191,14 @@ async def _counted(archive: Archive, plan: Plan) -> Found:
     if archive.profile.counts and not plan.here:
         first = await archive.search(plan, limit=1, offset=0)
         if first.total is not None and not first.incomplete:
-            return Found(plan, [], 0, True, total=first.total, notes=first.notes)
+            return Found(plan, [], 0, True, total=first.total, notes=first.notes, is_count=True)
     async with aclosing(matches(archive, plan, scan, MOST_COUNTED)) as arriving:
         async for rows in arriving:
             matched += len(rows)
     if scan.complete:
-        return Found(plan, [], 0, True, total=matched, notes=tuple(scan.notes))
+        return Found(plan, [], 0, True, total=matched, notes=tuple(scan.notes), is_count=True)
     scan.notes.append(f"At least {matched:,} match: a lower bound.")
-    return Found(plan, [], 0, scan.complete, notes=tuple(scan.notes))
+    return Found(plan, [], 0, scan.complete, notes=tuple(scan.notes), is_count=True)
 
 
 async def _ordered(archive: Archive, plan: Plan, limit: int, offset: int) -> Found:
@@ -207,7 +215,7 @@ async def _ordered(archive: Archive, plan: Plan, limit: int, offset: int) -> Fou
         known = f"more than {MOST_ORDERED:,}" if len(scan.rows) > MOST_ORDERED else f"at least {len(scan.rows):,}"
         raise NotSearchable(
             f"order={attribute.name} needs all matches, and {known} match without an end in reach: the first ones in "
-            f"order may be among those not read. Narrow the search with filters, or leave order out."
+            "order may be among those not read. Narrow the search with filters, or leave order out."
         )
     keyed = [(_sort_key(attribute, row), row) for row in scan.rows]
     present = sorted((pair for pair in keyed if pair[0] is not None), key=lambda pair: pair[0], reverse=descending)
@@ -226,9 +234,10 @@ async def _ordered(archive: Archive, plan: Plan, limit: int, offset: int) -> Fou
 
 
 def _sort_key(attribute: Attribute, row: DicomJson) -> Any:
+    value = plain(element_at(row, attribute.tag) or {})
     if attribute.vr in NUMBER_VRS:
-        return number(row, attribute.keyword)
-    return text(row, attribute.keyword).casefold() or None
+        return value if isinstance(value, int | float) else None
+    return str(value).casefold() if value is not None else None
 
 
 # ---- nothing matched: why --------------------------------------------------------------------------------------------
@@ -241,8 +250,9 @@ async def _explained(archive: Archive, found: Found) -> Found:
     if parent is not None:
         return replace(found, notes=(*found.notes, parent))
     conditions = plan.sent
+    hints = [_hint(item) for item in conditions if _hint(item)]
     if plan.study_uid or plan.series_uid or plan.here or not 1 <= len(conditions) <= 2:
-        return found
+        return replace(found, notes=(*found.notes, *hints))
     if len(conditions) == 1:
         unknown = list(conditions)
     else:
@@ -252,7 +262,15 @@ async def _explained(archive: Archive, found: Found) -> Found:
         note = f"The archive has {words}."
     else:
         note = f"Each filter alone matches some {plan.level}, together they match none."
-    return replace(found, notes=(*found.notes, note))
+    return replace(found, notes=(*found.notes, note, *hints))
+
+
+def _hint(item: Condition) -> str:
+    """How a text that is matched as a whole could be found in part."""
+    if item.attribute.vr not in TEXT_VRS - {"CS"} or not all(isinstance(test, Exact) for test in item.tests):
+        return ""
+    by_words = " or fuzzy=true" if item.attribute.vr == "PN" else ""
+    return f"{item.attribute.name} is matched as a whole: *{item.values[0][:60]}*{by_words} finds it as a part."
 
 
 async def _known(archive: Archive, plan: Plan, item: Condition) -> bool:

@@ -3,17 +3,20 @@
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from ..archives.base import Archive, NotFound, Place
-from ..dicom.functional_groups import frame_view
+import anyio
+
+from ..archives.base import Archive, NotFound, NotUnderstood, Place
+from ..dicom.functional_groups import frame_views
 from ..dicom.geometry import Slice, Stack, arrange, slice_of
 from ..dicom.query import Query, make_plan
 from ..dicom.rules import Level
+from ..dicom.uids import is_uid
 from ..dicom.values import DicomJson, integer, text, uid_name
 from ..errors import BadArgument
 from .app import App
 from .lookup import find_place
 from .metadata import instance_metadata
-from .paging import Scan, matches
+from .paging import every_match
 
 MOST_SLICES = 5_000
 MOST_METADATA = 500  # instances whose metadata is read to learn their positions, where a search does not return them
@@ -93,7 +96,7 @@ async def _of_one_instance(archive: Archive, place: Place, frame: int | None, sl
     frames = _frames(obj)
     if frame is not None or (frames == 1 and slice is None):
         return Choice(place, obj, _existing(frame or 1, frames), frames, _only(obj) if frames == 1 else "")
-    views = [slice_of(frame_view(obj, index), frame=index + 1) for index in range(min(frames, MOST_SLICES))]
+    views = await anyio.to_thread.run_sync(_frame_slices, obj, min(frames, MOST_SLICES), abandon_on_cancel=True)
     if frames <= MOST_SLICES and all(view.origin and view.orientation for view in views):
         stack = arrange(views)
     else:
@@ -102,6 +105,10 @@ async def _of_one_instance(archive: Archive, place: Place, frame: int | None, sl
     if not stack.is_geometric:  # frames of a cine or tiles: they are no slices, and the frame number says it all
         return Choice(place, obj, chosen.frame, frames, in_the_middle=slice is None)
     return Choice(place, obj, chosen.frame, frames, how, stack.notes)
+
+
+def _frame_slices(obj: DicomJson, frames: int) -> list[Slice]:
+    return [slice_of(view, frame=number) for number, view in enumerate(frame_views(obj, frames), start=1)]
 
 
 def _existing(frame: int, frames: int) -> int:
@@ -140,10 +147,7 @@ async def _stack(archive: Archive, place: Place) -> Stack:
     """The images of a series, arranged. Positions come with the search where the archive returns them."""
     rules = (await archive.settle()).rules
     query = Query(Level.INSTANCE, study_uid=place.study_uid, series_uid=place.series_uid, fields=SLICE_FIELDS)
-    scan = Scan()
-    async with aclosing(matches(archive, make_plan(query, rules), scan, MOST_SLICES)) as arriving:
-        async for page in arriving:
-            scan.rows += page
+    _, scan = await every_match(archive, make_plan(query, rules), MOST_SLICES)
     if not scan.rows:
         raise NotFound(archive.name, f"has no {place} with instances. Copy UIDs whole from list_series.")
     if not scan.ended:
@@ -151,13 +155,23 @@ async def _stack(archive: Archive, place: Place) -> Stack:
             f"The series has more than {len(scan.rows):,} instances, or they could not all be listed, so no order is "
             "known: give an instance_uid from list_instances."
         )
+    if not all(is_uid(text(row, "SOPInstanceUID")) for row in scan.rows):
+        raise NotUnderstood(archive.name, "lists instances of this series whose UIDs are none.")
     rows = scan.rows
     if len(rows) > 1 and len(rows) <= MOST_METADATA and not any(slice_of(row).origin for row in rows):
-        async with aclosing(archive.metadata(place)) as objects:
-            rows = [obj async for obj in objects]
+        rows = await _from_metadata(archive, place, rows)
     images = [row for row in rows if integer(row, "Rows") is not None] or rows
     stack = arrange([slice_of(row) for row in images])
     if others := len(rows) - len(images):
         note = f"{others} of the {len(rows)} objects of this series are no images and were left out."
         return Stack(stack.slices, stack.basis, (*stack.notes, note))
     return stack
+
+
+async def _from_metadata(archive: Archive, place: Place, rows: list[DicomJson]) -> list[DicomJson]:
+    """The metadata of the same instances, for archives whose searches return no positions; the rows when it is not
+    exactly theirs."""
+    async with aclosing(archive.metadata(place)) as objects:
+        found = {text(obj, "SOPInstanceUID"): obj async for obj in objects}
+    uids = [text(row, "SOPInstanceUID") for row in rows]
+    return [found[uid] for uid in uids] if found.keys() == set(uids) else rows

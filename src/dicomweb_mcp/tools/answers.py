@@ -14,32 +14,50 @@ LIST_BUDGET = 12_000  # characters of each half of a list answer
 METADATA_BUDGET = 8_000
 LEAST_BUDGET, MOST_BUDGET = 1_000, 40_000
 
+Structured = dict[str, Any]
 
-class _Answer(BaseModel):
+
+class Answer(BaseModel):
+    """What every data answer has. What is empty is left out of both halves, except where its absence would mislead."""
+
     model_config = ConfigDict(extra="forbid")
 
     archive: str
-    notes: list[str] = Field([], description="What to know about this answer")
+    notes: list[str] = Field(default=[], description="What to know about this answer")
+
+    def structured(self) -> Structured:
+        """The structured half."""
+        written = self.model_dump()
+        return {key: value for key, value in written.items() if value not in (None, [], {}) or key in self.always()}
+
+    def always(self) -> frozenset[str]:
+        """The fields that are never left out."""
+        return frozenset()
 
 
-class ListAnswer(_Answer):
-    """Rows of a search."""
+class ListAnswer(Answer):
+    """Rows of a search; or only ``total``, without ``rows`` and what goes with them."""
 
-    rows: list[dict[str, Any]] = Field(description="One object per match, keyed by DICOM keyword")
-    common: dict[str, Any] = Field({}, description="What all rows share")
-    returned: int
-    offset: int
-    next_offset: int | None = Field(description="Pass as offset for the next rows; null at the end")
+    returned: int | None = None
+    offset: int | None = None
+    next_offset: int | None = Field(default=None, description="Pass as offset for the next rows; null at the end")
     complete: bool | None = Field(
         description="true: nothing is missing; false: more exist; null: the archive cannot say"
     )
-    total: int | None = Field(None, description="All matches, when known")
+    total: int | None = Field(default=None, description="All matches, when known")
     order: str | None = None
-    sent: dict[str, str] = Field({}, description="Filters that the archive matched")
-    matched_here: dict[str, str] = Field({}, description="Filters that this server matched")
+    sent: dict[str, str] = Field(default={}, description="Filters that the archive matched")
+    matched_here: dict[str, str] = Field(default={}, description="Filters that this program matched")
+    common: dict[str, Any] = Field(default={}, description="What all rows share")
+    rows: list[dict[str, Any]] | None = Field(default=None, description="One object per match, keyed by DICOM keyword")
+
+    def always(self) -> frozenset[str]:
+        return frozenset(
+            {"complete"} if self.rows is None else {"complete", "returned", "offset", "next_offset", "rows"}
+        )
 
 
-class MetadataAnswer(_Answer):
+class MetadataAnswer(Answer):
     """Attributes of a study, a series or an instance."""
 
     level: str
@@ -48,30 +66,31 @@ class MetadataAnswer(_Answer):
     SOPInstanceUID: str | None = None
     instances: int
     sampled: bool
-    constant: dict[str, Any] = Field({}, description="What all instances share")
-    varying: dict[str, str] = Field({}, description="What differs between instances")
-    missing: dict[str, str] = Field({}, description="What some instances lack, or all")
-    elided: list[str] = Field([], description="What exists but is not shown")
+    constant: dict[str, Any] = Field(default={}, description="What all instances share")
+    varying: dict[str, str] = Field(default={}, description="What differs between instances")
+    missing: dict[str, str] = Field(default={}, description="What some instances lack, or all")
+    elided: list[str] = Field(default=[], description="What exists but is not shown")
+
+    def always(self) -> frozenset[str]:
+        return frozenset({"instances", "sampled"})
 
 
-class ArchivesAnswer(_Answer):
+class ArchivesAnswer(Answer):
     """The configured archives."""
 
     archives: list[dict[str, Any]]
 
 
-Structured = dict[str, Any]
-
-
-def size(structured: Structured) -> int:
+def size(answer: Answer) -> int:
     """Characters of the longer half of an answer."""
+    structured = answer.structured()
     return max(len(json.dumps(structured, ensure_ascii=False, separators=(",", ":"))), len(as_text(structured)))
 
 
-def result(structured: Structured) -> CallToolResult:
-    """Both halves of a data answer; empty values are left out, except those whose absence would mislead."""
-    kept = {key: value for key, value in structured.items() if value not in (None, [], {}) or key in _ALWAYS}
-    return CallToolResult(content=[TextContent(text=as_text(kept))], structured_content=kept)
+def result(answer: Answer) -> CallToolResult:
+    """Both halves of a data answer."""
+    structured = answer.structured()
+    return CallToolResult(content=[TextContent(text=as_text(structured))], structured_content=structured)
 
 
 def picture_result(lines: Sequence[str], image: ImageContent) -> CallToolResult:
@@ -84,17 +103,9 @@ def error_result(message: str) -> CallToolResult:
     return CallToolResult(content=[TextContent(text=message)], is_error=True)
 
 
-_ALWAYS = frozenset({"rows", "next_offset", "complete", "returned", "offset", "sampled", "archives"})
-
-
 def as_text(structured: Structured) -> str:
     """The answer as lines ``name: value``, the rows as a table, never indented JSON."""
-    lines: list[str] = []
-    for name, value in structured.items():
-        if value in (None, [], {}) and name not in _ALWAYS:
-            continue
-        lines += _WRITERS.get(name, _line)(name, value)
-    return "\n".join(lines)
+    return "\n".join(line for name, value in structured.items() for line in _WRITERS.get(name, _line)(name, value))
 
 
 def _line(name: str, value: Any) -> list[str]:
@@ -102,7 +113,12 @@ def _line(name: str, value: Any) -> list[str]:
 
 
 def _pairs(name: str, value: Mapping[str, Any]) -> list[str]:
-    return [f"{name}: " + "; ".join(f"{key}={cell(item)}" for key, item in value.items())]
+    return [f"{name}: " + "; ".join(f"{key}={_quoted(cell(item))}" for key, item in value.items())]
+
+
+def _quoted(text: str) -> str:
+    """The text as it is, or as a JSON string where it could be taken for the next pair."""
+    return json.dumps(text, ensure_ascii=False) if ";" in text or "=" in text[1:] else text
 
 
 def _block(name: str, value: Mapping[str, Any]) -> list[str]:
@@ -119,7 +135,7 @@ def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         return [f"{name}: none"]
     columns = _columns(rows)
     lines = ["|".join(columns)]
-    lines += ["|".join(cell(row.get(column, "")).replace("|", "/") for column in columns) for row in rows]
+    lines += ["|".join(cell(row.get(column, "")).replace("|", "\\|") for column in columns) for row in rows]
     return lines
 
 

@@ -7,17 +7,17 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
+from ..archives.base import Health
 from ..archives.profiles import Profile
 from ..dicom.rules import Level
-from ..services.app import App
+from ..services.app import App, probe
 from ..services.search import MOST_ROWS
-from .answers import LIST_BUDGET, ArchivesAnswer, Structured, result, size
-from .arguments import Archive
+from .answers import LIST_BUDGET, ArchivesAnswer, result, size
 
 
 async def list_archives(
     ctx: Context[App],
-    archive: Archive = None,
+    archive: Annotated[str | None, Field(description="Describe only this one; all when left out")] = None,
     check: Annotated[bool, Field(description="Also ask each archive whether it answers")] = False,
 ) -> Annotated[CallToolResult, ArchivesAnswer]:
     """List the configured archives: kind, address, what may be done beyond reading, which attributes each can search
@@ -28,21 +28,22 @@ async def list_archives(
     """
     app = ctx.request_context.lifespan_context
     names = [app.configured(archive).name] if archive else app.names
-    described = [await _described(app, name, check=check) for name in names]
+    health = await probe(app, names) if check else {}
+    described = [_described(app, name, health.get(name)) for name in names]
     notes = [
         f"{item['name']}: {app.profile(item['name']).note}" for item in described if app.profile(item["name"]).note
     ]
-    answer: Structured = {"archive": app.names[0], "notes": notes, "archives": described}
+    notes.append("What an archive returns but cannot match, this program matches: comparisons of numbers, fuzzy names.")
+    answer = ArchivesAnswer(archive=names[0], notes=notes, archives=described)
     if size(answer) > LIST_BUDGET:
         for item in described:
             del item["searchable"]
-        notes.append("What each can search was left out for space: call list_archives with one archive.")
+        answer.notes.append("What each can search was left out for space: call list_archives with one archive.")
     return result(answer)
 
 
-async def _described(app: App, name: str, *, check: bool) -> dict[str, Any]:
+def _described(app: App, name: str, health: Health | None) -> dict[str, Any]:
     settings = app.configured(name)
-    health = await app.archive(name).probe() if check else None
     profile = app.profile(name)
     described: dict[str, Any] = {
         "name": settings.name,
@@ -59,20 +60,25 @@ async def _described(app: App, name: str, *, check: bool) -> dict[str, Any]:
     return described
 
 
-def searchable(profile: Profile) -> dict[str, dict[str, str]]:
-    """Per level its own keywords and how each matches; those of the levels above are referred to, not repeated."""
+def searchable(profile: Profile) -> dict[str, dict[str, list[str]]]:
+    """Per level the usual attributes, grouped by how they match; those of a level above are not repeated where they
+    match alike."""
     rules = profile.rules
-    shown: dict[str, dict[str, str]] = {}
+    shown: dict[str, dict[str, list[str]]] = {}
     above: Mapping[str, Any] = {}
     for level in Level:
         here = rules.searchable[level]
-        own = {key: ", ".join(sorted(ways)) for key, ways in here.items() if above.get(key) != ways}
-        lost = [key for key in above if key not in here]
+        grouped = {
+            ways: own
+            for ways, keywords in rules.by_ways(level).items()
+            if (own := [keyword for keyword in keywords if above.get(keyword) != here[keyword]])
+        }
         if above:
-            own["of the level above"] = f"the same, without {', '.join(lost)}" if lost else "the same"
+            lost = [keyword for keyword in above if keyword not in here]
+            grouped["as above"] = [f"everything but {', '.join(lost)}" if lost else "everything"]
         if rules.open:
-            own["any"] = "any other attribute of this level"
-        shown[level.value] = own
+            grouped["any other attribute of the level"] = ["yes"]
+        shown[level.value] = grouped
         above = here
     return shown
 

@@ -1,5 +1,6 @@
 """A search's result -> a list answer within its budget: optional fields give way first, then rows."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,24 +8,25 @@ from ..dicom.matching import Condition
 from ..dicom.rules import Level
 from ..dicom.values import DicomJson, clean, element_at, plain, text
 from ..services.search import DEFAULT_FIELDS, Found
-from .answers import LIST_BUDGET, Structured, size
+from .answers import LIST_BUDGET, ListAnswer, size
 
-KEPT_FIELDS = 4  # of the default ones: what tells rows apart
-SHORT = 80  # characters of a value in a row that does not fit otherwise
+KEPT_FIELDS = 4  # of the default ones never give way to space: what tells rows apart
+SHORT = 60  # characters of a value in a row that does not fit otherwise
+ROOM_FOR_A_NOTE = 200  # which will name the fields that were left out
+LONGEST_FILTER, LONGEST_NOTE, MOST_NOTES = 200, 500, 10  # characters, characters, sentences
 
 
-def list_answer(archive: str, found: Found, *, fields_given: bool) -> Structured:
+def list_answer(archive: str, found: Found, *, fields_given: bool) -> ListAnswer:
     """The answer for what was found, each half at most LIST_BUDGET characters."""
-    keywords = [column.name for column in found.plan.columns]
     rows = [row_of(found.plan.level, row, found) for row in found.rows]
+    if found.is_count:
+        return _envelope(archive, found, rows).model_copy(update=dict.fromkeys(("returned", "offset", "rows")))
     answer = _envelope(archive, found, rows)
     if size(answer) <= LIST_BUDGET:
         return answer
     notes: list[str] = []
-    if not fields_given:
-        dropped = _drop_fields(archive, found, rows, keywords)
-        if dropped:
-            notes.append(f"Left out for space: {', '.join(dropped)}. Ask for them by fields, with a smaller limit.")
+    if not fields_given and (dropped := _drop_fields(archive, found, rows)):
+        notes.append(f"Left out for space: {', '.join(dropped)}. Ask for them by fields, with a smaller limit.")
     return _cut_rows(archive, found, rows, notes)
 
 
@@ -49,27 +51,29 @@ def _value(row: DicomJson, tag: str) -> Any:
 
 def _envelope(
     archive: str, found: Found, rows: list[dict[str, Any]], notes: Sequence[str] = (), cut: bool = False
-) -> Structured:
+) -> ListAnswer:
     common, rest = _common(found.plan.level, rows)
     order = found.plan.order
-    return {
-        "archive": archive,
-        "returned": len(rows),
-        "offset": found.offset,
-        "next_offset": found.offset + len(rows) if cut else found.next_offset,
-        "complete": False if cut else found.complete,
-        "total": found.total,
-        "order": f"{'-' if order[1] else ''}{order[0].name}" if order else None,
-        "sent": _shown(found.plan.sent),
-        "matched_here": _shown(found.plan.here),
-        "notes": [*found.plan.notes, *found.notes, *notes],
-        "common": common,
-        "rows": rest,
-    }
+    said = dict.fromkeys((*found.plan.notes, *found.notes, *notes))
+    return ListAnswer(
+        archive=archive,
+        returned=len(rows),
+        offset=found.offset,
+        next_offset=found.offset + len(rows) if cut else found.next_offset,
+        complete=False if cut else found.complete,
+        total=found.total,
+        order=f"{'-' if order[1] else ''}{order[0].name}" if order else None,
+        sent=_shown(found.plan.sent),
+        matched_here=_shown(found.plan.here),
+        notes=[clean(note, LONGEST_NOTE) for note in list(said)[:MOST_NOTES]],
+        common=common,
+        rows=rest,
+    )
 
 
 def _shown(conditions: Sequence[Condition]) -> dict[str, str]:
-    return {item.attribute.name: item.wanted for item in conditions}
+    """Filters as they were understood; a long list of values is cut, because its sender knows it."""
+    return {item.attribute.name: clean(item.wanted, LONGEST_FILTER) for item in conditions}
 
 
 def _common(level: Level, rows: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -85,37 +89,33 @@ def _common(level: Level, rows: list[dict[str, Any]]) -> tuple[dict[str, Any], l
     return shared, [{key: value for key, value in row.items() if key not in shared} for row in rows]
 
 
-def _drop_fields(archive: str, found: Found, rows: list[dict[str, Any]], keywords: list[str]) -> list[str]:
+def _drop_fields(archive: str, found: Found, rows: list[dict[str, Any]]) -> list[str]:
     """Take optional columns out of the rows, the last first, until the answer fits; their names."""
-    optional = [name for name in keywords if name in DEFAULT_FIELDS[found.plan.level][KEPT_FIELDS:]]
+    names = [column.name for column in found.plan.columns]
+    optional = [name for name in names if name in DEFAULT_FIELDS[found.plan.level][KEPT_FIELDS:]]
     dropped: list[str] = []
-    while optional and size(_envelope(archive, found, rows)) > LIST_BUDGET - 200:
+    while optional and size(_envelope(archive, found, rows)) > LIST_BUDGET - ROOM_FOR_A_NOTE:
         name = optional.pop()
         if sum(row.pop(name, None) is not None for row in rows):
             dropped.insert(0, name)
     return dropped
 
 
-def _cut_rows(archive: str, found: Found, rows: list[dict[str, Any]], notes: list[str]) -> Structured:
+def _cut_rows(archive: str, found: Found, rows: list[dict[str, Any]], notes: list[str]) -> ListAnswer:
     """As many rows as fit, at least one; ``next_offset`` goes on with the first that was cut."""
     whole = _envelope(archive, found, rows, notes)
     if size(whole) <= LIST_BUDGET:
         return whole
-    fits, too_many = 0, len(rows)
-    while too_many - fits > 1:
-        middle = (fits + too_many) // 2
-        if (
-            size(_envelope(archive, found, rows[:middle], [*notes, _rows_note(middle, len(rows))], cut=True))
-            <= LIST_BUDGET
-        ):
-            fits = middle
-        else:
-            too_many = middle
+
+    def cut_after(kept: int) -> ListAnswer:
+        return _envelope(archive, found, rows[:kept], [*notes, _rows_note(kept, len(rows))], cut=True)
+
+    fits = bisect_left(range(1, len(rows)), True, key=lambda kept: size(cut_after(kept)) > LIST_BUDGET)
     if fits:
-        return _envelope(archive, found, rows[:fits], [*notes, _rows_note(fits, len(rows))], cut=True)
-    short = [{key: _short(value) for key, value in rows[0].items()}]
+        return cut_after(fits)
+    short = {key: _short(value) for key, value in rows[0].items()}
     note = f"Values were cut to {SHORT} characters: ask get_metadata for them."
-    return _envelope(archive, found, short, [*notes, note], cut=len(rows) > 1)
+    return _envelope(archive, found, [short], [*notes, note], cut=len(rows) > 1)
 
 
 def _rows_note(kept: int, rows: int) -> str:
@@ -123,4 +123,4 @@ def _rows_note(kept: int, rows: int) -> str:
 
 
 def _short(value: Any) -> Any:
-    return value if isinstance(value, int | float) or len(str(value)) <= SHORT else str(value)[:SHORT] + "..."
+    return value if len(str(value)) <= SHORT else str(value)[:SHORT] + "..."

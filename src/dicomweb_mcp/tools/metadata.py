@@ -8,11 +8,10 @@ from pydantic import Field
 
 from ..services.app import App
 from ..services.metadata import Metadata, read_metadata
-from .answers import METADATA_BUDGET, MetadataAnswer, Structured, result, size
+from .answers import METADATA_BUDGET, MetadataAnswer, result, size
 from .arguments import Archive, InstanceUid, MaxCharacters, SeriesUid, StudyUid
 
 NAMES_SHOWN = 1_200  # characters of the names that were left out
-SECTIONS = ("constant", "varying", "missing")
 
 
 async def get_metadata(
@@ -49,46 +48,40 @@ async def get_metadata(
     return result(metadata_answer(app.configured(archive).name, found, max_characters))
 
 
-def metadata_answer(archive: str, found: Metadata, budget: int) -> Structured:
+def metadata_answer(archive: str, found: Metadata, budget: int) -> MetadataAnswer:
     """The answer within its budget: what takes most space gives way first, and is named."""
     place, summary = found.place, found.summary
-    answer: dict[str, Any] = {
-        "archive": archive,
-        "level": place.level.value,
-        "StudyInstanceUID": place.study_uid,
-        "SeriesInstanceUID": place.series_uid,
-        "SOPInstanceUID": place.instance_uid,
-        "instances": summary.instances,
-        "sampled": False,
-        "constant": summary.constant,
-        "varying": summary.varying,
-        "missing": summary.missing,
-        "elided": [f"{name}: {what}" for name, what in summary.elided.items()],
-    }
+    answer = MetadataAnswer(
+        archive=archive,
+        level=place.level.value,
+        StudyInstanceUID=place.study_uid,
+        SeriesInstanceUID=place.series_uid,
+        SOPInstanceUID=place.instance_uid,
+        instances=summary.instances,
+        sampled=False,
+        constant=summary.constant,
+        varying=summary.varying,
+        missing=summary.missing,
+        elided=[f"{name}: {what}" for name, what in summary.elided.items()],
+    )
     return _fitted(answer, budget)
 
 
-def _fitted(answer: dict[str, Any], budget: int) -> Structured:
+def _fitted(answer: MetadataAnswer, budget: int) -> MetadataAnswer:
     """Leave out the longest entries until both halves fit."""
     if size(answer) <= budget:
         return answer
-    elided = list(answer["elided"])
-    entries = sorted(
-        (
-            (len(name) + len(str(value)), section, name)
-            for section in SECTIONS
-            for name, value in answer[section].items()
-        ),
-        reverse=True,
-    )
+    elided = list(answer.elided)
+    sections: tuple[dict[str, Any], ...] = (answer.constant, answer.varying, answer.missing)
+    entries = [(len(name) + len(str(value)), name, section) for section in sections for name, value in section.items()]
     left_out: list[str] = []
-    for _, section, name in entries:
-        del answer[section][name]
+    for _, name, section in sorted(entries, key=lambda entry: entry[:2], reverse=True):
+        del section[name]
         left_out.append(name)
-        answer["elided"] = [_left_out(left_out), *_shortened(elided)]
+        answer.elided = [_left_out(left_out), *_shortened(elided)]
         if size(answer) <= budget:
             return answer
-    answer["elided"] = [_left_out(left_out, NAMES_SHOWN // 4), *_shortened(elided, 200)]
+    answer.elided = [_left_out(left_out, NAMES_SHOWN // 4), *_shortened(elided, 200)]
     return answer
 
 
