@@ -1,7 +1,6 @@
 """Real images, and objects made by hand, for the tests of this room. pydicom is the independent truth."""
 
 import logging
-import os
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -101,14 +100,6 @@ def codec_ct() -> Callable[[str], Image]:
 @pytest.fixture
 def codec_pattern() -> Callable[[str], Image]:
     return lambda name: load(DATA / "codec-matrix" / "pattern" / name)
-
-
-@pytest.fixture
-def more_data() -> Path:
-    folder = os.environ.get("DICOMWEB_MCP_TEST_DATA")
-    if not folder:
-        pytest.skip("DICOMWEB_MCP_TEST_DATA is not set")
-    return Path(folder)
 
 
 @pytest.fixture

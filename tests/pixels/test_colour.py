@@ -193,8 +193,8 @@ def test_colour_with_a_sign_is_refused(colour):
         to_rgb(decode(bytes(48), description), description, obj)
 
 
-def test_palettes_of_8_and_16_bits_look_alike(more_data, load_image):
-    images = [load_image(more_data / "codec-matrix" / "pattern" / name) for name in ("palette.dcm", "palette_16.dcm")]
+def test_palettes_of_8_and_16_bits_look_alike(test_data, load_image):
+    images = [load_image(test_data / "codec-matrix" / "pattern" / name) for name in ("palette.dcm", "palette_16.dcm")]
     one, other = (to_rgb(decode(each.frame(), each.description), each.description, each.obj) for each in images)
     assert np.abs(one.astype(int) - other).max() <= 1
     assert one.std() > 10

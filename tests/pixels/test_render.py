@@ -10,7 +10,7 @@ from pydicom.pixels.processing import apply_modality_lut, apply_windowing
 
 from dicomweb_mcp.errors import BadArgument
 from dicomweb_mcp.pixels.decode import decode
-from dicomweb_mcp.pixels.problems import RegionRefused, WindowRefused
+from dicomweb_mcp.pixels.problems import RegionRefused, Undecodable, WindowRefused
 from dicomweb_mcp.pixels.render import render_frame
 
 LITTLE = "1.2.840.10008.1.2.1"
@@ -139,6 +139,7 @@ def render_array(make):
 
 
 GREY = np.array([[0, 10, 20, 40]] * 4, np.uint16)
+RAMP = np.arange(16, dtype=np.uint16).reshape(4, 4)
 
 
 def test_monochrome1_is_inverted_after_the_window(render_array):
@@ -208,7 +209,8 @@ def test_values_that_are_no_numbers_stay_black_in_monochrome1(render_array):
 def test_a_segmentation_is_shown_as_stored(load_image):
     rendered = render(load_image(get_testdata_file("liver_1frame.dcm")))
     assert set(np.unique(shown(rendered))) == {0, 255}
-    assert rendered.window == "segmentation as stored: 0 black, 1 white"
+    assert rendered.window == "segmentation as stored"
+    assert rendered.ends == (0, 1)
     assert rendered.value_range == (0, 1)
 
 
@@ -221,7 +223,8 @@ def test_labels_are_spread_over_the_grey_values(render_array):
     eight = {"BitsAllocated": 8, "BitsStored": 8, "SOPClassUID": "1.2.840.10008.5.1.4.1.1.66.7"}
     found, pixels = render_array(np.array([[0, 1, 2, 5]] * 4, np.uint8), PixelPaddingValue=0, **eight)
     assert pixels[0] == [0, 51, 102, 255]
-    assert found.window == "labels as stored: 0 black, 5 (the highest of this frame) white"
+    assert found.window == "labels as stored, 5 is the highest of this frame"
+    assert found.ends == (0, 5)
     assert found.value_range == (0, 5)
 
 
@@ -235,7 +238,52 @@ def test_a_fractional_segmentation_knows_its_highest_value(render_array):
         MaximumFractionalValue=100,
     )
     assert pixels[0] == [0, 51, 128, 255]
-    assert "100 white" in found.window
+    assert found.window == "fractional segmentation as stored, 100 is whole"
+    assert found.ends == (0, 100)
+
+
+def test_other_pixels_of_one_bit_are_no_segmentation(make):
+    packed = bytes([0b10101010, 0b10101010])
+    one_bit = {"BitsAllocated": 1, "BitsStored": 1, "SOPClassUID": "1.2.840.10008.5.1.4.1.1.7.1"}
+    found = render_frame(packed, make(**one_bit), transfer_syntax=LITTLE)
+    assert (found.window, found.ends) == ("one-bit data as stored", (0, 1))
+    found = render_frame(packed, make(PhotometricInterpretation="MONOCHROME1", **one_bit), transfer_syntax=LITTLE)
+    assert found.ends == (1, 0), "where low values are bright, 1 is black"
+    assert shown(found)[0, ::64].tolist() == [255, 0, 255, 0]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [("RescaleSlope", "NaN"), ("RescaleSlope", "abc"), ("RescaleSlope", 0), ("RescaleIntercept", "?"),
+     ("DoseGridScaling", 0)],
+)  # fmt: skip
+def test_a_scale_that_cannot_be_used_is_not_guessed(render_array, keyword, value):
+    with pytest.raises(Undecodable, match=f"{keyword} is no usable number"):
+        render_array(RAMP, **{"RescaleIntercept": -1024, keyword: value})
+
+
+def test_windows_that_cannot_be_read_are_left_out_in_their_pairs(render_array):
+    found, _ = render_array(RAMP, WindowCenter=[None, 40], WindowWidth=[400, 80])
+    assert found.window == "window 40/80 of the file"
+    found, _ = render_array(RAMP, WindowCenter=["NaN"], WindowWidth=[400])
+    assert "because the file's window cannot be read" in found.window
+
+
+@pytest.mark.parametrize("value", [0.0, 3e38, -3e38, 1e-300])
+def test_a_frame_of_one_value_is_medium_grey(render_array, value):
+    double = {"BitsAllocated": 64, "BitsStored": None, "PixelRepresentation": None}
+    found, pixels = render_array(np.full((4, 4), value, np.float64), **double)
+    assert "shown as medium grey" in found.window
+    assert set(pixels[0]) <= {127, 128}
+
+
+def test_what_is_black_and_white_is_known(render_array):
+    found, _ = render_array(RAMP, window="40,80")
+    assert found.ends == (0, 79)
+    found, _ = render_array(RAMP, window="0..10")
+    assert found.ends == (0, 10)
+    found, _ = render_array(RAMP, window="5,10,sigmoid")
+    assert found.ends is None
 
 
 @pytest.mark.parametrize(
@@ -268,8 +316,8 @@ def test_a_bad_request_is_refused_before_anything_is_decoded(ct, options):
         render_frame(b"", ct.obj, transfer_syntax=ct.transfer_syntax, **options)
 
 
-def test_a_radiograph_in_monochrome1(more_data, load_image):
-    image = load_image(more_data / "seg-sm-ann-sr" / "dx_image.dcm")
+def test_a_radiograph_in_monochrome1(test_data, load_image):
+    image = load_image(test_data / "seg-sm-ann-sr" / "dx_image.dcm")
     rendered = render(image)
     expected = brightness_by_pydicom(image)
     assert np.abs(shown(rendered)[::2, ::2] - expected).max() <= 0.5 + 1e-6

@@ -93,6 +93,14 @@ def numbers(obj: DicomJson, keyword: str) -> list[float]:
     return found if all(map(math.isfinite, found)) else []
 
 
+def aligned_numbers(obj: DicomJson, keyword: str) -> list[float | None]:
+    """All values in their places, None for what is empty or no finite number."""
+    values = (element(obj, keyword) or {}).get("Value")
+    return (
+        [number({tag_of(keyword): {"Value": [value]}}, keyword) for value in values] if isinstance(values, list) else []
+    )
+
+
 def number(obj: DicomJson, keyword: str) -> float | None:
     """The first value as a finite float, or None."""
     found = numbers(obj, keyword)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dicom.values import DicomJson, clean, integer, items, numbers, raw_values, text
+from ..dicom.values import DicomJson, aligned_numbers, clean, integer, items, raw_values, text
 from .lut import LookupTable, read_table
 from .modality import rescale, unit
 from .problems import WindowRefused
@@ -58,7 +58,11 @@ def choose_window(
     if asked.kind == "named":
         return _named(asked.name, view)
     known = _windows(view) or _tables(view)
-    return known[0].chosen if known else _stored_range(view) or _percentiles(values, counts)
+    if known:
+        return known[0].chosen
+    named = raw_values(view, "WindowCenter") or raw_values(view, "WindowWidth")
+    why = "the file's window cannot be read" if named else "the file has no window"
+    return _stored_range(view) or _percentiles(values, counts, why)
 
 
 def file_windows(view: DicomJson) -> list[FileWindow]:
@@ -67,13 +71,13 @@ def file_windows(view: DicomJson) -> list[FileWindow]:
 
 
 def _windows(view: DicomJson) -> list[FileWindow]:
-    """Windows without a width are left out."""
+    """Windows that are not two usable numbers are left out."""
     found = []
     names = [clean(str(name), 64) for name in raw_values(view, "WindowCenterWidthExplanation")]
     function = FUNCTIONS.get(fold(text(view, "VOILUTFunction")) or "linear", "LINEAR")
-    pairs = zip(numbers(view, "WindowCenter"), numbers(view, "WindowWidth"), strict=False)
+    pairs = zip(aligned_numbers(view, "WindowCenter"), aligned_numbers(view, "WindowWidth"), strict=False)
     for nth, (center, width) in enumerate(pairs):
-        if width <= 0:
+        if center is None or width is None or width <= 0:
             continue
         is_narrow = function == "LINEAR" and width < 1
         window = Window(center, width, "LINEAR_EXACT" if is_narrow else function)
@@ -138,8 +142,8 @@ def _stored_range(view: DicomJson) -> ChosenWindow | None:
     return ChosenWindow(f"{bits}-bit data as stored{'' if bits == 8 else f' (0 to {most})'}", window)
 
 
-def _percentiles(values: NDArray[Any], counts: NDArray[Any] | None) -> ChosenWindow:
-    because = ", because the file has no window"
+def _percentiles(values: NDArray[Any], counts: NDArray[Any] | None, why: str) -> ChosenWindow:
+    because = f", because {why}"
     usable = np.isfinite(values) if counts is None else np.isfinite(values) & (counts > 0)
     finite = values[usable]
     if finite.size == 0:
@@ -158,4 +162,5 @@ def _percentiles(values: NDArray[Any], counts: NDArray[Any] | None) -> ChosenWin
         return ChosenWindow(
             f"minimum to maximum of this frame ({low:.6g} to {high:.6g}){because}", Window.between(low, high)
         )
-    return ChosenWindow(f"all pixels are {low:.6g}, shown as medium grey", Window.between(low - 0.5, low + 0.5))
+    half = max(0.5, abs(low) * 1e-6)
+    return ChosenWindow(f"all pixels are {low:.6g}, shown as medium grey", Window.between(low - half, low + half))

@@ -7,7 +7,7 @@ from ..dicom.values import DicomJson, element, integer, raw_values, text
 from .problems import TooLarge, Undecodable
 
 MOST_PIXELS = 100_000_000
-CONTAINERS = (1, 8, 16, 32, 64)
+CONTAINERS = (1, 8, 16, 32)
 
 SAMPLES = {
     "MONOCHROME1": 1,

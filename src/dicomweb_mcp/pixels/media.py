@@ -7,15 +7,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .description import MOST_PIXELS
-from .picture import DEFAULT_SIZE, Picture, encode
+from .picture import Picture, encode
 from .problems import TooLarge, Undecodable
+from .request import DEFAULT_SIZE
 
 READABLE = ("PNG", "JPEG")
-
-
-def media_size(data: bytes) -> tuple[int, int]:
-    """Width and height by the header alone. Raises Undecodable when it is neither PNG nor JPEG, or TooLarge."""
-    return _opened(data).size
 
 
 def from_media(data: bytes, size: int = DEFAULT_SIZE, format: str = "auto") -> Picture:

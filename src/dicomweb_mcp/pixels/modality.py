@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dicom.values import DicomJson, integer, items, number, text
+from ..dicom.values import DicomJson, integer, items, number, raw_values, text
 from .description import PixelDescription
 from .lut import read_table
+from .problems import Undecodable
 
 UNSPECIFIED = ("", "US")
 """RescaleType values that name no unit."""
@@ -26,11 +27,22 @@ def real_values(stored: NDArray[Any], view: DicomJson, *, is_signed: bool) -> ND
 
 
 def rescale(view: DicomJson) -> tuple[float, float]:
-    """Slope and intercept; 1 and 0 where there are none. The values of an RT Dose are scaled to its dose."""
-    if (scaling := number(view, "DoseGridScaling")) is not None:
+    """Slope and intercept; 1 and 0 where there are none. The values of an RT Dose are scaled to its dose.
+
+    Raises Undecodable when they are there and cannot be used, because then nobody knows what the values mean.
+    """
+    if (scaling := _usable(view, "DoseGridScaling")) is not None:
         return scaling, 0.0
-    slope, intercept = number(view, "RescaleSlope"), number(view, "RescaleIntercept")
+    slope, intercept = _usable(view, "RescaleSlope"), _usable(view, "RescaleIntercept")
     return (1.0 if slope is None else slope), intercept or 0.0
+
+
+def _usable(view: DicomJson, keyword: str) -> float | None:
+    found = number(view, keyword)
+    is_scale = keyword != "RescaleIntercept"
+    if (found is None and raw_values(view, keyword)) or (is_scale and found == 0):
+        raise Undecodable(f"{keyword} is no usable number, so the real values of these pixels are unknown.")
+    return found
 
 
 def unit(view: DicomJson) -> str:

@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import BadArgument
+from .request import DEFAULT_SIZE, FORMATS, LARGEST_SIZE, SMALLEST_SIZE
 
 MOST_BYTES = 900_000
-DEFAULT_SIZE = 1024
-LARGEST_SIZE = 1568
-SMALLEST_SIZE = 16
 ENLARGED_TO = 256
 QUALITIES = (88, 80, 70)
-FORMATS = ("auto", "png", "jpeg")
 MOST_ASPECT = 20
 SQUARE_ENOUGH = 0.005
 
@@ -48,18 +45,17 @@ def encode(
     format: str = "auto",
     pixel_height: float = 1.0,
     smooth: bool = True,
-    enlarge: bool = True,
 ) -> Picture:
     """``pixels``: (rows, columns) or (rows, columns, 3). ``pixel_height``: of a pixel, in pixel widths.
 
-    ``smooth`` is False for labels, which must not be mixed. With ``enlarge`` a picture under 256 pixels grows by a
-    whole factor. "auto" is PNG, or JPEG where PNG is over 900,000 bytes.
+    ``smooth`` is False for labels, which must not be mixed. A picture under 256 pixels grows by a whole factor. "auto"
+    is PNG, or JPEG where PNG is over 900,000 bytes.
 
     Raises BadArgument.
     """
     check_request(size, format)
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    target, steps = _fitted(image.size, size, pixel_height, enlarge)
+    target, steps = _fitted(image.size, size, pixel_height)
     shown = _resized(image, target, smooth)
     if format != "jpeg":
         data = _png(shown)
@@ -71,13 +67,11 @@ def encode(
     return _within_jpeg(image, target, steps, smooth)
 
 
-def _fitted(
-    native: tuple[int, int], size: int, pixel_height: float, enlarge: bool
-) -> tuple[tuple[int, int], list[str]]:
+def _fitted(native: tuple[int, int], size: int, pixel_height: float) -> tuple[tuple[int, int], list[str]]:
     """Width and height of the picture, and what was done to get there."""
     steps = []
     width, height = float(native[0]), float(native[1])
-    if abs(math.log(pixel_height)) > math.log(MOST_ASPECT):
+    if not 1 / MOST_ASPECT <= pixel_height <= MOST_ASPECT:
         steps.append(f"pixels are not square (1 : {pixel_height:.4g}), left as they are because that is implausible")
     elif abs(pixel_height - 1) > SQUARE_ENOUGH:
         height, width = (height * pixel_height, width) if pixel_height > 1 else (height, width / pixel_height)
@@ -86,7 +80,7 @@ def _fitted(
     if longest > size:
         width, height = width * size / longest, height * size / longest
         steps.append(f"shrunk from {native[0]} x {native[1]} pixels")
-    elif enlarge and longest < ENLARGED_TO:
+    elif longest < ENLARGED_TO:
         factor = min(math.ceil(ENLARGED_TO / longest), int(size // longest))
         if factor > 1:
             width, height = width * factor, height * factor

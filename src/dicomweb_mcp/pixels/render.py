@@ -1,7 +1,6 @@
 """One frame -> one picture, with everything its caption must say. The entry for services."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +14,10 @@ from .decode import LOSSY, Decoded, decode
 from .description import PixelDescription
 from .levels import Levels
 from .modality import padding, real_values, unit
-from .picture import DEFAULT_SIZE, Picture, check_request, encode
+from .picture import Picture, check_request, encode
 from .problems import RegionRefused, WindowRefused
+from .request import DEFAULT_SIZE, Region
 from .window import Window, WindowRequest, as_bytes, parse_window
-
-Region: TypeAlias = tuple[int, int, int, int]
 
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio")
@@ -30,13 +28,15 @@ SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", 
 class Rendered:
     """A picture and its facts.
 
-    ``window``: what brightness means and where that came from, None for colour. ``value_range``: lowest and highest
-    real value shown, padding left out, None for colour. ``native``: columns, rows. ``region``: x, y, width, height.
+    ``window``: what brightness means and where that came from, None for colour. ``ends``: the real values that are
+    black and white, where the window has ends. ``value_range``: lowest and highest real value of the region, padding
+    left out, None for colour. ``native``: columns, rows. ``region``: x, y, width, height.
     ``photometric_interpretation``: as the attribute has it.
     """
 
     picture: Picture
     window: str | None
+    ends: tuple[float, float] | None
     value_range: tuple[float, float] | None
     unit: str
     native: tuple[int, int]
@@ -52,6 +52,7 @@ class _Grey:
 
     pixels: NDArray[np.uint8]
     window: str
+    ends: tuple[float, float] | None
     value_range: tuple[float, float] | None
     notes: tuple[str, ...] = ()
 
@@ -104,6 +105,7 @@ def render_frame(
     return Rendered(
         picture=picture,
         window=shown.window if shown else None,
+        ends=shown.ends if shown else None,
         value_range=shown.value_range if shown else None,
         unit=unit(view) if shown else "",
         native=(description.columns, description.rows),
@@ -129,7 +131,8 @@ def _grey(
     else:
         chosen = choose_window(asked, view, real, counts)
     brightness = chosen.apply(real)
-    if description.photometric_interpretation == "MONOCHROME1":
+    is_inverse = description.photometric_interpretation == "MONOCHROME1"
+    if is_inverse:
         brightness = 255 - brightness
         notes += ("MONOCHROME1: low values are bright.",)
     if np.isnan(real).any():
@@ -137,7 +140,10 @@ def _grey(
         notes += ("Pixels that are not numbers are black.",)
     present = real[(seen > 0) & np.isfinite(real)]
     value_range = (float(present.min()), float(present.max())) if present.size else None
-    return _Grey(as_bytes(brightness)[levels.index], chosen.origin, value_range, notes)
+    ends = chosen.window.ends if chosen.window else None
+    if ends and is_inverse:
+        ends = ends[::-1]
+    return _Grey(as_bytes(brightness)[levels.index], chosen.origin, ends, value_range, notes)
 
 
 def _without(counts: NDArray[np.int64], outside: NDArray[np.bool_] | None) -> NDArray[np.int64]:
@@ -148,8 +154,10 @@ def _without(counts: NDArray[np.int64], outside: NDArray[np.bool_] | None) -> ND
 
 
 def _padding_note(seen: NDArray[np.int64], outside: NDArray[np.bool_] | None) -> tuple[str, ...]:
-    padded = 0 if outside is None else int(seen[outside].sum())
-    return (f"{padded:,} of {int(seen.sum()):,} pixels are padding, not counted in the range.",) if padded else ()
+    padded, total = 0 if outside is None else int(seen[outside].sum()), int(seen.sum())
+    if padded == total:
+        return (f"All {total:,} pixels are padding.",) if padded else ()
+    return (f"{padded:,} of {total:,} pixels are padding, not counted in the range.",) if padded else ()
 
 
 def _is_segmentation(view: DicomJson, description: PixelDescription) -> bool:
@@ -157,14 +165,16 @@ def _is_segmentation(view: DicomJson, description: PixelDescription) -> bool:
 
 
 def _segment_window(view: DicomJson, description: PixelDescription, real: NDArray[np.float64]) -> ChosenWindow:
-    """Segments as stored, spread over black to white."""
+    """Segments, and other pixels of one bit, as stored, spread over black to white."""
     if description.bits_stored == 1:
-        return ChosenWindow("segmentation as stored: 0 black, 1 white", Window.between(0, 1))
+        what = "segmentation" if text(view, "SOPClassUID") in SEGMENTATIONS else "one-bit data"
+        return ChosenWindow(f"{what} as stored", Window.between(0, 1))
     if text(view, "SegmentationType") == "FRACTIONAL":
         most = integer(view, "MaximumFractionalValue", 255) or 255
-        return ChosenWindow(f"fractional segmentation as stored: 0 black, {most} white", Window.between(0, most))
-    most = max(1, int(real.max()))
-    return ChosenWindow(f"labels as stored: 0 black, {most} (the highest of this frame) white", Window.between(0, most))
+        return ChosenWindow(f"fractional segmentation as stored, {most} is whole", Window.between(0, most))
+    finite = real[np.isfinite(real)]
+    most = max(1, int(min(finite.max(), 1 << 32))) if finite.size else 1
+    return ChosenWindow(f"labels as stored, {most} is the highest of this frame", Window.between(0, most))
 
 
 def _checked_region(region: Region | None, description: PixelDescription) -> Region:

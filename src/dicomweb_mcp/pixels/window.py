@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .problems import WindowRefused
+from .request import PRESETS
 
 Function = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 FUNCTIONS: dict[str, Function] = {"linear": "LINEAR", "linearexact": "LINEAR_EXACT", "sigmoid": "SIGMOID"}
@@ -40,6 +41,16 @@ class Window:
         """Black at ``lowest`` (and below), white at ``highest`` (and above), straight in between."""
         return cls((lowest + highest) / 2, highest - lowest, "LINEAR_EXACT")
 
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The highest real value that is black and the lowest that is white; None for the sigmoid."""
+        if self.function == "SIGMOID":
+            return None
+        center, width = (
+            (self.center, self.width) if self.function == "LINEAR_EXACT" else (self.center - 0.5, self.width - 1)
+        )
+        return center - width / 2, center + width / 2
+
     def apply(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Brightness from 0 to 255, not rounded; the same shape. NaN becomes 0."""
         x = values.astype(np.float64)
@@ -49,9 +60,8 @@ class Window:
         elif self.function == "LINEAR" and self.width == 1:
             y = np.where(x > self.center - 0.5, 255.0, 0.0)
         else:
-            exact = self.function == "LINEAR_EXACT"
-            center, width = (self.center, self.width) if exact else (self.center - 0.5, self.width - 1)
-            y = ((x - center) / width + 0.5) * 255
+            black, white = self.ends or (0.0, 1.0)
+            y = (x - black) / (white - black) * 255
         return np.nan_to_num(np.clip(y, 0, 255), nan=0.0)
 
 
@@ -59,19 +69,6 @@ def as_bytes(brightness: NDArray[np.float64]) -> NDArray[np.uint8]:
     """0.0 to 255.0 -> 0 to 255, halves rounded up."""
     return np.floor(brightness + 0.5).astype(np.uint8)
 
-
-PRESETS: dict[str, Window] = {
-    "soft_tissue": Window(40, 400),
-    "lung": Window(-600, 1500),
-    "liver": Window(90, 150),
-    "bone": Window(480, 2500),
-    "brain": Window(40, 80),
-    "mediastinum": Window(50, 350),
-    "abdomen": Window(60, 400),
-    "subdural": Window(75, 215),
-    "stroke": Window(40, 40),
-}
-"""For CT in Hounsfield units."""
 
 SPELLINGS = (
     f'"auto", a CT preset ({", ".join(PRESETS)}), "center,width" such as "40,400" (also "40,400,linear-exact" or '
@@ -99,7 +96,7 @@ def parse_window(text: str) -> WindowRequest:
         return WindowRequest("auto")
     for name, window in PRESETS.items():
         if folded == fold(name):
-            return WindowRequest("preset", name, window)
+            return WindowRequest("preset", name, Window(*window))
     if match := _RANGE.fullmatch(written):
         return WindowRequest("given", written, _range(_number(match[1]), _number(match[2])))
     if match := _PAIR.fullmatch(written):

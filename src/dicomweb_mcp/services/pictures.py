@@ -11,6 +11,7 @@ import anyio
 from ..archives.base import Archive, ArchiveError, Failed, Frame, NotUnderstood, Refused
 from ..dicom.functional_groups import frame_view
 from ..dicom.values import DicomJson, clean, element, integer, items, plain, text, transfer_syntaxes, uid_name
+from ..pixels.request import DEFAULT_SIZE, Format, Region
 from .app import App
 from .slices import Choice, choose
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 MOST_TABLES = 8  # lookup tables fetched for one picture
 
-Region = tuple[int, int, int, int]
 _T = TypeVar("_T")
 
 
@@ -35,8 +35,8 @@ class FrameRequest:
     slice: int | str | None = None
     window: str = "auto"
     region: Region | None = None
-    size: int = 1024
-    format: str = "auto"
+    size: int = DEFAULT_SIZE
+    format: Format = "auto"
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def _facts(rendered: "Rendered", frame: Frame) -> dict[str, str]:
     columns, rows = rendered.native
     x, y, width, height = rendered.region
     return {
-        "window": rendered.window or "none, colour as stored",
+        "window": _window(rendered),
         **_range(rendered),
         "native size": f"{columns} x {rows} pixels (columns x rows)",
         **({} if (width, height) == rendered.native else {"region": f"x {x}, y {y}, {width} x {height} pixels"}),
@@ -197,6 +197,15 @@ def _facts(rendered: "Rendered", frame: Frame) -> dict[str, str]:
         + ("lossy compression" if rendered.lossy else "no lossy compression recorded"),
         "rendered by": "this program, from the stored frame",
     }
+
+
+def _window(rendered: "Rendered") -> str:
+    if rendered.window is None:
+        return "none, colour as stored"
+    if rendered.ends is None:
+        return rendered.window
+    black, white = rendered.ends
+    return f"{rendered.window}: {black:g} is black, {white:g} is white"
 
 
 def _range(rendered: "Rendered") -> dict[str, str]:

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from ..services.search import MOST_ORDERED, MOST_ROWS
 from .answers import LEAST_BUDGET, METADATA_BUDGET, MOST_BUDGET
 
 Archive = Annotated[str | None, Field(description="Which archive to ask; the first configured one when left out")]
@@ -20,10 +21,11 @@ Filters = Annotated[
 Fields = Annotated[
     list[str] | None, Field(description="DICOM keywords to return besides the UIDs, in place of the usual ones")
 ]
-Limit = Annotated[int, Field(ge=1, le=500, description="Rows of one answer")]
+Limit = Annotated[int, Field(ge=1, le=MOST_ROWS, description="Rows of one answer")]
 Offset = Annotated[int, Field(ge=0, description="Rows to skip: the next_offset of the answer before")]
 Order = Annotated[
-    str | None, Field(description="Keyword to sort by, -Keyword for descending; needs all matches, at most 5,000")
+    str | None,
+    Field(description=f"Keyword to sort by, -Keyword for descending; needs all matches, at most {MOST_ORDERED:,}"),
 ]
 Count = Annotated[bool, Field(description="Only the number of matches")]
 FuzzyNames = Annotated[bool, Field(description="Person names: any part, any order, without accents")]

@@ -8,13 +8,14 @@ from mcp.types import CallToolResult, ImageContent
 from pydantic import Field
 
 from ..errors import BadArgument
+from ..pixels.request import DEFAULT_SIZE, LARGEST_SIZE, PRESETS, SMALLEST_SIZE, Format, Region
 from ..services.app import App
 from ..services.pictures import FrameRequest, Shown, show_frame
 from .answers import picture_result
 from .arguments import Archive, InstanceUid, SeriesUid, StudyUid
 
-Size = Annotated[int, Field(ge=64, le=1568, description="Longest edge of the picture in pixels")]
-Format = Annotated[Literal["auto", "png", "jpeg"], Field(description="auto: PNG, JPEG where PNG would be too large")]
+Size = Annotated[int, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE, description="Longest edge of the picture in pixels")]
+PictureFormat = Annotated[Format, Field(description="auto: PNG, JPEG where PNG would be too large")]
 
 
 async def render_frame(
@@ -32,8 +33,8 @@ async def render_frame(
         str,
         Field(
             max_length=80,
-            description="auto (the file's own, else by values), a CT preset (soft_tissue, lung, liver, bone, brain, "
-            "mediastinum, abdomen, subdural, stroke), the file's window by its explanation, "
+            description=f"auto (the file's own, else by values), a CT preset ({', '.join(PRESETS)}), "
+            "the file's window by its explanation, "
             '"center,width" or "min..max" in real units',
         ),
     ] = "auto",
@@ -41,16 +42,16 @@ async def render_frame(
         list[int] | None,
         Field(description="[x, y, width, height] to crop to, in pixels of the native frame, from 0"),
     ] = None,
-    size: Size = 1024,
-    format: Format = "auto",
+    size: Size = DEFAULT_SIZE,
+    format: PictureFormat = "auto",
 ) -> CallToolResult:
     """Show one image as a picture, with its facts as text: which slice and where it lies, the window and where that
-    came from, the range of real values shown, sizes, compression.
+    came from, the range of real values, sizes, compression.
 
     A series_uid alone shows the middle slice. slice walks through a series in space (1 is the first along the normal
     of the images); frame picks a frame of a multi-frame instance (ultrasound, enhanced CT or MR). Pixels are decoded
     and windowed by this server; where it cannot, the archive's own picture is shown and that is said. Grey levels mean
-    only what the window line says: for values in HU or other units read "values shown". Not for diagnosis.
+    only what the window line says; "pixel values" is the range of the whole picture. Not for diagnosis.
     """
     request = FrameRequest(
         study_uid=study_uid,
@@ -78,7 +79,7 @@ def image_content(shown: Shown) -> ImageContent:
     return ImageContent(data=base64.b64encode(picture.data).decode(), mime_type=picture.mime_type)
 
 
-def _region(values: list[int] | None) -> tuple[int, int, int, int] | None:
+def _region(values: list[int] | None) -> Region | None:
     if values is None:
         return None
     if len(values) != 4:
