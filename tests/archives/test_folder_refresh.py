@@ -99,6 +99,35 @@ async def test_the_newest_of_several_files_counts(folder: Path, tmp_path: Path) 
         assert page.notes == ()
 
 
+async def test_a_study_hidden_behind_a_newer_file_is_told(folder: Path, tmp_path: Path) -> None:
+    newer = make_file(folder / "z.dcm", "9.9", "9.9.1", "1.1.1.1")
+    os.utime(folder / "a.dcm", (1_600_000_000, 1_600_000_000))
+    os.utime(newer, (1_700_000_000, 1_700_000_000))
+    async with opened(folder, tmp_path / "cache") as archive:
+        page = await ask(archive, filters={"StudyInstanceUID": "1.1"})
+        assert page.total == 0
+        assert "1 file of other studies or series cannot be found" in page.notes[0]
+        assert "a.dcm" in page.notes[0]
+
+
+async def test_a_deflated_file_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
+    import zlib
+
+    folder = tmp_path / "files"
+    ordinary = make_file(folder / "a.dcm", "1.1", "1.1.1", "1.1.1.1", syntax="1.2.840.10008.1.2.1.99")
+    data = ordinary.read_bytes()
+    start = data.index(b"1.2.840.10008.1.2.1.99") + 22
+    pack = zlib.compressobj(wbits=-15)
+    bomb = pack.compress(bytes(64)) + b"".join(pack.compress(bytes(1 << 24)) for _ in range(40)) + pack.flush()
+    (folder / "bomb.dcm").write_bytes(data[:start] + bomb)
+    assert (folder / "bomb.dcm").stat().st_size < 1_000_000
+    async with opened(folder, tmp_path / "cache") as archive:
+        assert await names(archive) == ["1.1"]
+        ((path, reason),) = await archive.problems()
+        assert path == "bomb.dcm"
+        assert "unpacks to more than 512 MiB" in reason
+
+
 async def test_bad_files_are_listed_and_stop_nothing(folder: Path, tmp_path: Path) -> None:
     good = (folder / "a.dcm").read_bytes()
     (folder / "empty.dcm").write_bytes(b"")

@@ -247,3 +247,12 @@ async def test_ten_thousand_files(tmp_path: Path) -> None:
         assert len(page.rows) == 20
         page = await ask(archive, "instance", {"SOPInstanceUID": "1.1.1.1004242"}, fields=["PatientID"])
         assert [row["00100020"]["Value"] for row in page.rows] == [["P0008"]]
+
+
+async def test_an_attribute_with_hundreds_of_names(tmp_path: Path) -> None:
+    make_file(
+        tmp_path / "files/a.dcm", "1.1", "1.1.1", "1.1.1.1", OperatorsName=[f"{number % 10}" for number in range(500)]
+    )
+    async with opened(tmp_path / "files", tmp_path / "cache") as archive:
+        assert await names(archive, "series", {"OperatorsName": "7"}) == ["1.1.1"]
+        assert await names(archive, "series", {"OperatorsName": "x"}) == []

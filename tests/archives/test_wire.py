@@ -1,5 +1,6 @@
 """HTTP to an archive: what is retried, bounded, refused, and what an error says."""
 
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -175,6 +176,8 @@ async def test_a_redirect_is_not_followed() -> None:
         (httpx.RemoteProtocolError("x"), "broke off its answer"),
         (httpx.ProxyError("x"), "through the configured proxy"),
         (httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed"), "set ca to the PEM file"),
+        (ssl.SSLError(1, "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] alert"), "set client_cert"),
+        (ConnectionResetError(104, "reset"), "broke off its answer"),
     ],
 )
 async def test_no_answer_is_told_apart(error: Exception, says: str) -> None:
@@ -335,3 +338,18 @@ async def test_a_certificate_file_that_is_not_there(setting: str, tmp_path) -> N
     settings = settings_of("generic", **{setting: tmp_path / "none.pem"})
     with pytest.raises(Unreachable, match=f"setting {setting} does not exist"):
         await Wire(settings, PROFILES["generic"]).get("/studies", accept="*/*", most=MiB)
+
+
+async def test_encodings_on_top_of_each_other_are_refused_unread() -> None:
+    """A few kilobytes packed twice unpack to gigabytes in one step."""
+    import gzip
+
+    twice = gzip.compress(gzip.compress(bytes(64 * MiB)))
+    with pytest.raises(NotUnderstood, match="compressed in a way that was not asked for"):
+        await get(lambda _: httpx.Response(200, stream=Once(twice), headers={"Content-Encoding": "gzip, gzip"}))
+
+
+async def test_a_secret_that_no_header_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "sécret")
+    with pytest.raises(AccessDenied, match="TOKEN holds what no header can"):
+        await get(Counting(200), auth={"type": "bearer", "token_env": "TOKEN"})

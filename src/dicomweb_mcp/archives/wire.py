@@ -153,7 +153,7 @@ class Wire:
                 return await client.send(client.build_request("GET", url, headers=headers), stream=True)
         except BROKEN:
             raise
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:  # TLS alerts come through as OSError
             raise self._unreachable(error) from None
 
     async def _check(self, response: httpx.Response) -> None:
@@ -195,7 +195,7 @@ class Wire:
                         self.name, f"did not finish its answer within {seconds:g} s. Ask for less, or try again."
                     )
                 yield chunk
-        except (httpx.HTTPError, httpx.StreamError) as error:
+        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             raise self._unreachable(error) from None
 
     @asynccontextmanager
@@ -229,6 +229,8 @@ class Wire:
         said = words.get(type(error).__name__, "broke off its answer. Try again")
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             said = "has a certificate that is not trusted here: set ca to the PEM file of its authority"
+        if "CERTIFICATE_REQUIRED" in str(error):
+            said = "asks for a client certificate: set client_cert"
         return Unreachable(self.name, f"{said} ({type(error).__name__}).")
 
     async def _opened(self) -> httpx.AsyncClient:

@@ -4,6 +4,7 @@ Ordinary means: with preamble, not deflated, well formed. For everything else ``
 caller asks pydicom, which knows what writers of files do. The walk exists because indexing a folder is this loop.
 """
 
+import zlib
 from struct import Struct
 from typing import BinaryIO, NamedTuple
 
@@ -12,6 +13,7 @@ from ...dicom.uids import BIG_ENDIAN, DEFLATED, IMPLICIT
 UNDEFINED = 0xFFFFFFFF
 LONGEST_VALUE = 1_024
 WINDOW = 1 << 16
+MOST_INFLATED = 512 << 20
 PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 PER_FRAME_GROUPS = 0x52009230  # can hold 100,000 items, and no search asks for them
 
@@ -25,6 +27,10 @@ _long = Struct("<L").unpack_from
 
 class Unusual(Exception):
     """Not an ordinary file; pydicom has to read it."""
+
+
+class TooLarge(Exception):
+    """More than this program takes into memory: why."""
 
 
 class Raw(NamedTuple):
@@ -57,6 +63,26 @@ def walk(file: BinaryIO, size: int) -> Walked:
         raise Unusual
     values, pixels, end = _elements(file, data, position, syntax != IMPLICIT, ">" if syntax == BIG_ENDIAN else "<")
     return Walked(syntax, storage_class, values, pixels, max(0, end - size))
+
+
+def check_inflation(file: BinaryIO) -> None:
+    """Raises TooLarge when a deflated file unpacks to more than MOST_INFLATED bytes; leaves the file at its beginning.
+
+    pydicom unpacks such files as a whole, and a megabyte can hold gigabytes.
+    """
+    file.seek(0)
+    try:
+        syntax, _, position = _meta(file.read(WINDOW))
+    except Unusual:
+        syntax, position = "", 0
+    if syntax == DEFLATED:
+        file.seek(position)
+        unpack, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+        while size <= MOST_INFLATED and not unpack.eof and (chunk := unpack.unconsumed_tail or file.read(WINDOW)):
+            size += len(unpack.decompress(chunk, WINDOW))
+        if size > MOST_INFLATED:
+            raise TooLarge(f"its deflated data set unpacks to more than {MOST_INFLATED >> 20} MiB")
+    file.seek(0)
 
 
 def _meta(data: bytes) -> tuple[str, str, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ...dicom.uids import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT
-from .elements import PIXEL_TAGS, UNDEFINED
+from .elements import PIXEL_TAGS, UNDEFINED, check_inflation
 from .scan import is_inside
 
 PIXEL_VRS = {0x7FE00008: "OF", 0x7FE00009: "OD", 0x7FE00010: "OW"}
@@ -106,6 +106,7 @@ def parse(file: BinaryIO, *, tags: list[int] | None = None) -> Parsed:
         return False
 
     try:
+        check_inflation(file)
         dataset: Any = read_partial(file, at_pixels, force=True, specific_tags=list(tags) if tags else None)
         if str(dataset.file_meta.get("TransferSyntaxUID") or "") == DEFLATED:
             file.seek(0)

@@ -11,7 +11,17 @@ from functools import cache
 from typing import Any, BinaryIO
 
 from ...dicom.uids import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, LOOSE
-from .elements import LONGEST_VALUE, PER_FRAME_GROUPS, PIXEL_TAGS, UNDEFINED, Raw, Unusual, Walked, walk
+from .elements import (
+    LONGEST_VALUE,
+    PER_FRAME_GROUPS,
+    PIXEL_TAGS,
+    UNDEFINED,
+    Raw,
+    Unusual,
+    Walked,
+    check_inflation,
+    walk,
+)
 from .values import Element, by_pydicom, plain_elements
 
 DIRECTORY = "1.2.840.10008.1.3.10"
@@ -126,7 +136,7 @@ def _read_by_pydicom(file: BinaryIO, size: int) -> tuple[Walked, dict[str, Eleme
             return True
         return tag == PER_FRAME_GROUPS and length == UNDEFINED
 
-    file.seek(0)
+    check_inflation(file)
     dataset: Any = read_partial(file, at_pixels, defer_size=LONGEST_VALUE, force=True)
     if 0x00041220 in dataset:
         raise _Directory

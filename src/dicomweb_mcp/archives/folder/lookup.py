@@ -14,7 +14,8 @@ class Contents:
     """How many files the folder holds: ``instances`` count, ``older`` have a SOP Instance UID of a newer file,
     ``skipped`` are obviously not DICOM, ``unreadable`` could not be used, ``flawed`` are used although cut off.
 
-    ``first_*`` are examples: a path and why.
+    ``hidden`` are those of the older ones that belong to another study or series. ``first_*`` are examples: a path,
+    and why.
     """
 
     instances: int
@@ -25,14 +26,22 @@ class Contents:
     first_unreadable: tuple[str, str] | None = None
     first_flawed: tuple[str, str] | None = None
     first_older: str = ""
+    hidden: int = 0
+    first_hidden: str = ""
 
     @property
     def gaps(self) -> tuple[str, ...]:
-        """A sentence when files could not be read, so that searches may miss what they hold."""
-        if not self.first_unreadable:
-            return ()
-        path, reason = self.first_unreadable
-        return (f"{_files(self.unreadable)} could not be read; first: {path} ({reason}).",)
+        """Sentences about files whose content searches may miss."""
+        notes = []
+        if self.first_unreadable:
+            path, reason = self.first_unreadable
+            notes.append(f"{_files(self.unreadable)} could not be read; first: {path} ({reason}).")
+        if self.hidden:
+            notes.append(
+                f"{_files(self.hidden)} of other studies or series cannot be found, because newer files have the same "
+                f"SOP Instance UID; first: {self.first_hidden}."
+            )
+        return tuple(notes)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -43,8 +52,11 @@ class Contents:
             verb = "is" if self.flawed == 1 else "are"
             notes.append(f"{_files(self.flawed)} {verb} damaged but listed; first: {path} ({reason}).")
         if self.older:
-            left = "is left out: a newer file has its" if self.older == 1 else "are left out: newer files have their"
-            notes.append(f"{_files(self.older)} {left} SOP Instance UID; first: {self.first_older}.")
+            verb = "repeats" if self.older == 1 else "repeat"
+            notes.append(
+                f"{_files(self.older)} {verb} the SOP Instance UID of a newer file and is left out; first: "
+                f"{self.first_older}."
+            )
         return tuple(notes)
 
 
@@ -57,9 +69,19 @@ def contents(db: sqlite3.Connection) -> Contents:
     (instances,) = db.execute("SELECT COUNT(*) FROM files WHERE current = 1").fetchone()
     older, first_older = db.execute("SELECT COUNT(*), MIN(path) FROM files WHERE current = 0").fetchone()
     (skipped,) = db.execute("SELECT COUNT(*) FROM files WHERE state = ?", (SKIPPED,)).fetchone()
+    hidden, first_hidden = db.execute(_HIDDEN).fetchone() if older else (0, None)
     unreadable, first_unreadable = _with_reason(db, "state = ?")
     flawed, first_flawed = _with_reason(db, "state <> ?")
-    return Contents(instances, older, skipped, unreadable, flawed, first_unreadable, first_flawed, first_older or "")
+    return Contents(
+        instances, older, skipped, unreadable, flawed, first_unreadable, first_flawed, first_older or "",
+        hidden, first_hidden or "",
+    )  # fmt: skip
+
+
+_HIDDEN = """
+SELECT COUNT(*), MIN(old.path) FROM files old JOIN files new ON new.sop = old.sop AND new.current = 1
+WHERE old.current = 0 AND (old.study <> new.study OR old.series <> new.series)
+"""
 
 
 def _with_reason(db: sqlite3.Connection, state: str) -> tuple[int, tuple[str, str] | None]:

@@ -31,7 +31,7 @@ AVAILABILITY = "00080056"
 INSTANCE_NUMBER = "00200013"
 NOT_COUNTED = frozenset({"00201200", "00201202", "00201204"})  # of a patient
 MOST_VERDICTS = 10_000
-LONGEST_ELEMENT = 8_000  # 1,024 bytes, each escaped as \\u0000, and the words around them
+LONGEST_ELEMENT = 20_000  # 1,024 bytes, each escaped as \\u0000, and 24 characters around each of 512 names
 
 _IN_STUDY = """(SELECT study AS of_study, COUNT(*) AS instances, COUNT(DISTINCT series) AS series_count,
     json_group_array(DISTINCT modality) AS modalities, json_group_array(DISTINCT sop_class) AS classes
