@@ -90,7 +90,8 @@ async def test_the_newest_of_several_files_counts(folder: Path, tmp_path: Path) 
         assert [row["00100020"]["Value"] for row in page.rows] == [["NEW"]]
         assert page.notes == ()
         assert (
-            "1 file is left out: a newer file has its SOP Instance UID; first: a.dcm." in (await archive.probe()).notes
+            "1 file repeats the SOP Instance UID of a newer file and is left out; first: a.dcm."
+            in (await archive.probe()).notes
         )
         assert await archive.problems() == [("a.dcm", "has the SOP Instance UID of z.dcm, which is newer")]
         newer.unlink()

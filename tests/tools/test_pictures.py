@@ -86,6 +86,8 @@ async def test_a_series_alone_shows_its_middle_slice(connect: Any) -> None:
         one.InstanceNumber = number + 1
         one.ImagePositionPatient = [0, 0, z]
         one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{int(z)}"
+        one.RescaleSlope, one.RescaleIntercept = 1, 0
+        one.PixelData = np.full((128, 128), int(z), np.int16).tobytes()  # each slice is as bright as it is high
         slices.append(one)
     async with connect(pacs=(Google(Store(*slices)), "google")) as client:
         for wanted, uid, how in [
@@ -94,9 +96,12 @@ async def test_a_series_alone_shows_its_middle_slice(connect: Any) -> None:
             ({"slice": "last"}, "1.2.3.50", "5 of 5 in geometric order, at 50.00 mm"),
             ({"slice": "2"}, "1.2.3.20", "2 of 5"),
         ]:
-            text = text_of(await call(client, "render_frame", series_uid=slices[0].SeriesInstanceUID, **wanted))
+            uid_of_series = slices[0].SeriesInstanceUID
+            result = await call(client, "render_frame", series_uid=uid_of_series, window="0..255", **wanted)
+            text = text_of(result)
             assert f"SOPInstanceUID: {uid}" in text
             assert f"slice: {how}" in text
+            assert np.all(shown(result) == int(uid.rpartition(".")[2])), "the picture is that slice's"
         uid = slices[0].SeriesInstanceUID
         assert "give 1 to 5" in await refusal(client, "render_frame", series_uid=uid, slice=6)
         assert "has 5 instances" in await refusal(client, "render_frame", series_uid=uid, frame=1)
@@ -105,12 +110,18 @@ async def test_a_series_alone_shows_its_middle_slice(connect: Any) -> None:
 
 async def test_frames_of_a_multi_frame_instance(connect: Any) -> None:
     cine = dataset("examples_ybr_color.dcm")
+    truth = pixel_array(cine)
     async with connect(pacs=(Google(Store(cine)), "google")) as client:
         text = text_of(await call(client, "render_frame", instance_uid=cine.SOPInstanceUID))
         assert "frame: 15 of 30, the middle one" in text
         text = text_of(await call(client, "render_frame", series_uid=cine.SeriesInstanceUID, slice=30))
         assert "frame: 30 of 30" in text
         assert "slice:" not in text, "frames of a cine are no slices"
+        for number in (1, 15, 30):
+            result = await call(client, "render_frame", instance_uid=cine.SOPInstanceUID, frame=number)
+            distance = [np.abs(shown(result).astype(int) - frame.astype(int)).mean() for frame in truth]
+            assert int(np.argmin(distance)) == number - 1
+            assert min(distance) < 1
         says = await refusal(client, "render_frame", instance_uid=cine.SOPInstanceUID, frame=31)
         assert "There is no frame 31: this instance has frames 1 to 30" in says
 
@@ -132,6 +143,35 @@ async def test_how_it_is_shown_is_said(connect: Any, arguments: dict[str, Any], 
     assert not result.is_error, text_of(result)
     assert says in text_of(result)
     assert "HU" in text_of(result)
+
+
+async def test_the_ends_of_a_window_are_said(connect: Any) -> None:
+    uid = dataset("CT_small.dcm").SOPInstanceUID
+    async with connect(pacs=(Google(Store.shipped("CT_small.dcm")), "google")) as client:
+        text = text_of(await call(client, "render_frame", instance_uid=uid, window="brain"))
+    assert "window: preset brain (40/80): 0 is black, 79 is white" in text
+    assert "pixel values: -896 to 1167 HU" in text
+
+
+async def test_what_is_no_image_is_left_out_of_a_series(connect: Any) -> None:
+    """A CT and a report in one series, as careless software stores them."""
+    ct, report = dataset("CT_small.dcm"), dataset("test-SR.dcm")
+    report.StudyInstanceUID, report.SeriesInstanceUID = ct.StudyInstanceUID, ct.SeriesInstanceUID
+    async with connect(pacs=(Google(Store(ct, report)), "google")) as client:
+        text = text_of(await call(client, "render_frame", series_uid=ct.SeriesInstanceUID))
+    assert f"SOPInstanceUID: {ct.SOPInstanceUID}" in text
+    assert "1 of the 2 objects of this series are no images" in text
+
+
+async def test_colours_that_the_archive_may_have_converted_are_not_converted_again(connect: Any) -> None:
+    """The archive decodes the YBR frame itself; whether it is RGB then, nobody says: its own picture is shown."""
+    one = dataset("SC_rgb_dcmtk_+eb+cy+np.dcm")
+    fake = Google(Store(one))
+    async with connect(pacs=(fake, "google")) as client:
+        fake.fail(406, only="/frames/1")
+        text = text_of(await call(client, "render_frame", instance_uid=one.SOPInstanceUID))
+    assert "does not say whether its colours were converted" in text
+    assert "rendered by: the archive" in text
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,8 @@ async def choose(
         return await _frame_of(archive, place, frame)
     stack = await _stack(archive, place)
     if len(stack.slices) == 1:
-        return await _of_one_instance(archive, _instance(place, stack.slices[0]), frame, slice)
+        found = await _of_one_instance(archive, _instance(place, stack.slices[0]), frame, slice)
+        return replace(found, notes=(*stack.notes, *found.notes))
     if frame is not None:
         raise BadArgument(
             f"frame counts the frames of one instance, and this series has {len(stack.slices)} instances: "
