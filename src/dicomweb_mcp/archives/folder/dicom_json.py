@@ -5,11 +5,14 @@ A BulkDataURI is ``bulkdata/TAG``, within sequences ``bulkdata/SEQUENCE/ITEM/TAG
 
 import base64
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...dicom.values import BULK_VRS, DicomJson
 from .files import Parsed
 from .values import tidy
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 MOST_INLINE = 1_024
 WORDS = {"OW": 2, "OL": 4, "OF": 4, "OD": 8, "OV": 8}
@@ -31,7 +34,7 @@ def metadata(parsed: Parsed) -> DicomJson:
     return dict(sorted(obj.items()))
 
 
-def _object(dataset: Any, prefix: str, big_endian: bool) -> dict[str, Any]:
+def _object(dataset: "Dataset", prefix: str, big_endian: bool) -> dict[str, Any]:
     obj: dict[str, Any] = {}
     for tag in sorted(dataset.keys()):
         if not tag & 0xFFFF:

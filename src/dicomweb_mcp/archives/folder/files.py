@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ...dicom.uids import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT
 from .elements import PIXEL_TAGS, UNDEFINED, check_inflation
 from .scan import is_inside
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 PIXEL_VRS = {0x7FE00008: "OF", 0x7FE00009: "OD", 0x7FE00010: "OW"}
 
@@ -81,7 +84,7 @@ class PixelValue:
 class Parsed:
     """A data set without its pixels. ``dataset`` is pydicom's, ``transfer_syntax`` that of the file."""
 
-    dataset: Any
+    dataset: "Dataset"
     transfer_syntax: str
     pixels: PixelValue | None
 
@@ -107,7 +110,7 @@ def parse(file: BinaryIO, *, tags: list[int] | None = None) -> Parsed:
 
     try:
         check_inflation(file)
-        dataset: Any = read_partial(file, at_pixels, force=True, specific_tags=list(tags) if tags else None)
+        dataset = read_partial(file, at_pixels, force=True, specific_tags=list(tags) if tags else None)
         if str(dataset.file_meta.get("TransferSyntaxUID") or "") == DEFLATED:
             file.seek(0)
             return _inflated(read_partial(file, force=True, specific_tags=[*tags, *PIXEL_TAGS] if tags else None))
@@ -124,7 +127,7 @@ def parse(file: BinaryIO, *, tags: list[int] | None = None) -> Parsed:
     return Parsed(dataset, syntax, pixels)
 
 
-def syntax_of(dataset: Any) -> str:
+def syntax_of(dataset: "Dataset") -> str:
     """The transfer syntax of a file, also of one that does not name it."""
     if named := str(dataset.file_meta.get("TransferSyntaxUID") or ""):
         return named
@@ -136,7 +139,7 @@ def _pixel_vr(tag: int, vr: str | None) -> str:
     return vr if vr in ("OB", "OW", "OF", "OD") else PIXEL_VRS[tag]
 
 
-def _inflated(dataset: Any) -> Parsed:
+def _inflated(dataset: "Dataset") -> Parsed:
     from io import BytesIO
 
     for tag in PIXEL_TAGS:
@@ -147,14 +150,14 @@ def _inflated(dataset: Any) -> Parsed:
     return Parsed(dataset, DEFLATED, None)
 
 
-def _add_rest(dataset: Any, file: BinaryIO, offset: int) -> None:
+def _add_rest(dataset: "Dataset", file: BinaryIO, offset: int) -> None:
     """The few elements that may follow pixel data: signatures, padding."""
     from pydicom.filereader import read_dataset
 
     file.seek(offset)
     implicit, little = dataset.original_encoding
     try:
-        rest: Any = read_dataset(file, implicit, little)
+        rest = read_dataset(file, bool(implicit), bool(little))
     except Exception:  # rubbish behind the pixels says nothing about the file
         return
     for tag, raw in rest.items():

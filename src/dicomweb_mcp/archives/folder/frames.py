@@ -4,10 +4,13 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...dicom.uids import BIG_ENDIAN, DEFLATED, EXPLICIT
 from .files import Damaged, PixelValue, StoredFile, parse
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 MOST_LAYOUTS = 64
 MOST_OFFSETS = 100_000
@@ -89,7 +92,7 @@ class FrameReader:
         return layout
 
 
-def _layout(dataset: Any, pixels: PixelValue | None) -> Layout:
+def _layout(dataset: "Dataset", pixels: PixelValue | None) -> Layout:
     """Raises NoPixels, or Damaged when the attributes of the pixels are missing."""
     if pixels is None or pixels.length == 0:
         raise NoPixels
@@ -109,7 +112,7 @@ def _layout(dataset: Any, pixels: PixelValue | None) -> Layout:
     return Layout(frames, bits, allocated, pixels.tag, pixels.vr, pixels.offset, pixels.length, None)
 
 
-def _table(dataset: Any, pixels: PixelValue, frames: int) -> Table | None:
+def _table(dataset: "Dataset", pixels: PixelValue, frames: int) -> Table | None:
     """Offsets (from the first item after the offset table) and lengths; None leaves the search to ``get_frame``."""
     from pydicom.encaps import parse_basic_offsets, parse_fragments
 

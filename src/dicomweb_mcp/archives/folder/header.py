@@ -8,7 +8,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ...dicom.uids import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, LOOSE
 from .elements import (
@@ -23,6 +23,9 @@ from .elements import (
     walk,
 )
 from .values import Element, by_pydicom, plain_elements
+
+if TYPE_CHECKING:
+    pass
 
 DIRECTORY = "1.2.840.10008.1.3.10"
 AVAILABLE_SYNTAX = "00083002"
@@ -137,7 +140,7 @@ def _read_by_pydicom(file: BinaryIO, size: int) -> tuple[Walked, dict[str, Eleme
         return tag == PER_FRAME_GROUPS and length == UNDEFINED
 
     check_inflation(file)
-    dataset: Any = read_partial(file, at_pixels, defer_size=LONGEST_VALUE, force=True)
+    dataset = read_partial(file, at_pixels, defer_size=LONGEST_VALUE, force=True)
     if 0x00041220 in dataset:
         raise _Directory
     implicit, little = dataset.original_encoding
@@ -155,7 +158,7 @@ def _read_by_pydicom(file: BinaryIO, size: int) -> tuple[Walked, dict[str, Eleme
             converted[f"{tag:08X}"] = element
     converted |= plain_elements(values, bool(little), lambda tag: by_pydicom(dataset, tag))
     in_pixels = bool(ends)
-    if not ends and (last := next(reversed(dataset.values()), None)) and isinstance(last, RawDataElement):
+    if not ends and (last := next(reversed(list(dataset.values())), None)) and isinstance(last, RawDataElement):
         ends.append((last.value_tell, last.length))
     start, length = ends[0] if ends and found != DEFLATED else (0, UNDEFINED)
     missing = max(0, start + length - size) if length != UNDEFINED else 0

@@ -5,9 +5,12 @@ import re
 import struct
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .elements import Raw
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 Element = dict[str, Any]
 Slow = Callable[[int], Element | None]
@@ -44,7 +47,7 @@ def plain_elements(values: Iterable[Raw], little: bool, slow: Slow) -> dict[str,
     return elements
 
 
-def by_pydicom(dataset: Any, tag: int) -> Element | None:
+def by_pydicom(dataset: "Dataset", tag: int) -> Element | None:
     """The DICOM JSON of a plain element as pydicom converts it; None for bulk, sequences and broken values."""
     try:
         element = dataset[tag]
