@@ -7,7 +7,7 @@ from .base import AccessDenied, ArchiveError, Busy, Failed, NotFound, Refused, U
 from .dialects import reason
 
 # status -> the error and what it says; {said} is the server's own reason, {how} the credentials that were used.
-# The first row that names the kind wins, then the row of every kind.
+# A kind's own row counts, else the row of every kind.
 Row = tuple[type[ArchiveError], str]
 ANY: Mapping[int, Row] = {
     400: (Refused, "declined the request as invalid{said}. Check the arguments against list_archives."),

@@ -50,7 +50,7 @@ async def render_frame(
 
     A series_uid alone shows the middle slice. slice walks through a series in space (1 is the first along the normal
     of the images); frame picks a frame of a multi-frame instance (ultrasound, enhanced CT or MR). Pixels are decoded
-    and windowed by this server; where it cannot, the archive's own picture is shown and that is said. Grey levels mean
+    and windowed by this program; where it cannot, the archive's own picture is shown and that is said. Grey levels mean
     only what the window line says; "pixel values" is the range of the whole picture. Not for diagnosis.
     """
     request = FrameRequest(

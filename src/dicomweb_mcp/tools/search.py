@@ -29,7 +29,7 @@ async def search_studies(
 
     Filters are checked against the archive's own rules before anything is sent: a misspelt or unsearchable one is
     refused with what can be used instead, never dropped. sent and matched_here say who applied which filter.
-    Attributes of a series (BodyPartExamined, SeriesDescription) belong into list_series, which works across studies.
+    Attributes of a series (BodyPartExamined, SeriesDescription) belong in list_series, which works across studies.
 
     complete=true means that nothing is missing; false or null means that more may exist: go on with next_offset.
     An empty answer says which of the values the archive does not know, where that is cheap to find out.
