@@ -375,3 +375,43 @@ async def test_uids_never_leave_their_place_in_a_path(uid: str) -> None:
     with pytest.raises(BadArgument, match="not a UID"):
         await search(archive, Query(Level.SERIES, study_uid=uid))
     assert fake.requests == []
+
+
+@pytest.mark.parametrize(
+    ("query", "most"), [({"study_uid": "1.2.3"}, 3), ({"study_uid": "1.2.3", "series_uid": "1.2.4"}, 3)]
+)
+async def test_a_reason_costs_at_most_two_requests(query: dict[str, str], most: int) -> None:
+    archive, fake = made("orthanc", 5)
+    found = await search(archive, Query(Level.INSTANCE, **query))
+    assert found.notes
+    assert len(fake.requests) <= most
+
+
+async def test_a_series_uid_given_as_a_study_is_recognised() -> None:
+    archive = open_over(OrthancLike(Store.synthetic(studies=2, series=2)), "orthanc")
+    found = await search(archive, Query(Level.SERIES, study_uid=synthetic_uid(0, 1)))
+    assert any("is the UID of a series, not of a study" in note for note in found.notes)
+
+
+async def test_an_answer_without_rows_survives_that_no_reason_is_found() -> None:
+    archive, fake = made("google", 5)
+    fake.fail(lambda asked: httpx.Response(204))
+    fake.fail(503, times=50)
+    found = await studies(archive, {"PatientID": "a", "StudyDate": "1990"})
+    assert found.rows == []
+    assert found.complete is True
+
+
+async def test_duplicates_do_not_shift_the_paging() -> None:
+    rows = [{"0020000D": {"vr": "UI", "Value": [f"1.2.{number // 2}"]}} for number in range(60)]
+
+    def server(request: httpx.Request) -> httpx.Response:
+        start = int(request.url.params.get("offset", 0))
+        return httpx.Response(200, json=rows[start : start + int(request.url.params["limit"])])
+
+    archive = open_over(server, "dcm4chee")
+    first = await studies(archive, limit=20)
+    assert len(first.rows) == 10
+    assert first.next_offset == 20
+    second = await studies(archive, limit=20, offset=20)
+    assert uids(second)[0] == "1.2.10"

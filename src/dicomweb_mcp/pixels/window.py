@@ -46,10 +46,13 @@ class Window:
         """The highest real value that is black and the lowest that is white; None for the sigmoid."""
         if self.function == "SIGMOID":
             return None
-        center, width = (
-            (self.center, self.width) if self.function == "LINEAR_EXACT" else (self.center - 0.5, self.width - 1)
-        )
+        center, width = self._straight
         return center - width / 2, center + width / 2
+
+    @property
+    def _straight(self) -> tuple[float, float]:
+        """Center and width of the straight part: linear counts in steps of 1, and so is shifted and narrower."""
+        return (self.center, self.width) if self.function == "LINEAR_EXACT" else (self.center - 0.5, self.width - 1)
 
     def apply(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Brightness from 0 to 255, not rounded; the same shape. NaN becomes 0."""
@@ -60,8 +63,8 @@ class Window:
         elif self.function == "LINEAR" and self.width == 1:
             y = np.where(x > self.center - 0.5, 255.0, 0.0)
         else:
-            black, white = self.ends or (0.0, 1.0)
-            y = (x - black) / (white - black) * 255
+            center, width = self._straight
+            y = ((x - center) / width + 0.5) * 255
         return np.nan_to_num(np.clip(y, 0, 255), nan=0.0)
 
 

@@ -1,5 +1,7 @@
 """Any UID -> its place: a series or instance UID alone is enough where the archive can search for its parents."""
 
+from collections.abc import Sequence
+
 from ..archives.base import Archive, NotFound, NotUnderstood, Place
 from ..dicom.query import Plan, Query, make_plan
 from ..dicom.rules import Level
@@ -88,9 +90,9 @@ async def uid_plan(archive: Archive, level: Level, uid: str, study: str | None =
     return make_plan(Query(level, study_uid=below, filters={level.uid: uid}), rules)
 
 
-async def where_else(archive: Archive, level: Level, uid: str) -> str:
+async def where_else(archive: Archive, level: Level, uid: str, among: Sequence[Level] = tuple(Level)) -> str:
     """For a UID that is not at its level: the sentence that says where it is instead, or empty."""
-    for other in Level:
+    for other in among:
         if other is not level and await first_row(archive, other, uid) is not None:
             return f"{uid} is the UID of a {other}, not of a {level}: pass it as {other}_uid."
     return ""

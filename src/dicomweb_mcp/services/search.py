@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..archives.base import Archive
-from ..dicom.matching import Condition, Exact
+from ..dicom.matching import Condition
 from ..dicom.query import Plan, Query, make_plan
-from ..dicom.rules import TEXT_VRS, Level, NotSearchable
+from ..dicom.rules import Level, NotSearchable
 from ..dicom.tags import Attribute
 from ..dicom.uids import checked_uid
 from ..dicom.values import NUMBER_VRS, DicomJson, element_at, plain
 from ..errors import BadArgument
-from .lookup import first_row, where_else
+from .empty import why_empty
 from .paging import Ignored, Scan, check_obeyed, is_more, matches, row_uid, unseen
 
 MOST_ROWS = 500
@@ -127,7 +127,8 @@ async def _paged(archive: Archive, plan: Plan, limit: int, offset: int) -> Found
             return await _without_offset(archive, plan, limit, offset)
     if len(page.rows) > asked:
         notes.append("The archive ignored the limit; the rows beyond it were cut here.")
-    rows = unseen(plan, page.rows, set())[:limit]
+    consumed = page.rows[:limit]
+    rows = unseen(plan, consumed, set())
     more = await is_more(archive, plan, page, limit, offset, asked)
     scan.ended = None if more is None else not more
     complete, total = scan.complete, page.total
@@ -139,10 +140,15 @@ async def _paged(archive: Archive, plan: Plan, limit: int, offset: int) -> Found
     elif total is None and page.remaining is not None:
         total = offset + len(page.rows) + page.remaining
     found = Found(
-        plan, rows, offset, complete, total, next_offset=offset + len(rows) if more and rows else None,
+        plan, rows, offset, complete, total, next_offset=offset + len(consumed) if more and consumed else None,
         notes=tuple(notes),
     )  # fmt: skip
     return found if rows or offset or page.incomplete else await _explained(archive, found)
+
+
+async def _explained(archive: Archive, found: Found) -> Found:
+    """An empty answer with the reasons that could be found."""
+    return replace(found, notes=(*found.notes, *await why_empty(archive, found.plan)))
 
 
 async def _without_offset(archive: Archive, plan: Plan, limit: int, offset: int) -> Found:
@@ -238,55 +244,3 @@ def _sort_key(attribute: Attribute, row: DicomJson) -> Any:
     if attribute.vr in NUMBER_VRS:
         return value if isinstance(value, int | float) else None
     return str(value).casefold() if value is not None else None
-
-
-# ---- nothing matched: why --------------------------------------------------------------------------------------------
-
-
-async def _explained(archive: Archive, found: Found) -> Found:
-    """The same answer, with which of the sent values the archive does not know, when at most two requests tell it."""
-    plan = found.plan
-    parent = await _missing_parent(archive, plan)
-    if parent is not None:
-        return replace(found, notes=(*found.notes, parent))
-    conditions = plan.sent
-    hints = [_hint(item) for item in conditions if _hint(item)]
-    if plan.study_uid or plan.series_uid or plan.here or not 1 <= len(conditions) <= 2:
-        return replace(found, notes=(*found.notes, *hints))
-    if len(conditions) == 1:
-        unknown = list(conditions)
-    else:
-        unknown = [item for item in conditions if not await _known(archive, plan, item)]
-    if unknown:
-        words = " and ".join(f"no {plan.level} with {item}" for item in unknown)
-        note = f"The archive has {words}."
-    else:
-        note = f"Each filter alone matches some {plan.level}, together they match none."
-    return replace(found, notes=(*found.notes, note, *hints))
-
-
-def _hint(item: Condition) -> str:
-    """How a text that is matched as a whole could be found in part."""
-    if item.attribute.vr not in TEXT_VRS - {"CS"} or not all(isinstance(test, Exact) for test in item.tests):
-        return ""
-    by_words = " or fuzzy=true" if item.attribute.vr == "PN" else ""
-    return f"{item.attribute.name} is matched as a whole: *{item.values[0][:60]}*{by_words} finds it as a part."
-
-
-async def _known(archive: Archive, plan: Plan, item: Condition) -> bool:
-    page = await archive.search(replace(plan, sent=(item,), here=(), order=None), limit=1, offset=0)
-    return any(item.test(row) is not False for row in page.rows)
-
-
-async def _missing_parent(archive: Archive, plan: Plan) -> str | None:
-    """A sentence when the study or series that was named is not in the archive at all."""
-    if plan.series_uid:
-        level, uid = Level.SERIES, plan.series_uid
-    elif plan.study_uid:
-        level, uid = Level.STUDY, plan.study_uid
-    else:
-        return None
-    if await first_row(archive, level, uid) is not None:
-        return None
-    elsewhere = await where_else(archive, level, uid)
-    return elsewhere or f"The archive has no {level} {uid}: copy UIDs whole from a search answer."

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from ...dicom.uids import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT
 from .elements import PIXEL_TAGS, UNDEFINED, check_inflation
