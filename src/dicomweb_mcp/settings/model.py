@@ -1,0 +1,202 @@
+"""The settings as values: what there is to set, and what contradicts itself."""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from ..errors import Problem
+
+Kind = Literal["google", "idc", "idc-google", "orthanc", "dcm4chee", "aurabox", "generic", "folder"]
+Permission = Literal["store", "delete"]
+
+IDC_PROXY = (
+    "https://proxy.imaging.datacommons.cancer.gov/current/"
+    "viewer-only-no-downloads-see-tinyurl-dot-com-slash-3j3d9jyp/dicomWeb"
+)
+IDC_RELEASE = 25  # the newest release when this version was made; idc-google=vN names another
+GOOGLE_HOST = "healthcare.googleapis.com"
+CACHE_VARIABLE = "DICOMWEB_MCP_CACHE"  # names another place for what can be made anew: the indexes of folders
+HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.]+")  # a name or an address of a machine
+READ_ONLY_KINDS = frozenset({"idc", "idc-google"})
+
+
+class BadSettings(Problem):
+    """The configuration contradicts itself or cannot be read: which setting, and what it may be."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Auth(_Frozen):
+    """How an archive is signed in to. ``*_env`` name environment variables; ``command`` prints the secret."""
+
+    type: Literal["none", "basic", "bearer", "header"] = "none"
+    username: str | None = None
+    username_env: str | None = None
+    password_env: str | None = None
+    token_env: str | None = None
+    name: str | None = Field(default=None, description="the header's name, for type header")
+    value_env: str | None = None
+    command: tuple[str, ...] | None = Field(default=None, description="prints the password, token or header value")
+
+    @field_validator("command", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            import shlex
+
+            value = tuple(shlex.split(value, posix=os.name == "posix"))
+        if isinstance(value, list | tuple) and not value:
+            raise ValueError("command is empty")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.type == "none":
+            return self
+        secret = {"basic": "password_env", "bearer": "token_env", "header": "value_env"}[self.type]
+        if (getattr(self, secret) is None) == (self.command is None):
+            raise ValueError(f"auth of type {self.type} needs {secret} or command, one of the two")
+        if self.type == "basic" and (self.username is None) == (self.username_env is None):
+            raise ValueError("auth of type basic needs username or username_env, one of the two")
+        if self.type == "header" and not self.name:
+            raise ValueError("auth of type header needs name, the header's name")
+        return self
+
+
+class ArchiveSettings(_Frozen):
+    """One archive: a DICOMweb server (``url``) or a folder of files (``path``)."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")]
+    url: str | None = None
+    path: Path | None = None
+    kind: Kind | None = None
+    auth: Auth = Auth()
+    permit: tuple[Permission, ...] = ()
+    ca: Path | None = Field(
+        default=None, description="PEM file of the certificate authorities; the system's when left out"
+    )
+    client_cert: Path | None = Field(default=None, description="PEM file with certificate and key")
+    proxy: str | None = None
+
+    @field_validator("url", "proxy")
+    @classmethod
+    def _web_address(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            usable = parts.port is None or parts.port > 0
+        except ValueError:
+            parts, usable = urlsplit(""), False
+        if not usable or parts.scheme not in ("http", "https") or not HOST.fullmatch(parts.hostname or ""):
+            raise ValueError(f"{info.field_name} must be an address that begins with http:// or https://")
+        if parts.username or parts.password:
+            raise ValueError("a password does not belong in an address: use auth, or DICOMWEB_<NAME>_PASSWORD")
+        if parts.query or parts.fragment or not value.isprintable() or " " in value:
+            raise ValueError(f"{info.field_name} must be the base address alone, without ? or #")
+        return value.rstrip("/")
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _folder(cls, value: Any) -> Path | None:
+        return None if value is None else _absolute(value)
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.url is None) == (self.path is None):
+            raise ValueError("give url (a DICOMweb server) or path (a folder), one of the two")
+        if self.path is not None and self.kind not in (None, "folder"):
+            raise ValueError("a path is of kind folder")
+        if self.url is not None and self.kind == "folder":
+            raise ValueError("kind folder needs path, not url")
+        if self.permit and self.resolved_kind in READ_ONLY_KINDS:
+            raise ValueError("the Imaging Data Commons can only be read: leave permit out")
+        return self
+
+    @property
+    def resolved_kind(self) -> Kind:
+        """The kind given, else the one its address suggests."""
+        return self.kind or (guess_kind(self.url) if self.url else "folder")
+
+
+class HttpSettings(_Frozen):
+    """Where streamable HTTP listens: loopback only, because it has no authentication."""
+
+    host: str
+    port: Annotated[int, Field(ge=0, le=65535)]
+
+    @field_validator("host")
+    @classmethod
+    def _loopback(cls, value: str) -> str:
+        if value not in ("127.0.0.1", "localhost", "::1"):
+            raise ValueError("--http listens on loopback only (127.0.0.1, ::1 or localhost): it has no authentication")
+        return value
+
+
+class FileSettings(_Frozen):
+    """Where tools may read files to send and write files that they fetch; nowhere by default."""
+
+    roots: tuple[Path, ...] = ()
+
+    @field_validator("roots", mode="before")
+    @classmethod
+    def _folders(cls, value: Any) -> tuple[Path, ...]:
+        if not isinstance(value, list | tuple):
+            raise ValueError('write a list of folders: roots = ["/data/outgoing"]')
+        return tuple(_absolute(folder) for folder in value)
+
+
+class Settings(_Frozen):
+    """Everything that was configured."""
+
+    archives: Annotated[tuple[ArchiveSettings, ...], Field(min_length=1)]
+    files: FileSettings = FileSettings()
+    http: HttpSettings | None = None
+
+    @model_validator(mode="after")
+    def _distinct_names(self) -> Self:
+        names = [archive.name.casefold() for archive in self.archives]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"archive {twice[0]} is configured twice: give each its own name")
+        return self
+
+    def permits(self, archive: ArchiveSettings) -> tuple[Permission, ...]:
+        """What may be done to an archive beyond reading: nothing over HTTP, which has no authentication."""
+        return () if self.http else archive.permit
+
+
+def guess_kind(url: str) -> Kind:
+    """The kind of server that an address suggests; ``generic`` when it says nothing."""
+    parts = urlsplit(url)
+    host, path = (parts.hostname or "").lower(), parts.path.rstrip("/")
+    if host == "proxy.imaging.datacommons.cancer.gov":
+        return "idc"
+    if host == GOOGLE_HOST:
+        return "idc-google" if "/projects/nci-idc-data/" in path else "google"
+    if host == "aurabox.cloud" or host.endswith(".aurabox.cloud"):
+        return "aurabox"
+    if re.search(r"/aets/[^/]+/rs$", path):
+        return "dcm4chee"
+    return "orthanc" if path.endswith("/dicom-web") else "generic"
+
+
+def _absolute(folder: Any) -> Path:
+    if not isinstance(folder, str | Path) or not str(folder).strip() or "\0" in str(folder):
+        raise ValueError("a folder is missing or is no text")
+    try:
+        return Path(folder).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError(f"there is no home folder for {folder}") from None
