@@ -127,6 +127,7 @@ def test_permissions_by_flag_and_none_over_http() -> None:
         (["a=http://h:99999/rs"], {}, "begins with http"),
         (["a=ftp://h/x"], {}, "begins with http"),
         (["a=http:/h/x"], {}, "begins with http"),
+        (["a=HTTP:/h/x"], {}, "begins with http"),
         (["a=http://h x/rs"], {}, "begins with http"),
         (["idc-google=v"], {}, "name a release as v25"),
         (["a=~nobody-at-all/x"], {}, "no home folder"),
@@ -201,6 +202,12 @@ def test_credentials_of_a_file_are_not_mixed_with_those_of_the_environment(tmp_p
     assert settings.archives[0].permit == ("delete", "store")
     with pytest.raises(BadSettings, match="write permit as a list"):
         written(tmp_path, text.replace('["delete"]', '"store"'), permits=["pacs:store"])
+
+
+@pytest.mark.parametrize("roots", ["'/data'", "5"])
+def test_roots_that_are_no_list_are_refused_with_a_flag_too(tmp_path: Path, roots: str) -> None:
+    with pytest.raises(BadSettings, match="write a list of folders"):
+        written(tmp_path, f"[files]\nroots = {roots}", file_roots=[tmp_path])
 
 
 def test_roots_of_flags_and_file(tmp_path: Path) -> None:

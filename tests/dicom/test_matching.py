@@ -52,6 +52,7 @@ def meets(keyword: str, wanted: Any, *stored: Any, fuzzy: bool = False) -> bool 
         ("PatientName", "Doe*", [{"Alphabetic": "Doe^John"}], True),
         ("PatientName", "山田*", [{"Alphabetic": "Yamada^Tarou", "Ideographic": "山田^太郎"}], True),
         ("PatientName", "M*ller*", [{"Alphabetic": "Müller^Jörg"}], True),
+        ("PatientName", "M\u00fcller*", [{"Alphabetic": "Mu\u0308ller^A"}], True),
         ("AcquisitionDateTime", "2020", ["20201231235959.5"], True),
         ("AcquisitionDateTime", "2020", ["20210101000000+0100"], False),
         ("AcquisitionDateTime", "2020", ["202001"], True),
@@ -83,12 +84,14 @@ def test_fuzzy_names_by_words(wanted: str, stored: str, expected: bool) -> None:
     assert meets("PatientName", wanted, {"Alphabetic": stored}, fuzzy=True) is expected
 
 
-def test_absent_is_unknown_and_empty_is_no_match() -> None:
+def test_absent_and_empty_are_unknown_and_no_match() -> None:
     wanted = condition(attribute("PatientID"), "P1")
     assert wanted.test({}) is None
-    assert wanted.test({"00100020": {"vr": "LO"}}) is False
-    assert wanted.test({"00100020": {"vr": "LO", "Value": [None]}}) is False
+    assert wanted.test({"00100020": {"vr": "LO"}}) is None
+    assert wanted.test({"00100020": {"vr": "LO", "Value": [None]}}) is None
+    assert wanted.test({"00100020": {"vr": "LO", "Value": [""]}}) is False
     assert not meets_all((wanted,), {})
+    assert not meets_all((wanted,), {"00100020": {"vr": "LO"}})
 
 
 def test_conditions_read_as_a_person_writes() -> None:

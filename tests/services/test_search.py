@@ -415,3 +415,68 @@ async def test_duplicates_do_not_shift_the_paging() -> None:
     assert first.next_offset == 20
     second = await studies(archive, limit=20, offset=20)
     assert uids(second)[0] == "1.2.10"
+
+
+@pytest.mark.parametrize("kind", ["dcm4chee", "orthanc", "google", "generic"])
+async def test_no_kind_pages_for_ever_over_a_server_that_ignores_offset(kind: str) -> None:
+    rows = [{"0020000D": {"vr": "UI", "Value": [f"1.2.{number}"]}} for number in range(9)]
+    archive = open_over(lambda _: httpx.Response(200, json=rows), kind)
+    seen: list[str] = []
+    offset: int | None = 0
+    for _ in range(10):
+        found = await studies(archive, limit=4, offset=offset or 0)
+        seen += uids(found)
+        offset = found.next_offset
+        if offset is None:
+            break
+    assert offset is None
+    assert seen == [f"1.2.{number}" for number in range(9)]
+
+
+async def test_one_row_twice_is_one_match_however_it_is_asked() -> None:
+    numbers = [0, 1, 2, 3, 4, 4, 5, 6, 7, 8]
+    rows = [{"0020000D": {"vr": "UI", "Value": [f"1.2.{number}"]}} for number in numbers]
+
+    def server(request: httpx.Request) -> httpx.Response:
+        start = int(request.url.params.get("offset", 0))
+        return httpx.Response(200, json=rows[start : start + int(request.url.params["limit"])])
+
+    for kind in ("dcm4chee", "generic"):
+        archive = open_over(server, kind)
+        counted = await studies(archive, count=True)
+        assert (counted.total, counted.complete) == (9, True)
+        listed = await studies(archive, limit=50)
+        assert len(listed.rows) == 9
+        assert listed.total is None
+
+
+async def test_rows_without_uid_are_told() -> None:
+    rows = [{"00100020": {"vr": "LO", "Value": ["P"]}}] * 6
+    archive = open_over(
+        lambda request: httpx.Response(200, json=[] if "offset" in request.url.params else rows), "generic"
+    )
+    found = await studies(archive, limit=5)
+    assert found.rows == []
+    assert any("6 rows of the archive have no StudyInstanceUID" in note for note in found.notes)
+    assert not any("has no study" in note for note in found.notes)
+
+
+async def test_order_by_several_numbers() -> None:
+    rows = [
+        {"00080018": {"vr": "UI", "Value": [f"1.{z}"]}, "00200032": {"vr": "DS", "Value": [0, 0, z]}} for z in (9, 8, 7)
+    ]
+    archive = open_over(lambda _: httpx.Response(200, json=rows), "orthanc")
+    found = await search(archive, Query(Level.INSTANCE, order="ImagePositionPatient"))
+    assert [text(row, "SOPInstanceUID") for row in found.rows] == ["1.7", "1.8", "1.9"]
+    assert not any("without" in note for note in found.notes)
+
+
+async def test_what_only_narrowed_is_not_shown_as_asked() -> None:
+    rows = [
+        {"0020000D": {"vr": "UI", "Value": [f"1.{hour}"]}, "00080030": {"vr": "TM", "Value": [f"{hour}0000"]}}
+        for hour in (10, 13)
+    ]
+    archive = open_over(lambda _: httpx.Response(200, json=rows), "dcm4chee")
+    found = await studies(archive, {"StudyTime": "12:40..13:35"})
+    assert uids(found) == ["1.13"]
+    assert [str(item) for item in found.plan.here] == ["StudyTime=124000..133559.999999"]

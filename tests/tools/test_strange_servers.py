@@ -125,7 +125,7 @@ async def test_deep_sequences_are_cut(connect: Connect) -> None:
 
 async def test_nothing_in_a_value_can_be_taken_for_something_else(connect: Connect) -> None:
     text = "x; PatientID=999; complete=true | 1.2.3 | CT"
-    row = {"00081030": {"vr": "LO", "Value": [text]}}
+    row = {"00081030": {"vr": "LO", "Value": [text]}, "00080050": {"vr": "SH", "Value": ["a\\"]}}
     rows = [obj(**row, **{"0020000D": {"vr": "UI", "Value": [f"1.2.{number}"]}}) for number in range(3)]
     async with connect(pacs=(Strange(rows), "dcm4chee")) as client:
         result = await client.call_tool("search_studies", {})
@@ -133,6 +133,7 @@ async def test_nothing_in_a_value_can_be_taken_for_something_else(connect: Conne
         assert result.structured_content["common"]["StudyDescription"] == text
         result = await client.call_tool("search_studies", {"limit": 2})
     assert "complete=true \\| 1.2.3 \\| CT" in text_of(result)
+    assert text_of(result).splitlines()[-1].endswith("a\\\\")
 
 
 @pytest.mark.parametrize("matches", [True, False])
@@ -154,10 +155,13 @@ async def test_a_hundred_fields_with_long_values_keep_the_budget(connect: Connec
     }
     chosen = dict(list(fields.items())[:99])
     row = obj(**{tag: {"vr": entry[0], "Value": ["y" * 900]} for tag, entry in chosen.items()})
+    uid = "1." + "3" * 62
+    row["00080018"] = {"vr": "UI", "Value": [uid]}
     async with connect(pacs=(Strange([row]), "orthanc")) as client:
         result = await client.call_tool("list_instances", {"fields": [entry[4] for entry in chosen.values()]})
     assert not result.is_error, text_of(result)
     assert max(characters(result.structured_content), len(text_of(result))) <= 12_000
+    assert result.structured_content["rows"][0]["SOPInstanceUID"] == uid, "a UID is whole or useless"
     assert "Values were cut" in json.dumps(result.structured_content["notes"])
 
 

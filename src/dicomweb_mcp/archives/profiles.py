@@ -25,8 +25,8 @@ class Profile:
     ``largest`` is the greatest ``limit`` that the server honours, None where nothing caps it, 0 where that is unknown
     (then the end of a list is proved by asking beyond it). ``page`` rows are asked for when a search needs many,
     ``scan`` rows at most are looked at to match here. One that ``counts`` says with every page how many match in all.
-    A server that is
-    not ``trusted`` is checked: that it honoured offset, and that its rows show every filter that it was sent.
+    Of a server that is not ``trusted`` the rows must show every filter that it was sent; where it is not sure that
+    it ``honours_offset``, a page is compared with the first one.
     ``frame_accepts`` are tried in order while it declines.
     """
 
@@ -37,6 +37,7 @@ class Profile:
     page: int = 1_000
     scan: int = 5_000
     trusted: bool = True
+    honours_offset: bool = False
     parallel: int = 4
     retry: frozenset[int] = frozenset({500, 502, 503, 504})
     tries: int = 2
@@ -119,6 +120,7 @@ GOOGLE = Profile(
     largest=_GOOGLE_LARGEST,
     largest_offset=1_000_000,
     page=5_000,
+    honours_offset=True,
     parallel=6,
     retry=frozenset({408, 429, 500, 502, 503, 504}),
     tries=5,
@@ -133,6 +135,7 @@ IDC = Profile(
     largest=_GOOGLE_LARGEST,
     largest_offset=1_000_000,
     page=5_000,
+    honours_offset=True,
     parallel=2,
     retry=frozenset({500, 502, 503}),  # a 429 is the day's byte quota, until midnight UTC
     tries=4,
@@ -145,6 +148,7 @@ IDC_GOOGLE = Profile(
     largest=_GOOGLE_LARGEST,
     largest_offset=1_000_000,
     page=5_000,
+    honours_offset=True,
     retry=GOOGLE.retry,
     tries=GOOGLE.tries,
     note="One release of IDC in Google's store, about 96 % of it. Dates are shifted by de-identification.",
@@ -239,6 +243,7 @@ ORTHANC = Profile(
         includable=_ANY,
     ),
     largest=_capped(None, None, None),
+    honours_offset=True,  # its /system has been asked whether it is Orthanc
     parallel=6,
 )
 
@@ -354,6 +359,7 @@ FOLDER = Profile(
     largest=_capped(None, None, None),
     page=5_000,
     scan=50_000,
+    honours_offset=True,
     counts=True,
     renders=False,
 )

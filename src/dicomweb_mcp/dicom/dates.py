@@ -109,7 +109,7 @@ def date_time_range(text: str) -> tuple[str, str]:
     between date-times ``..``, ``>=`` and ``<=``. Raises BadArgument.
     """
     written = text.strip()
-    if "T" not in written.upper() and not re.search(r"\d{10}", written):
+    if not re.search(r"\d[Tt ]\d\d|(?<!\d)\d{10}", written):
         first, last = date_range(written)
         return first, f"{last}235959.999999" if last else ""
     if match := re.fullmatch(r"(<=|>=)\s*(.+)", written):
@@ -118,12 +118,15 @@ def date_time_range(text: str) -> tuple[str, str]:
     low, dots, high = written.partition("..")
     if not dots:
         return _moments(written)
-    return _moments(low)[0] if low.strip() else "", _moments(high)[1] if high.strip() else ""
+    first, last = _moments(low)[0] if low.strip() else "", _moments(high)[1] if high.strip() else ""
+    if first and last and first > last:
+        raise BadArgument(f"{written[:60]!r} ends before it begins. {HOW_DATES}")
+    return first, last
 
 
 def _moments(text: str) -> tuple[str, str]:
     """First and last instant of one date, or of one date with a time; an offset from UTC is not compared."""
-    whole = re.sub(r"(?<=\d)[+-]\d{2}:?\d{2}$", "", text.strip())
+    whole = re.sub(r"(?<=\d)(?:\+(?:0\d|1[0-4])|-(?:0\d|1[0-2])):?[0-5]\d$", "", text.strip())
     if match := re.fullmatch(r"(\d{8})(\d{2,6}(?:\.\d{1,6})?)", whole, re.ASCII):
         day, clock = match[1], match[2]
     else:

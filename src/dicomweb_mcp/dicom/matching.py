@@ -99,14 +99,10 @@ class Condition:
         return f"{self.attribute.name}={self.wanted}"
 
     def test(self, obj: DicomJson) -> bool | None:
-        """Whether the object meets the condition; None when it does not carry the attribute at all."""
-        found = element_at(obj, self.attribute.tag)
-        if found is None:
-            return None
-        values = found.get("Value")
-        if not isinstance(values, list):
-            return False
-        return any(self._meets(value) for value in values if value is not None)
+        """Whether the object meets the condition; None when it has no value to tell it by."""
+        values = (element_at(obj, self.attribute.tag) or {}).get("Value")
+        present = [value for value in values if value is not None] if isinstance(values, list) else []
+        return any(self._meets(value) for value in present) if present else None
 
     def _meets(self, value: Any) -> bool:
         return any(_meets(self.attribute.vr, test, value) for test in self.tests)
@@ -152,9 +148,9 @@ def _meets(vr: str, test: Test, value: Any) -> bool:
 def _meets_text(test: Test, text: str) -> bool:
     match test:
         case Exact(wanted):
-            return text.casefold() == wanted.casefold()
+            return _folded(text) == _folded(wanted)
         case Wildcard(pattern):
-            return _pattern(pattern).fullmatch(text.casefold()) is not None
+            return _pattern(pattern).fullmatch(_folded(text)) is not None
         case _:
             return False
 
@@ -207,7 +203,12 @@ def _extent(vr: str, text: str) -> tuple[str, str]:
 
 def _pattern(pattern: str) -> re.Pattern[str]:
     parts: Mapping[str, str] = {"*": ".*", "?": "."}
-    return re.compile("".join(parts.get(char, re.escape(char)) for char in pattern.casefold()), re.DOTALL)
+    return re.compile("".join(parts.get(char, re.escape(char)) for char in _folded(pattern)), re.DOTALL)
+
+
+def _folded(text: str) -> str:
+    """Without regard to case, and to whether an accent is a character of its own."""
+    return unicodedata.normalize("NFC", text.casefold())
 
 
 def name_words(text: str) -> tuple[str, ...]:

@@ -67,8 +67,9 @@ class Plan:
     def matched_here(self, conditions: Sequence[Condition]) -> "Plan":
         """The same plan with these conditions no longer trusted to the server."""
         sent = tuple(item for item in self.sent if item not in conditions)
-        here = tuple(dict.fromkeys((*self.here, *conditions)))
-        return replace(self, sent=sent, here=here)
+        decided = {item.attribute for item in self.here}  # one that only narrowed is decided here already
+        more = tuple(item for item in conditions if item.attribute not in decided)
+        return replace(self, sent=sent, here=(*self.here, *more))
 
 
 def make_plan(query: Query, rules: Rules) -> Plan:

@@ -47,7 +47,7 @@ async def read_metadata(
             async for obj in objects:
                 _check_place(archive, place, obj)
                 uid = text(obj, "SOPInstanceUID")
-                if uid in seen:
+                if uid and uid in seen:
                     continue
                 seen.add(uid)
                 summary.add(obj, wanted, private=private)

@@ -8,7 +8,7 @@ from ..archives.base import Archive, Page
 from ..dicom.matching import Condition, meets_all
 from ..dicom.query import Plan
 from ..dicom.rules import Match
-from ..dicom.values import DicomJson, text
+from ..dicom.values import DicomJson, element_at, text
 
 MOST_PAGES = 1_000
 
@@ -31,6 +31,7 @@ class Scan:
 
     seen: set[str] = field(default_factory=set)
     looked_at: int = 0
+    first_uid: str = ""
     rows: list[DicomJson] = field(default_factory=list)
     ended: bool | None = False
     carried: set[str] = field(default_factory=set)
@@ -40,9 +41,11 @@ class Scan:
     def note(self, page: Page, plan: Plan) -> None:
         """Remember what a page says of itself, and which conditions its rows can be held against."""
         self.notes += [note for note in page.notes if note not in self.notes]
-        for item in (*plan.sent, *plan.here):
-            if item.attribute.tag not in self.carried and any(item.test(row) is not None for row in page.rows):
-                self.carried.add(item.attribute.tag)
+        if nameless := sum(not row_uid(plan, row) for row in page.rows):
+            self.notes.append(f"{nameless} rows of the archive have no {plan.level.uid} and were left out.")
+        for tag in {item.attribute.tag for item in (*plan.sent, *plan.here)} - self.carried:
+            if any(element_at(row, tag) is not None for row in page.rows):
+                self.carried.add(tag)
 
     def judge(self, archive: Archive, plan: Plan) -> None:
         """Doubt the answer when a condition could not be held against any row: one matched here found nothing to go
@@ -143,15 +146,14 @@ async def _pages(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncGe
         page = await archive.search(plan, limit=asked, offset=scan.looked_at)
         check_obeyed(plan, page)
         scan.note(page, plan)
-        fresh = unseen(plan, page.rows, scan.seen)
-        scan.looked_at += len(fresh)
-        yield fresh
-        if page.incomplete:
-            scan.notes.append(page.incomplete)
-            return
-        if page.rows and not fresh:
+        if _is_first_again(plan, page, scan):
             scan.notes.append("The archive ignores offset and repeats its rows; those beyond them were not reached.")
             scan.ended = None
+            return
+        scan.looked_at += len(page.rows)
+        yield unseen(plan, page.rows, scan.seen)
+        if page.incomplete:
+            scan.notes.append(page.incomplete)
             return
         at_end = scan.looked_at >= page.total if page.total is not None else len(page.rows) < asked and largest != 0
         if not page.rows or (at_end and not page.remaining):
@@ -161,3 +163,12 @@ async def _pages(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncGe
         f"Only the first {scan.looked_at:,} rows were looked at, so more may match: "
         "add a filter that the archive itself matches."
     )
+
+
+def _is_first_again(plan: Plan, page: Page, scan: Scan) -> bool:
+    """Whether a page behind the first begins like the first one."""
+    uid = row_uid(plan, page.rows[0]) if page.rows else ""
+    if not scan.looked_at:
+        scan.first_uid = uid
+        return False
+    return bool(uid) and uid == scan.first_uid

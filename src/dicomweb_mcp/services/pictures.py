@@ -205,6 +205,8 @@ def _window(rendered: "Rendered") -> str:
     if rendered.ends is None:
         return rendered.window
     black, white = rendered.ends
+    if black == white:
+        return f"{rendered.window}: up to {black:g} is black, above it white"
     return f"{rendered.window}: {black:g} is black, {white:g} is white"
 
 

@@ -121,12 +121,12 @@ async def _paged(archive: Archive, plan: Plan, limit: int, offset: int) -> Found
     scan.note(page, plan)
     scan.judge(archive, plan)
     notes = scan.notes
-    if offset and page.rows and not archive.profile.trusted:
+    if len(page.rows) > asked:
+        notes.append("The archive ignored the limit; the rows beyond it were cut here.")
+    if offset and page.rows and (not archive.profile.honours_offset or len(page.rows) > asked):
         first = await archive.search(plan, limit=1, offset=0)
         if first.rows and row_uid(plan, first.rows[0]) == row_uid(plan, page.rows[0]):
             return await _without_offset(archive, plan, limit, offset)
-    if len(page.rows) > asked:
-        notes.append("The archive ignored the limit; the rows beyond it were cut here.")
     consumed = page.rows[:limit]
     rows = unseen(plan, consumed, set())
     more = await is_more(archive, plan, page, limit, offset, asked)
@@ -135,6 +135,8 @@ async def _paged(archive: Archive, plan: Plan, limit: int, offset: int) -> Found
     if page.incomplete:
         notes.append(page.incomplete)
         complete, total = False, None
+    elif len(rows) < len(consumed):
+        total = None  # rows that came twice or are no results count differently here and there
     elif complete and (rows or offset == 0):
         total = offset + len(rows)
     elif total is None and page.remaining is not None:
@@ -143,7 +145,7 @@ async def _paged(archive: Archive, plan: Plan, limit: int, offset: int) -> Found
         plan, rows, offset, complete, total, next_offset=offset + len(consumed) if more and consumed else None,
         notes=tuple(notes),
     )  # fmt: skip
-    return found if rows or offset or page.incomplete else await _explained(archive, found)
+    return found if rows or offset or not complete else await _explained(archive, found)
 
 
 async def _explained(archive: Archive, found: Found) -> Found:
@@ -241,6 +243,7 @@ async def _ordered(archive: Archive, plan: Plan, limit: int, offset: int) -> Fou
 
 def _sort_key(attribute: Attribute, row: DicomJson) -> Any:
     value = plain(element_at(row, attribute.tag) or {})
+    values = value if isinstance(value, list) else [value]
     if attribute.vr in NUMBER_VRS:
-        return value if isinstance(value, int | float) else None
+        return values if all(isinstance(item, int | float) for item in values) else None
     return str(value).casefold() if value is not None else None

@@ -159,7 +159,8 @@ async def _stack(archive: Archive, place: Place) -> Stack:
     if not all(is_uid(text(row, "SOPInstanceUID")) for row in scan.rows):
         raise NotUnderstood(archive.name, "lists instances of this series whose UIDs are none.")
     rows = scan.rows
-    if len(rows) > 1 and len(rows) <= MOST_METADATA and not any(slice_of(row).origin for row in rows):
+    told = all(slice_of(row).origin and integer(row, "Rows") is not None for row in rows)
+    if 1 < len(rows) <= MOST_METADATA and not told:
         rows = await _from_metadata(archive, place, rows)
     images = [row for row in rows if integer(row, "Rows") is not None] or rows
     stack = arrange([slice_of(row) for row in images])

@@ -50,7 +50,9 @@ def load(
         raise BadSettings(f"{config}: {sorted(unknown)[0]} is not a setting. Known are [archives.NAME] and [files].")
     files = _table(written, "files")
     if file_roots:
-        files = {**files, "roots": [*file_roots, *files.get("roots", [])]}
+        written_roots = files.get("roots", [])
+        if isinstance(written_roots, list):  # what is no list is refused below
+            files = {**files, "roots": [*file_roots, *written_roots]}
     return _validated(
         archives=[{"name": name, **table} for name, table in tables.items()],
         files=files,
@@ -102,7 +104,7 @@ def _place(name: str, place: str) -> dict[str, Any]:
         raise BadSettings(f"--archive {name}=: the address or folder is missing.")
     if place.startswith("gcp:"):
         return {"url": _google_store(place), "kind": "google"}
-    if re.match(r"[a-z][a-z0-9+.-]+:/", place):
+    if re.match(r"[a-z][a-z0-9+.-]+:/", place, re.IGNORECASE):
         return {"url": place}
     if name == "idc-google":
         if not (release := re.fullmatch(r"v([0-9]{1,3})", place)):

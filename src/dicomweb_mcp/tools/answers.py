@@ -118,7 +118,8 @@ def _pairs(name: str, value: Mapping[str, Any]) -> list[str]:
 
 def _quoted(text: str) -> str:
     """The text as it is, or as a JSON string where it could be taken for the next pair."""
-    return json.dumps(text, ensure_ascii=False) if ";" in text or "=" in text[1:] else text
+    ambiguous = ";" in text or "=" in text[1:] or text.startswith('"')
+    return json.dumps(text, ensure_ascii=False) if ambiguous else text
 
 
 def _block(name: str, value: Mapping[str, Any]) -> list[str]:
@@ -135,8 +136,13 @@ def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         return [f"{name}: none"]
     columns = _columns(rows)
     lines = ["|".join(columns)]
-    lines += ["|".join(cell(row.get(column, "")).replace("|", "\\|") for column in columns) for row in rows]
+    lines += ["|".join(_escaped(cell(row.get(column, ""))) for column in columns) for row in rows]
     return lines
+
+
+def _escaped(text: str) -> str:
+    """A cell whose ``|`` are no borders."""
+    return text.replace("\\", "\\\\").replace("|", "\\|")
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:

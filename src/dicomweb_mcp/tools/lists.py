@@ -113,7 +113,8 @@ def _cut_rows(archive: str, found: Found, rows: list[dict[str, Any]], notes: lis
     fits = bisect_left(range(1, len(rows)), True, key=lambda kept: size(cut_after(kept)) > LIST_BUDGET)
     if fits:
         return cut_after(fits)
-    short = {key: _short(value) for key, value in rows[0].items()}
+    uids = found.plan.level.uids
+    short = {key: value if key in uids else _short(value) for key, value in rows[0].items()}
     note = f"Values were cut to {SHORT} characters: ask get_metadata for them."
     return _envelope(archive, found, [short], [*notes, note], cut=len(rows) > 1)
 
@@ -123,4 +124,6 @@ def _rows_note(kept: int, rows: int) -> str:
 
 
 def _short(value: Any) -> Any:
+    if isinstance(value, list):
+        value = ", ".join(map(str, value))
     return value if len(str(value)) <= SHORT else str(value)[:SHORT] + "..."
