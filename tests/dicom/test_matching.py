@@ -84,11 +84,11 @@ def test_fuzzy_names_by_words(wanted: str, stored: str, expected: bool) -> None:
     assert meets("PatientName", wanted, {"Alphabetic": stored}, fuzzy=True) is expected
 
 
-def test_absent_and_empty_are_unknown_and_no_match() -> None:
+def test_absent_is_unknown_and_empty_is_no_match() -> None:
     wanted = condition(attribute("PatientID"), "P1")
     assert wanted.test({}) is None
-    assert wanted.test({"00100020": {"vr": "LO"}}) is None
-    assert wanted.test({"00100020": {"vr": "LO", "Value": [None]}}) is None
+    assert wanted.test({"00100020": {"vr": "LO"}}) is False
+    assert wanted.test({"00100020": {"vr": "LO", "Value": [None]}}) is False
     assert wanted.test({"00100020": {"vr": "LO", "Value": [""]}}) is False
     assert not meets_all((wanted,), {})
     assert not meets_all((wanted,), {"00100020": {"vr": "LO"}})

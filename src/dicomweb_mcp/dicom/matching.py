@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from .rules import TEXT_VRS, Match
 from .tags import Attribute
-from .values import NUMBER_VRS, DicomJson, element_at, iso_date, person_name
+from .values import NUMBER_VRS, DicomJson, element_at, iso_date, person_name, values_at
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,11 @@ class Condition:
         return f"{self.attribute.name}={self.wanted}"
 
     def test(self, obj: DicomJson) -> bool | None:
-        """Whether the object meets the condition; None when it has no value to tell it by."""
-        values = (element_at(obj, self.attribute.tag) or {}).get("Value")
-        present = [value for value in values if value is not None] if isinstance(values, list) else []
-        return any(self._meets(value) for value in present) if present else None
+        """Whether the object meets the condition, which an empty attribute never does; None when it does not carry
+        the attribute at all."""
+        if element_at(obj, self.attribute.tag) is None:
+            return None
+        return any(self._meets(value) for value in values_at(obj, self.attribute.tag))
 
     def _meets(self, value: Any) -> bool:
         return any(_meets(self.attribute.vr, test, value) for test in self.tests)

@@ -48,7 +48,12 @@ def transfer_syntaxes(obj: DicomJson) -> list[str]:
 
 def raw_values(obj: DicomJson, keyword: str) -> list[Any]:
     """The ``Value`` array without nulls; empty when the attribute is absent, empty, bulk or not an array."""
-    found = element(obj, keyword)
+    return values_at(obj, tag_of(keyword))
+
+
+def values_at(obj: DicomJson, tag: str) -> list[Any]:
+    """As ``raw_values``, by tag."""
+    found = element_at(obj, tag)
     values = found.get("Value") if found else None
     return [value for value in values if value is not None] if isinstance(values, list) else []
 

@@ -8,7 +8,7 @@ from ..archives.base import Archive, Page
 from ..dicom.matching import Condition, meets_all
 from ..dicom.query import Plan
 from ..dicom.rules import Match
-from ..dicom.values import DicomJson, element_at, text
+from ..dicom.values import DicomJson, text, values_at
 
 MOST_PAGES = 1_000
 
@@ -44,7 +44,7 @@ class Scan:
         if nameless := sum(not row_uid(plan, row) for row in page.rows):
             self.notes.append(f"{nameless} rows of the archive have no {plan.level.uid} and were left out.")
         for tag in {item.attribute.tag for item in (*plan.sent, *plan.here)} - self.carried:
-            if any(element_at(row, tag) is not None for row in page.rows):
+            if any(values_at(row, tag) for row in page.rows):
                 self.carried.add(tag)
 
     def judge(self, archive: Archive, plan: Plan) -> None:
@@ -55,8 +55,8 @@ class Scan:
         absent = [item.attribute.name for item in checked if item.attribute.tag not in self.carried]
         if self.looked_at and absent:
             self.notes.append(
-                f"No row of the archive carries {', '.join(absent)}, so the filter could not be checked: nothing "
-                "has one, or the archive does not return it and this answer may be wrong."
+                f"No row of the archive has a value of {', '.join(absent)}, so the filter could not be checked: "
+                "nothing has one, or the archive does not return it and this answer may be wrong."
             )
             self.doubtful = True
 
