@@ -150,7 +150,7 @@ def decoding(status: int, message: str) -> Iterator[None]:
     """What cannot be decoded ends in this status, as it would where a codec is missing on a server."""
     try:
         yield
-    except (NotImplementedError, RuntimeError, AttributeError, ValueError) as problem:
+    except (NotImplementedError, RuntimeError, ValueError) as problem:
         raise Refusal(status, message) from problem
 
 

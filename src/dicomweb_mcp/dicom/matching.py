@@ -176,9 +176,10 @@ def _meets_number(test: Test, value: Any) -> bool:
                 above = not low or number > float(low) or (not strict and number == float(low))
                 below = not high or number < float(high) or (not strict and number == float(high))
                 return above and below
+            case _:
+                return False
     except (TypeError, ValueError, OverflowError):
-        pass
-    return False
+        return False  # a value that is no number meets no condition on numbers
 
 
 def _in_range(test: Range, first: str, last: str) -> bool:

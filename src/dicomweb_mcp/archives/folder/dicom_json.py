@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...dicom.values import BULK_VRS, DicomJson
 from .files import Parsed
-from .values import tidy
+from .values import as_written, tidy
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -25,7 +25,7 @@ class NoSuchValue(Exception):
 
 
 def metadata(parsed: Parsed) -> DicomJson:
-    """The DICOM JSON object of a file, tags ascending; values that pydicom cannot convert are left out."""
+    """The DICOM JSON object of a file, tags ascending; values that pydicom cannot convert stand as in the file."""
     obj = _object(parsed.dataset, "bulkdata/", parsed.is_big_endian)
     obj["00020010"] = obj["00083002"] = {"vr": "UI", "Value": [parsed.transfer_syntax]}
     if pixels := parsed.pixels:
@@ -43,7 +43,7 @@ def _object(dataset: "Dataset", prefix: str, big_endian: bool) -> dict[str, Any]
         try:
             obj[name] = _json(dataset[tag], f"{prefix}{name}", big_endian)
         except Exception:  # one value that pydicom cannot convert must not cost the rest
-            continue
+            obj[name] = as_written(dataset, tag)
     return obj
 
 

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from ...dicom.uids import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, LOOSE
 from .elements import (
@@ -23,9 +23,6 @@ from .elements import (
     walk,
 )
 from .values import Element, by_pydicom, plain_elements
-
-if TYPE_CHECKING:
-    pass
 
 DIRECTORY = "1.2.840.10008.1.3.10"
 AVAILABLE_SYNTAX = "00083002"

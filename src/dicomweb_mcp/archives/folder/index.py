@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from .header import Header
 
-SCHEMA = 1
+SCHEMA = 2
 BUSY_SECONDS = 20.0
 INSTANCE, SKIPPED, PROBLEM = 0, 1, 2
 

@@ -1,9 +1,10 @@
 """Raw values of plain attributes -> DICOM JSON (PS3.18 F.2), the usual ones here, the others by pydicom."""
 
+import base64
 import math
 import re
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableSequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ Slow = Callable[[int], Element | None]
 
 _PIXEL_REPRESENTATION = 0x00280103
 _DESCRIPTORS = frozenset({0x00281101, 0x00281102, 0x00281103, 0x00283002})  # their middle value has its own sign
+_TEXT_VRS = frozenset(
+    {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"}
+)
 _NOT_PLAIN = frozenset({"SQ", "OB", "OD", "OF", "OL", "OV", "OW", "UN", "OB or OW", "US or OW", "US or SS or OW"})
 
 
@@ -48,12 +52,28 @@ def plain_elements(values: Iterable[Raw], little: bool, slow: Slow) -> dict[str,
 
 
 def by_pydicom(dataset: "Dataset", tag: int) -> Element | None:
-    """The DICOM JSON of a plain element as pydicom converts it; None for bulk, sequences and broken values."""
+    """The DICOM JSON of a plain element as pydicom converts it; None for bulk and sequences."""
     try:
         element = dataset[tag]
         return None if element.VR in _NOT_PLAIN else tidy(element.to_json_dict(None, 0))
     except Exception:  # one broken value must not cost the file
-        return None
+        return as_written(dataset, tag)
+
+
+def as_written(dataset: "Dataset", tag: int) -> Element:
+    """A value that breaks the rules of its VR as it stands in the file, so that it is not taken for absent: text as
+    it is written, anything else as bytes of the VR UN."""
+    raw = dataset.get_item(tag)
+    value, vr = getattr(raw, "value", None), getattr(raw, "VR", None)
+    vr = str(vr or _dictionary_vr(tag))
+    if not isinstance(value, bytes):  # pydicom took it, and could not write it
+        texts = value if isinstance(value, MutableSequence) else [value]
+        value = "\\".join(map(str, texts)).encode("utf-8", "replace")
+    if vr not in _TEXT_VRS:
+        return {"vr": "UN", "InlineBinary": base64.b64encode(value).decode("ascii")} if value else {"vr": vr}
+    texts = [part.strip(" \0") for part in value.decode("utf-8", "backslashreplace").split("\\")]
+    values = [{"Alphabetic": text} if vr == "PN" and text else text or None for text in texts]
+    return {"vr": vr, "Value": values} if any(values) else {"vr": vr}
 
 
 def tidy(element: Element) -> Element:
