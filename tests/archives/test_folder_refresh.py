@@ -9,6 +9,7 @@ from threading import Barrier, Thread
 from typing import Any
 
 import anyio
+import pydicom
 import pytest
 
 from archives.folder_helpers import SAMPLES, ask, make_file, names, opened
@@ -90,14 +91,32 @@ async def test_the_newest_of_several_files_counts(folder: Path, tmp_path: Path) 
         assert [row["00100020"]["Value"] for row in page.rows] == [["NEW"]]
         assert page.notes == ()
         assert (
-            "1 file repeats the SOP Instance UID of a newer file and is left out; first: a.dcm."
+            "1 file repeats the SOP Instance UID of another file and is left out; first: a.dcm."
             in (await archive.probe()).notes
         )
-        assert await archive.problems() == [("a.dcm", "has the SOP Instance UID of z.dcm, which is newer")]
+        assert await archive.problems() == [("a.dcm", "has the SOP Instance UID of z.dcm, which is newer or intact")]
         newer.unlink()
         page = await ask(archive, "instance", study_uid="1.1", fields=["PatientID"])
         assert [row["00100020"]["Value"] for row in page.rows] == [["P1"]]
         assert page.notes == ()
+
+
+@pytest.mark.parametrize("damaged_is_newer", [True, False])
+async def test_an_intact_file_counts_before_a_damaged_one(folder: Path, tmp_path: Path, damaged_is_newer: bool) -> None:
+    whole = (SAMPLES / "CT_small.dcm").read_bytes()
+    (folder / "whole.dcm").write_bytes(whole)
+    (folder / "cut.dcm").write_bytes(whole[:30_000])
+    os.utime(folder / "whole.dcm", (1_600_000_000, 1_600_000_000))
+    os.utime(folder / "cut.dcm", (1_600_000_000 + (1 if damaged_is_newer else -1),) * 2)
+    dataset = pydicom.dcmread(SAMPLES / "CT_small.dcm")
+    place = Place(dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.SOPInstanceUID)
+    async with opened(folder, tmp_path / "cache") as archive:
+        (frame,) = await archive.frames(place, [1])
+        assert frame.data == dataset.PixelData
+        assert (
+            "cut.dcm",
+            "has the SOP Instance UID of whole.dcm, which is newer or intact",
+        ) in await archive.problems()
 
 
 async def test_a_study_hidden_behind_a_newer_file_is_told(folder: Path, tmp_path: Path) -> None:

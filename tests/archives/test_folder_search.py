@@ -256,3 +256,17 @@ async def test_an_attribute_with_hundreds_of_names(tmp_path: Path) -> None:
     async with opened(tmp_path / "files", tmp_path / "cache") as archive:
         assert await names(archive, "series", {"OperatorsName": "7"}) == ["1.1.1"]
         assert await names(archive, "series", {"OperatorsName": "x"}) == []
+
+
+async def test_transfer_syntaxes_are_searched_and_shown(tmp_path: Path) -> None:
+    jpeg, plain = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.1"
+    make_file(tmp_path / "files/a.dcm", "1.1", "1.1.1", "1.1.1.1", syntax=plain)
+    make_file(tmp_path / "files/b.dcm", "1.1", "1.1.1", "1.1.1.2", syntax=plain)
+    (tmp_path / "files/c.dcm").write_bytes((SAMPLES / "SC_jpeg_no_color_transform.dcm").read_bytes())
+    async with opened(tmp_path / "files", tmp_path / "cache") as archive:
+        for keyword in ("TransferSyntaxUID", "AvailableTransferSyntaxUID"):
+            assert await names(archive, "instance", {keyword: plain}) == ["1.1.1.1", "1.1.1.2"]
+            (row,) = (await ask(archive, "instance", {keyword: jpeg}, fields=["TransferSyntaxUID"])).rows
+            assert row["00020010"]["Value"] == [jpeg]
+        with pytest.raises(NotSearchable, match="MediaStorageSOPClassUID"):
+            await ask(archive, "instance", {"MediaStorageSOPClassUID": "CT Image Storage"})

@@ -183,6 +183,18 @@ async def test_order_over_too_many_is_refused() -> None:
     assert (await studies(archive, order="StudyDate")).total == 5_000
 
 
+async def test_ages_are_ordered_by_their_length() -> None:
+    ages = ["090Y", "011M", "003W", "002Y", "old", "000Y"]
+    rows = [
+        {"0020000D": {"vr": "UI", "Value": [f"1.{n}"]}, "00101010": {"vr": "AS", "Value": [age]}}
+        for n, age in enumerate(ages)
+    ]
+    archive = open_over(lambda _: httpx.Response(200, json=rows), "orthanc")
+    found = await studies(archive, order="PatientAge")
+    assert [text(row, "PatientAge") for row in found.rows] == ["000Y", "003W", "011M", "002Y", "090Y", "old"]
+    assert any("1 without PatientAge" in note for note in found.notes)
+
+
 async def test_order_by_several_numbers() -> None:
     rows = [
         {"00080018": {"vr": "UI", "Value": [f"1.{z}"]}, "00200032": {"vr": "DS", "Value": [0, 0, z]}} for z in (9, 8, 7)
@@ -230,6 +242,23 @@ async def test_series_of_an_unknown_study() -> None:
     archive, _ = made("orthanc", 5)
     found = await search(archive, Query(Level.SERIES, study_uid="1.2.3"))
     assert any("no study 1.2.3" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("kind", ["google", "dcm4chee", "generic"])
+async def test_a_count_of_nothing_says_why(kind: str) -> None:
+    archive, _ = made(kind, 5)
+    series = synthetic_uid(1, 1)
+    query = Query(Level.SERIES, study_uid=series)
+    counted, listed = await search(archive, query, count=True), await search(archive, query)
+    assert (counted.total, counted.complete) == (0, True)
+    assert any("is the UID of a series, not of a study" in note for note in counted.notes)
+    assert counted.notes == listed.notes
+
+
+async def test_comparing_text_is_explained() -> None:
+    archive, _ = made("dcm4chee", 5)
+    found = await studies(archive, {"PatientID": ">900"})
+    assert any("PatientID is text, which is not compared" in note for note in found.notes)
 
 
 # ---- nothing is sent when an argument is wrong -------------------------------------------------------------------------

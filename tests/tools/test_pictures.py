@@ -246,3 +246,10 @@ async def test_the_metadata_of_another_instance_is_not_believed(connect: Any) ->
         await answer(client, "list_instances")
         fake.fail(wrong, only="/metadata")
         assert "metadata of another object" in await refusal(client, "render_frame", instance_uid=ct.SOPInstanceUID)
+
+
+async def test_overlay_graphics_that_are_not_drawn_are_told(connect: Any) -> None:
+    for name, told in (("examples_overlay.dcm", True), ("CT_small.dcm", False)):
+        async with connect(pacs=(Google(Store.shipped(*NAMES)), "google")) as client:
+            result = await call(client, "render_frame", instance_uid=dataset(name).SOPInstanceUID)
+        assert ("overlay graphics (such as marks or outlines), which are not drawn here" in text_of(result)) is told

@@ -151,7 +151,9 @@ async def test_a_hundred_fields_with_long_values_keep_the_budget(connect: Connec
     from pydicom.datadict import DicomDictionary
 
     fields = {
-        f"{number:08X}": entry for number, entry in DicomDictionary.items() if entry[0] in ("LO", "LT") and entry[4]
+        f"{number:08X}": entry
+        for number, entry in DicomDictionary.items()
+        if entry[0] in ("LO", "LT") and entry[4] and number >= 0x00080000  # below are groups that no object has
     }
     chosen = dict(list(fields.items())[:99])
     row = obj(**{tag: {"vr": entry[0], "Value": ["y" * 900]} for tag, entry in chosen.items()})

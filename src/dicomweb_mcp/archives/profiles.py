@@ -349,7 +349,7 @@ FOLDER = Profile(
         searchable=_levels(
             {**_with_lists(_STUDY), **dict.fromkeys(("PatientName", "ReferringPhysicianName"), _NAMED)},
             _with_lists(_SERIES),
-            _with_lists(_INSTANCE),
+            _with_lists({**_INSTANCE, "TransferSyntaxUID": _INSTANCE["SOPClassUID"]}),
         ),
         open=True,
         open_lists=True,

@@ -56,7 +56,9 @@ def _text(attribute: Attribute, text: str) -> Test:
     if len(text) > longest:
         raise BadArgument(f"{attribute.name} has {len(text)} characters; {attribute.vr} values have at most {longest}.")
     if not text.strip("*"):
-        raise BadArgument(f"{attribute.name}={text[:9]!r} would match everything: leave the filter out.")
+        raise BadArgument(
+            f"{attribute.name}={text[:9]!r} would match everything: leave the filter out, or write ?* for any value."
+        )
     return Wildcard(text) if "*" in text or "?" in text else Exact(text)
 
 
@@ -64,6 +66,18 @@ def _code_string(attribute: Attribute, text: str) -> Test:
     """Codes are upper case (PS3.5 6.2), but archives hold others: only what is all lower case was meant as upper."""
     is_modality = attribute.keyword in ("Modality", "ModalitiesInStudy")
     return _text(attribute, text.upper() if is_modality or text.islower() else text)
+
+
+def _age(attribute: Attribute, text: str) -> Test:
+    """Ages are text of a number and its unit (PS3.5 6.2): no archive compares them."""
+    if match := re.fullmatch(r"([0-9]{1,3})\s*([DWMY])", text.upper(), re.ASCII):
+        return Exact(f"{match[1]:0>3}{match[2]}")
+    if re.fullmatch(r"[0-9DWMY*?]{1,4}", text.upper(), re.ASCII) and text.strip("0123456789"):
+        return _text(attribute, text.upper())
+    raise BadArgument(
+        f"{attribute.name}={text[:40]!r} is no age. Write 45Y (or 6M, 2W, 3D), a pattern (04?Y for 40 to 49 years), or "
+        "a list of them: ages are text, and cannot be compared. Ranges need a date, such as PatientBirthDate."
+    )
 
 
 def _fuzzy(attribute: Attribute, text: str) -> Test:
@@ -122,6 +136,7 @@ def _canonical(attribute: Attribute, text: str) -> str:
 
 
 _PARSERS: Mapping[str, Callable[[Attribute, str], Test]] = {
+    "AS": _age,
     "CS": _code_string,
     "UI": _uid,
     "DA": _date,

@@ -111,6 +111,9 @@ COMPUTED = frozenset(
 )  # fmt: skip
 
 
+NOT_IN_OBJECTS = ("0000", "0002", "0004", "0006")  # groups of messages, file meta information and DICOMDIR: PS3.5 7.1
+
+
 def owner(attribute: Attribute) -> Level:
     """The level whose objects have one value of this attribute."""
     if attribute.keyword in STUDY_OWNED or attribute.tag.startswith("0010"):
@@ -156,6 +159,8 @@ class Rules:
             return listed
         if not self.open or owner(attribute) is not level or not attribute.keyword or attribute.vr == "SQ":
             return frozenset()
+        if attribute.tag.startswith(NOT_IN_OBJECTS):
+            return frozenset()
         if self.text_numbers and attribute.vr in NUMBER_VRS:
             return frozenset()
         return standard_matching(attribute.vr) | ({Match.LIST} if self.open_lists else frozenset())
@@ -174,6 +179,8 @@ class Rules:
         includable = self.includable.get(level, frozenset())
         if includable is not None:
             return attribute.keyword in includable
+        if attribute.tag.startswith(NOT_IN_OBJECTS):
+            return attribute.keyword in self.searchable[level]
         if attribute.keyword in COMPUTED:
             return owner(attribute) is level
         return owner(attribute).depth <= level.depth

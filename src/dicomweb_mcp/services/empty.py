@@ -1,5 +1,6 @@
 """Nothing matched: which of the values that were sent the archive does not know, when at most two requests tell it."""
 
+import re
 from dataclasses import replace
 
 from ..archives.base import Archive, ArchiveError
@@ -53,5 +54,7 @@ def _hint(item: Condition) -> str:
     """How a text that is matched as a whole could be found in part."""
     if item.attribute.vr not in TEXT_VRS - {"CS"} or not all(isinstance(test, Exact) for test in item.tests):
         return ""
+    if re.match(r"[<>]", item.values[0]) or ".." in item.values[0]:
+        return f"{item.attribute.name} is text, which is not compared: ranges are for dates, times and numbers."
     by_words = " or fuzzy=true" if item.attribute.vr == "PN" else ""
     return f"{item.attribute.name} is matched as a whole: *{item.values[0][:60]}*{by_words} finds it as a part."

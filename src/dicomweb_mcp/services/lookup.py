@@ -94,8 +94,12 @@ async def where_else(archive: Archive, level: Level, uid: str, among: Sequence[L
     """For a UID that is not at its level: the sentence that says where it is instead, or empty."""
     for other in among:
         if other is not level and await first_row(archive, other, uid) is not None:
-            return f"{uid} is the UID of a {other}, not of a {level}: pass it as {other}_uid."
+            return f"{uid} is the UID of {_a(other)}, not of {_a(level)}: pass it as {other}_uid."
     return ""
+
+
+def _a(level: Level) -> str:
+    return f"an {level}" if level is Level.INSTANCE else f"a {level}"
 
 
 def _agree(given: str | None, found: str | None, argument: str, uid: str) -> None:

@@ -5,6 +5,7 @@ server cannot say. A server that ignores a filter, an ``offset`` or a ``limit`` 
 depends on it.
 """
 
+import re
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -199,12 +200,14 @@ async def _counted(archive: Archive, plan: Plan) -> Found:
     if archive.profile.counts and not plan.here:
         first = await archive.search(plan, limit=1, offset=0)
         if first.total is not None and not first.incomplete:
-            return Found(plan, [], 0, True, total=first.total, notes=first.notes, is_count=True)
+            found = Found(plan, [], 0, True, total=first.total, notes=first.notes, is_count=True)
+            return found if found.total else await _explained(archive, found)
     async with aclosing(matches(archive, plan, scan, MOST_COUNTED)) as arriving:
         async for rows in arriving:
             matched += len(rows)
     if scan.complete:
-        return Found(plan, [], 0, True, total=matched, notes=tuple(scan.notes), is_count=True)
+        found = Found(plan, [], 0, True, total=matched, notes=tuple(scan.notes), is_count=True)
+        return found if matched else await _explained(archive, found)
     scan.notes.append(f"At least {matched:,} match: a lower bound.")
     return Found(plan, [], 0, scan.complete, notes=tuple(scan.notes), is_count=True)
 
@@ -244,6 +247,17 @@ async def _ordered(archive: Archive, plan: Plan, limit: int, offset: int) -> Fou
 def _sort_key(attribute: Attribute, row: DicomJson) -> Any:
     value = plain(element_at(row, attribute.tag) or {})
     values = value if isinstance(value, list) else [value]
+    if attribute.vr == "AS":
+        return _days(value)
     if attribute.vr in NUMBER_VRS:
         return values if all(isinstance(item, int | float) for item in values) else None
     return str(value).casefold() if value is not None else None
+
+
+_DAYS = {"D": 1, "W": 7, "M": 30.4, "Y": 365.25}
+
+
+def _days(age: Any) -> float | None:
+    """An age such as 045Y in days, about."""
+    match = re.fullmatch(r"([0-9]{1,3})([DWMY])", str(age), re.ASCII)
+    return int(match[1]) * _DAYS[match[2]] if match else None

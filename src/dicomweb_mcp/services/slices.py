@@ -86,8 +86,9 @@ async def _frame_of(archive: Archive, place: Place, frame: int | None) -> Choice
 
 def _frames(obj: DicomJson) -> int:
     if integer(obj, "Rows") is None:
-        kind = uid_name(text(obj, "SOPClassUID")) or "This object"
-        raise BadArgument(f"{kind} has no pixels to show: read it with get_metadata.")
+        kind = uid_name(text(obj, "SOPClassUID"))
+        what = f"This instance ({kind})" if kind else "This instance"
+        raise BadArgument(f"{what} has no pixels to show: read it with get_metadata.")
     return max(1, integer(obj, "NumberOfFrames", 1) or 1)
 
 

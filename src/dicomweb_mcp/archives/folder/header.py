@@ -26,6 +26,7 @@ from .values import Element, by_pydicom, plain_elements
 
 DIRECTORY = "1.2.840.10008.1.3.10"
 AVAILABLE_SYNTAX = "00083002"
+SYNTAX = "00020010"
 
 
 class NotDicom(Exception):
@@ -170,7 +171,7 @@ def _header(walked: Walked, elements: dict[str, Element]) -> Header:
     if not elements.get("00080018", {}).get("Value"):
         raise _NoInstance
     study, series, instance = (_uid(elements, name, tag) for name, tag in _UIDS)
-    elements[AVAILABLE_SYNTAX] = {"vr": "UI", "Value": [walked.syntax]}
+    elements[AVAILABLE_SYNTAX] = elements[SYNTAX] = {"vr": "UI", "Value": [walked.syntax]}
     return Header(study, series, instance, elements, _flaw(walked))
 
 

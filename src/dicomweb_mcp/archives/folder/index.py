@@ -1,9 +1,9 @@
 """The SQLite index of one folder: a row per file, kept in the user's cache folder and rebuilt when it is unusable.
 
 ``files`` has one row per directory entry that was looked at. Its ``state`` is INSTANCE, SKIPPED (not DICOM) or
-PROBLEM; ``reason`` says what is wrong; ``current`` is 1 for the newest file of a SOP Instance UID, 0 for the others,
-NULL for what is no instance. The columns of ``NARROWING`` hold the ``Value`` array of an attribute as JSON text.
-``heads`` has the DICOM JSON of all short plain attributes.
+PROBLEM; ``reason`` says what is wrong; ``current`` is 1 for the file that stands for a SOP Instance UID, 0 for the
+others, NULL for what is no instance. The columns of ``NARROWING`` hold the ``Value`` array of an attribute as JSON
+text. ``heads`` has the DICOM JSON of all short plain attributes.
 """
 
 import contextlib
@@ -67,9 +67,11 @@ _COLUMNS = (
     "study", "series", "number", "sop", "current", *NARROWING.values(),
 )  # fmt: skip
 _INSERT = f"INSERT INTO files ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
-_NEWEST = """
+# Among files of one SOP Instance UID an intact one counts before a damaged one, then the newest.
+_CURRENT = """
 UPDATE files SET current = NOT EXISTS (
-    SELECT 1 FROM files other WHERE other.sop = files.sop AND (other.mtime, other.path) > (files.mtime, files.path)
+    SELECT 1 FROM files other WHERE other.sop = files.sop
+    AND (other.reason IS NULL, other.mtime, other.path) > (files.reason IS NULL, files.mtime, files.path)
 ) WHERE sop IN (SELECT sop FROM files WHERE sop IN (SELECT value FROM json_each(?))
                 GROUP BY sop HAVING COUNT(*) > 1 OR MIN(current) = 0)
 """
@@ -215,7 +217,7 @@ def write(db: sqlite3.Connection, entries: Iterable[Entry], gone: Iterable[tuple
                 head = _encode(header.elements)
                 db.execute("INSERT INTO heads (id, head) VALUES (?, ?)", (row.lastrowid, head))
                 touched.add(header.instance_uid)
-        db.execute(_NEWEST, (json.dumps(sorted(touched)),))
+        db.execute(_CURRENT, (json.dumps(sorted(touched)),))
     except BaseException:
         db.execute("ROLLBACK")
         raise

@@ -11,8 +11,9 @@ from .index import PROBLEM, SKIPPED
 
 @dataclass(frozen=True)
 class Contents:
-    """How many files the folder holds: ``instances`` count, ``older`` have a SOP Instance UID of a newer file,
-    ``skipped`` are obviously not DICOM, ``unreadable`` could not be used, ``flawed`` are used although cut off.
+    """How many files the folder holds: ``instances`` count, ``older`` have the SOP Instance UID of one that
+    counts instead (an intact one before a damaged one, then the newest), ``skipped`` are obviously
+    not DICOM, ``unreadable`` could not be used, ``flawed`` are used although cut off.
 
     ``hidden`` are those of the older ones that belong to another study or series. ``first_*`` are examples: a path,
     and why.
@@ -38,7 +39,7 @@ class Contents:
             notes.append(f"{_files(self.unreadable)} could not be read; first: {path} ({reason}).")
         if self.hidden:
             notes.append(
-                f"{_files(self.hidden)} of other studies or series cannot be found, because newer files have the same "
+                f"{_files(self.hidden)} of other studies or series cannot be found, because other files have the same "
                 f"SOP Instance UID; first: {self.first_hidden}."
             )
         return tuple(notes)
@@ -52,9 +53,9 @@ class Contents:
             verb = "is" if self.flawed == 1 else "are"
             notes.append(f"{_files(self.flawed)} {verb} damaged but listed; first: {path} ({reason}).")
         if self.older:
-            verb = "repeats" if self.older == 1 else "repeat"
+            repeats, are = ("repeats", "is") if self.older == 1 else ("repeat", "are")
             notes.append(
-                f"{_files(self.older)} {verb} the SOP Instance UID of a newer file and is left out; first: "
+                f"{_files(self.older)} {repeats} the SOP Instance UID of another file and {are} left out; first: "
                 f"{self.first_older}."
             )
         return tuple(notes)
@@ -97,7 +98,7 @@ def problems(db: sqlite3.Connection) -> list[tuple[str, str]]:
         "SELECT old.path, new.path FROM files old JOIN files new ON new.sop = old.sop AND new.current = 1 "
         "WHERE old.current = 0"
     )
-    found += [(path, f"has the SOP Instance UID of {newest}, which is newer") for path, newest in older]
+    found += [(path, f"has the SOP Instance UID of {used}, which is newer or intact") for path, used in older]
     return sorted(found)
 
 
