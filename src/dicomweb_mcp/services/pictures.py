@@ -231,7 +231,7 @@ def _about(obj: DicomJson) -> tuple[str, ...]:
             f"This is one tile of one image of a slide, which has {columns} x {rows} pixels; the series may hold the "
             "same slide in several sizes, its label and an overview."
         )
-    if any(tag.startswith("60") and tag.endswith("3000") for tag in obj):
+    if any(tag.startswith("60") and tag.endswith("0010") for tag in obj):  # Overlay Rows of any group, PS3.3 C.9.2
         notes.append("The image has overlay graphics (such as marks or outlines), which are not drawn here.")
     if text(obj, "BurnedInAnnotation").upper() == "YES":
         notes.append("The pixels hold burned-in text, which may name the patient.")
