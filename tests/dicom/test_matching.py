@@ -111,7 +111,9 @@ def test_wildcards_against_the_standard_library(pattern: str, stored: str) -> No
     assert found is expected
 
 
-@pytest.mark.parametrize(("name", "words"), [("𝖠DAMS", ("adams",)), ("Groẞ", ("gross",)), ("Ǆ", ("dz",)), ("İz", ("iz",))])
+@pytest.mark.parametrize(
+    ("name", "words"), [("𝖠DAMS", ("adams",)), ("Groẞ", ("gross",)), ("Ǆ", ("dz",)), ("İz", ("iz",))]
+)
 def test_name_words_have_no_capitals_and_accents(name: str, words: tuple[str, ...]) -> None:
     assert name_words(name) == words
 
