@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import anyio
@@ -91,10 +92,10 @@ class Wire:
         """
         url = (base or self.base) + path + (f"?{query}" if query else "")
         async with self._response(url, accept) as response:
-            body = bytearray()
+            body = BytesIO()  # gives its bytes away without a copy
             async for chunk in self._chunks(response, most, self.patience.answer):
-                body += chunk
-            return Answer(response.status_code, response.headers, bytes(body))
+                body.write(chunk)
+            return Answer(response.status_code, response.headers, body.getvalue())
 
     @asynccontextmanager
     async def stream(self, path: str, *, accept: str, most: int) -> AsyncIterator[Stream]:

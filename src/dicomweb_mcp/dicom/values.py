@@ -8,7 +8,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeAlias
 
 from .tags import by_tag, tag_of
@@ -62,21 +62,34 @@ def normalized(obj: Mapping[Any, Any], depth: int = 0) -> dict[str, Any]:
     """The object as PS3.18 F.2.2 wants it, whatever a server wrote: tags in upper case, every element an object, its
     ``vr`` text and its ``Value`` a list. What is none of that, or lies deeper than DEEPEST sequences, is left out."""
     found: dict[str, Any] = {}
-    for tag, element in obj.items():
-        if not isinstance(element, Mapping) or not isinstance(tag, str) or not TAG.fullmatch(tag):
-            continue
-        vr = element.get("vr")
-        if not isinstance(vr, str):
-            vr = by_tag(tag.upper()).vr
-        kept = {**element, "vr": vr}
-        if "Value" in kept:
-            values = kept["Value"] if isinstance(kept["Value"], list) else [kept["Value"]]
-            if vr == "SQ":
-                items = values if depth < DEEPEST else []
-                values = [normalized(item, depth + 1) for item in items if isinstance(item, Mapping)]
-            kept["Value"] = values
-        found[tag.upper()] = kept
+    for key, element in obj.items():
+        if isinstance(element, dict) and (tag := _tag(key)):
+            found[tag] = element if _is_plain(element) else _normalized(tag, element, depth)
     return found
+
+
+@lru_cache(maxsize=10_000)
+def _tag(key: object) -> str:
+    """A tag in upper case, or empty for what is none."""
+    return key.upper() if isinstance(key, str) and TAG.fullmatch(key) else ""
+
+
+def _is_plain(element: dict[Any, Any]) -> bool:
+    """Whether there is nothing to mend, as in most elements."""
+    vr = element.get("vr")
+    return isinstance(vr, str) and vr != "SQ" and isinstance(element.get("Value", []), list)
+
+
+def _normalized(tag: str, element: dict[Any, Any], depth: int) -> dict[Any, Any]:
+    vr = element.get("vr")
+    kept = {**element, "vr": vr if isinstance(vr, str) else by_tag(tag).vr}
+    if "Value" in kept:
+        values = kept["Value"] if isinstance(kept["Value"], list) else [kept["Value"]]
+        if kept["vr"] == "SQ":
+            items = values if depth < DEEPEST else []
+            values = [normalized(item, depth + 1) for item in items if isinstance(item, dict)]
+        kept["Value"] = values
+    return kept
 
 
 def text(obj: DicomJson, keyword: str) -> str:
