@@ -42,7 +42,7 @@ MOST_METADATA = 64 * MiB
 MOST_PICTURE = 32 * MiB
 MOST_FRAMES = 512 * MiB
 MOST_FILES = 64 * 1024 * MiB
-LARGE = MiB  # from here on JSON is read in a thread, so that other calls go on
+LARGE = MiB  # JSON beyond is read in a thread, so that other calls go on, and decoded when it is looked at
 PICTURES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff"}  # media type -> how such bytes begin
 
 
@@ -216,7 +216,7 @@ class DicomwebArchive:
             return []
         if len(answer.body) > LARGE:
             return await to_thread.run_sync(objects, self.name, answer.body)
-        return objects(self.name, answer.body)
+        return list(objects(self.name, answer.body))
 
     def _bulk_path(self, place: Place, uri: str) -> tuple[str, str]:
         """Path and base of a BulkDataURI. Servers write hosts that only they know, so what follows ``/studies/`` is

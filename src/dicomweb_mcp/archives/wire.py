@@ -81,8 +81,8 @@ class Wire:
         self._settings = settings
         self._transport = transport
         self._credentials = Credentials(settings.name, settings.auth)
-        self._places = anyio.Semaphore(profile.parallel)
-        self._opening = anyio.Lock()
+        self._places = anyio.Semaphore(profile.parallel, fast_acquire=True)
+        self._opening = anyio.Lock(fast_acquire=True)
         self._client: httpx.AsyncClient | None = None
 
     async def get(self, path: str, *, accept: str, query: str = "", most: int, base: str | None = None) -> Answer:
