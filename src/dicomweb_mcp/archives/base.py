@@ -17,13 +17,17 @@ happened and what to do next, and holds no address, credential, HTML or stack tr
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..dicom.query import Plan
 from ..dicom.rules import Level
+from ..dicom.stow import StoreResponse
 from ..dicom.values import DicomJson
 from ..errors import Problem
 from .profiles import Profile
+
+if TYPE_CHECKING:
+    from .part10.outgoing import Outgoing
 
 
 class ArchiveError(Problem):
@@ -189,6 +193,12 @@ class Archive(Protocol):
 
     async def bulkdata(self, place: Place, uri: str) -> bytes:
         """The bytes that a BulkDataURI of this place's metadata stands for; only within the archive itself."""
+        ...
+
+    async def store(self, files: Sequence["Outgoing"], study_uid: str | None = None) -> StoreResponse:
+        """Store whole files, into one study alone where it is named. What the answer says of each; nothing for those
+        that it does not mention. Raises ArchiveError when there was no such answer, Changed when a file changed: then
+        nobody knows what was stored before a search has shown it."""
         ...
 
     async def probe(self) -> Health:

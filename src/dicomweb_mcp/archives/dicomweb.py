@@ -11,6 +11,7 @@ import httpx
 
 from ..dicom.query import Plan
 from ..dicom.rules import Level
+from ..dicom.stow import SEQUENCES, StoreResponse, store_response
 from ..dicom.tags import Attribute
 from ..dicom.uids import EXPLICIT
 from ..dicom.values import DicomJson, normalized, transfer_syntaxes
@@ -31,14 +32,17 @@ from .base import (
 )
 from .dialects import query_string
 from .multipart import BadMultipart, MediaType, Part, parts
+from .part10.outgoing import Outgoing
 from .profiles import AS_STORED, FILES, PROFILES, Profile
-from .wire import Answer, MiB, Patience, Wire
+from .stow import StoreBody
+from .wire import Answer, Body, MiB, Patience, Wire
 
 DICOM_JSON = "application/dicom+json"
 # Bytes of one answer, decoded
 MOST_SEARCH = 64 * MiB
 MOST_METADATA = 64 * MiB
 MOST_PICTURE = 32 * MiB
+MOST_VERDICT = 16 * MiB
 MOST_FRAMES = 512 * MiB
 MOST_FILES = 64 * 1024 * MiB
 PICTURES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff"}  # media type -> how such bytes begin
@@ -138,6 +142,32 @@ class DicomwebArchive:
         path, base = self._bulk_path(place, uri)
         answer = await self._wire.get(path, accept=AS_STORED, most=MOST_FRAMES, base=base)
         return b"".join([data for _, data in await self._bodies(answer)])
+
+    async def store(self, files: Sequence[Outgoing], study_uid: str | None = None) -> StoreResponse:
+        """STOW-RS, PS3.18 10.5: one request. Its status is only believed where the body has no lists."""
+        path = f"/studies/{study_uid}" if study_uid else "/studies"
+        body = StoreBody(files)
+        answer = await self._wire.post(
+            path, Body(body.content_type, body.length, body.chunks), accept=DICOM_JSON, most=MOST_VERDICT
+        )
+        said = self._store_response(answer)
+        if said is not None:
+            return said
+        if answer.status not in (200, 202, 204):
+            raise self._wire.failure(answer)
+        return StoreResponse({})
+
+    def _store_response(self, answer: Answer) -> StoreResponse | None:
+        """The response's verdicts, also those of a failure; None where the body is no Store Instances Response."""
+        try:
+            found = json.loads(answer.body)
+        except (ValueError, RecursionError):
+            return None
+        if isinstance(found, list) and len(found) == 1:
+            found = found[0]
+        if not isinstance(found, dict) or SEQUENCES.isdisjoint(obj := normalized(found)):
+            return None
+        return store_response(obj, self.profile.store_reasons)
 
     async def probe(self) -> Health:
         try:

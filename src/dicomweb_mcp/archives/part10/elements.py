@@ -18,9 +18,9 @@ PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 PER_FRAME_GROUPS = 0x52009230  # can hold 100,000 items, and no search asks for them
 
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-_LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
-_SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
-_NAMES = {vr: vr.decode() for vr in _LONG | _SHORT}
+LONG_VRS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
+SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+_NAMES = {vr: vr.decode() for vr in LONG_VRS | SHORT_VRS}
 _explicit = Struct("<HH2sH").unpack_from
 _long = Struct("<L").unpack_from
 
@@ -96,10 +96,10 @@ def _meta(data: bytes) -> tuple[str, str, int]:
         if group != 2:
             return found[0x0010], found[0x0002], position
         position += 8
-        if vr in _LONG:
+        if vr in LONG_VRS:
             length = _long(data, position)[0]
             position += 4
-        elif vr not in _SHORT:
+        elif vr not in SHORT_VRS:
             raise Unusual
         if element in found:
             found[element] = data[position : position + length].decode("latin-1").rstrip("\0 ")
@@ -129,9 +129,9 @@ def _elements(
         if explicit:
             group, element, code, length = read_explicit(data, position)
             position += 8
-            if code in _SHORT:
+            if code in SHORT_VRS:
                 vr = _NAMES[code]
-            elif code in _LONG:
+            elif code in LONG_VRS:
                 if position + 4 > limit:
                     raise Unusual
                 vr = _NAMES[code]
