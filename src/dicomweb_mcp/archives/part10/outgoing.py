@@ -10,9 +10,9 @@ from ...dicom.uids import is_strict_uid
 from ...dicom.values import DicomJson
 from .dataset import Changed, Damaged, parse
 from .dicom_json import metadata
+from .header import DIRECTORY
 from .whole import Unfit, check_whole
 
-DIRECTORY = "1.2.840.10008.1.3.10"
 UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 TAGS = [0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00100020]
 # Not waiting for the other end of a pipe, and not following a link that was put in a file's place meanwhile
@@ -21,7 +21,10 @@ FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_NONBL
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A whole DICOM file with valid UIDs. ``path`` is resolved; ``stamp`` tells whether it has changed since."""
+    """A whole DICOM file with valid UIDs. ``path`` is resolved; ``stamp`` tells whether it has changed since.
+
+    ``is_named_otherwise``: its File Meta Information names another class or instance than its data set, which counts.
+    """
 
     path: Path
     size: int
@@ -31,6 +34,7 @@ class Outgoing:
     study_uid: str
     series_uid: str
     patient_id: str
+    is_named_otherwise: bool
 
     def opened(self) -> BinaryIO:
         """The file at its beginning, for a caller that closes it. Raises Changed."""
@@ -57,8 +61,9 @@ def checked(path: Path) -> Outgoing:
             check_whole(file, status.st_size)
             file.seek(0)
             dataset = parse(file, tags=TAGS).dataset
+            if dataset.file_meta.get("MediaStorageSOPClassUID") == DIRECTORY:
+                raise Unfit("a DICOMDIR, which lists other files and is not stored")
             found = {keyword: _uid(dataset, keyword) for keyword in UIDS}
-            _check_meta(dataset, found)
             patient_id = str(dataset.get("PatientID") or "").strip(" \0")
     except OSError as error:
         raise Unfit(f"cannot be read: {error.strerror or type(error).__name__}") from None
@@ -73,6 +78,7 @@ def checked(path: Path) -> Outgoing:
         study_uid=found["StudyInstanceUID"],
         series_uid=found["SeriesInstanceUID"],
         patient_id=patient_id,
+        is_named_otherwise=_is_named_otherwise(dataset, found),
     )
 
 
@@ -102,11 +108,10 @@ def _uid(dataset: Any, keyword: str) -> str:
     return value
 
 
-def _check_meta(dataset: Any, found: dict[str, str]) -> None:
-    """What the File Meta Information says of the object must be what the data set says (PS3.10 table 7.1-1)."""
-    if found["SOPClassUID"] == DIRECTORY or dataset.file_meta.get("MediaStorageSOPClassUID") == DIRECTORY:
-        raise Unfit("a DICOMDIR, which lists other files and is not stored")
+def _is_named_otherwise(dataset: Any, found: dict[str, str]) -> bool:
+    """Against PS3.10 table 7.1-1, and common where files were made anonymous."""
     for keyword in ("SOPClassUID", "SOPInstanceUID"):
         said = str(dataset.file_meta.get(f"MediaStorage{keyword}") or "").rstrip("\0 ")
         if said and said != found[keyword]:
-            raise Unfit(f"its File Meta Information names another {keyword} than its data set")
+            return True
+    return False

@@ -45,6 +45,8 @@ def check_whole(file: BinaryIO, size: int) -> str:
     if syntax == DEFLATED:
         file, size = _inflated(file, meta.position)
         meta.position = 0
+    if meta.position == size:
+        raise Unfit("it has no data set behind its File Meta Information")
     file.seek(meta.position)
     walker = _Walker(file, meta.position, size, implicit=syntax == IMPLICIT, big_endian=syntax == BIG_ENDIAN)
     walker.elements(size)
