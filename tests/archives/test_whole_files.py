@@ -85,10 +85,8 @@ SMALL: dict[str, Callable[[Path], bytes]] = {
 def test_a_file_cut_at_any_byte_is_not_whole(kind: str, tmp_path: Path) -> None:
     data = SMALL[kind](tmp_path / "x.dcm")
     syntax_of(data)
-    if kind == "deflated":
-        whole = {len(data) - 1}  # the last byte only makes the length even (PS3.5 A.5)
-    else:
-        whole = lengths_of_whole_files(tmp_path / "x.dcm")
+    # of a deflated file the last byte only makes the length even (PS3.5 A.5)
+    whole = {len(data) - 1} if kind == "deflated" else lengths_of_whole_files(tmp_path / "x.dcm")
     for length in range(len(data)):
         if length in whole:  # nobody can tell that elements are missing behind a whole one
             continue
