@@ -10,6 +10,7 @@ import httpx
 import pydicom
 import pytest
 from mcp import Client
+from pydicom.uid import ImplicitVRLittleEndian
 
 from archives.folder_helpers import SAMPLES, make_file
 from dicomweb_mcp.server import build
@@ -63,19 +64,19 @@ async def test_real_files_arrive_byte_for_byte_and_every_outcome_is_true(server:
 
 
 async def test_a_file_that_only_orthanc_refuses_costs_only_itself(server: Orthanc, tmp_path: Path) -> None:
-    """PatientID within a broken private sequence of undefined length: whole by its structure, and DCMTK does not read
-    it; Orthanc then answers 400 for the whole request although it stored the others."""
+    """A sequence whose length is right and whose content is none: Orthanc does not read it, and answers 400 for the whole
+    request although it stored the others."""
     root = tmp_path.resolve() / "outgoing"
     for number in range(1, 6):
         make_file(root / f"{number}.dcm", "1.2", "1.2.3", f"1.2.3.{number}")
-    bad = root / "3.dcm"
-    data = bad.read_bytes()
-    bad.write_bytes(data.replace(b"\x10\x00\x20\x00LO\x02\x00P1", b"\x10\x00\x20\x00SQ\x02\x00P1"))
-    assert bad.read_bytes() != data
+    bad = make_file(root / "3.dcm", "1.2", "1.2.3", "1.2.3.3", ImplicitVRLittleEndian)
+    with bad.open("ab") as file:
+        file.write(b"\x40\x00\x75\x02" + (64).to_bytes(4, "little") + b"no items" * 8)  # RequestAttributesSequence
     async with connected(server, root) as client:
         found = await answer(client, "store_instances", paths=["."])
     assert (found["stored"], found["rejected"]) == (4, 1)
     assert found["files"][0]["file"] == "3.dcm"
+    assert found["files"][0]["reason"].startswith("Archive pacs: ")
     assert set(instances(server)) == {f"1.2.3.{number}" for number in (1, 2, 4, 5)}
 
 

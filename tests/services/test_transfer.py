@@ -252,7 +252,7 @@ FAILED = {"00081198": {"vr": "SQ", "Value": [
     ("status", "body", "keeps", "reason"),
     [
         (400, ORTHANC_400, True, "Bad file format"),
-        (400, {"00081198": {"vr": "SQ"}}, True, "neither stored nor refused it"),
+        (400, {"00081198": {"vr": "SQ"}}, True, "did not take it (400) and gave no reason"),
         (400, ORTHANC_400, False, "Bad file format"),
         (409, FAILED, False, "transfer syntax not supported (C122h)"),
         (202, FAILED, True, "transfer syntax not supported (C122h)"),

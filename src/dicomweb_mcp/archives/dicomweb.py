@@ -11,7 +11,7 @@ import httpx
 
 from ..dicom.query import Plan
 from ..dicom.rules import Level
-from ..dicom.stow import SEQUENCES, StoreResponse, store_response
+from ..dicom.stow import StoreResponse, store_response
 from ..dicom.tags import Attribute
 from ..dicom.uids import EXPLICIT
 from ..dicom.values import DicomJson, normalized, transfer_syntaxes
@@ -30,7 +30,7 @@ from .base import (
     Refused,
     Unreachable,
 )
-from .dialects import query_string
+from .dialects import query_string, reason
 from .multipart import BadMultipart, MediaType, Part, parts
 from .part10.outgoing import Outgoing
 from .profiles import AS_STORED, FILES, PROFILES, Profile
@@ -144,30 +144,31 @@ class DicomwebArchive:
         return b"".join([data for _, data in await self._bodies(answer)])
 
     async def store(self, files: Sequence[Outgoing], study_uid: str | None = None) -> StoreResponse:
-        """STOW-RS, PS3.18 10.5: one request. Its status is only believed where the body has no lists."""
+        """STOW-RS, PS3.18 10.5: one request. Its status is only believed where the body says nothing of any file."""
         path = f"/studies/{study_uid}" if study_uid else "/studies"
         body = StoreBody(files)
         answer = await self._wire.post(
             path, Body(body.content_type, body.length, body.chunks), accept=DICOM_JSON, most=MOST_VERDICT
         )
         said = self._store_response(answer)
-        if said is not None:
+        if said.verdicts or said.others or answer.status in (200, 202, 204):
             return said
-        if answer.status not in (200, 202, 204):
-            raise self._wire.failure(answer)
-        return StoreResponse({})
+        if answer.status in (400, 409):
+            why = reason(answer.body, answer.content_type)
+            raise Refused(
+                self.name, f"did not take it ({answer.status}){f': {why}' if why else ' and gave no reason'}."
+            )
+        raise self._wire.failure(answer)
 
-    def _store_response(self, answer: Answer) -> StoreResponse | None:
-        """The response's verdicts, also those of a failure; None where the body is no Store Instances Response."""
+    def _store_response(self, answer: Answer) -> StoreResponse:
+        """The response's verdicts, also those of a failure; none where the body is no Store Instances Response."""
         try:
             found = json.loads(answer.body)
         except (ValueError, RecursionError):
-            return None
-        if isinstance(found, list) and len(found) == 1:
+            return StoreResponse({})
+        if isinstance(found, list) and len(found) == 1:  # Google's errors come in a list of one
             found = found[0]
-        if not isinstance(found, dict) or SEQUENCES.isdisjoint(obj := normalized(found)):
-            return None
-        return store_response(obj, self.profile.store_reasons)
+        return store_response(normalized(found if isinstance(found, dict) else {}), self.profile.store_reasons)
 
     async def probe(self) -> Health:
         try:

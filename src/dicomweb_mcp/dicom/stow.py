@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from .values import DicomJson, clean, integer, items, text, text_at
 
-SEQUENCES = frozenset({"00081198", "00081199", "0008119A"})  # failed, referenced, other failures
 LONGEST_DETAIL = 200
 GOOGLES_DETAIL = ("00091097", "00090097")  # Google's private FailureDetail
 # Failure and warning reasons of PS3.18 I.2.2 by their code; a key with a mask stands for a range of codes.
