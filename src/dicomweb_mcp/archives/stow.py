@@ -5,7 +5,6 @@ from uuid import uuid4
 
 from anyio import to_thread
 
-from .part10.dataset import Changed
 from .part10.outgoing import Outgoing
 
 CHUNK = 1 << 20
@@ -36,9 +35,8 @@ class StoreBody:
                 while left and (chunk := await to_thread.run_sync(file.read, min(CHUNK, left))):
                     left -= len(chunk)
                     yield chunk
+                outgoing.check_same(file)
             finally:
                 file.close()
-            if left:
-                raise Changed
             yield LINE_END
         yield self._end

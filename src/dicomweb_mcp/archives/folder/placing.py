@@ -7,7 +7,6 @@ from pathlib import Path
 from uuid import uuid4
 
 from ...paths import is_inside
-from ..part10.dataset import Changed
 from ..part10.outgoing import Outgoing
 from .scan import PART_SUFFIX
 
@@ -41,8 +40,7 @@ def _copy(outgoing: Outgoing, part: Path) -> None:
         shutil.copyfileobj(source, target, CHUNK)
         target.flush()
         os.fsync(target.fileno())
-        if target.tell() != outgoing.size:
-            raise Changed
+        outgoing.check_same(source)
 
 
 def _give_name(part: Path, final: Path) -> None:

@@ -42,10 +42,17 @@ class Outgoing:
             file = _opened(self.path)
         except (OSError, Unfit):
             raise Changed from None
-        if _stamp(os.fstat(file.fileno())) != self.stamp:
+        try:
+            self.check_same(file)
+        except Changed:
             file.close()
-            raise Changed
+            raise
         return file
+
+    def check_same(self, file: BinaryIO) -> None:
+        """Raises Changed when an open file is not what was checked, or was written to since."""
+        if _stamp(os.fstat(file.fileno())) != self.stamp:
+            raise Changed
 
     def metadata(self) -> DicomJson:
         """Its header as DICOM JSON. Raises Changed."""
