@@ -325,6 +325,31 @@ async def test_a_token_from_a_command_is_fetched_again_when_it_is_refused(tmp_pa
     assert tokens == ["Bearer token0", "Bearer token1", "Bearer token1"]
 
 
+async def test_requests_refused_together_share_one_new_token(tmp_path) -> None:
+    """Each of them was sent with the old token: the first renews it, the others use what it got."""
+    import sys
+
+    counter = tmp_path / "count"
+    program = f"import pathlib; p = pathlib.Path({str(counter)!r}); n = len(p.read_text()) if p.exists() else 0; p.write_text('x' * (n + 1)); print('token', n, sep='')"
+    refused, together = 0, anyio.Event()
+
+    async def server(request: httpx.Request) -> httpx.Response:
+        nonlocal refused
+        if request.headers["authorization"] == "Bearer token1":
+            return httpx.Response(200, content=b"[]")
+        refused += 1
+        if refused == 3:
+            together.set()
+        await together.wait()
+        return httpx.Response(401)
+
+    shared = wire(server, auth={"type": "bearer", "command": [sys.executable, "-c", program]})
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(lambda: shared.get("/studies", accept="*/*", most=MiB))
+    assert counter.read_text() == "xx"
+
+
 async def test_a_command_that_fails_is_named_without_its_output() -> None:
     import sys
 

@@ -26,22 +26,16 @@ class Credentials:
 
     async def headers(self) -> dict[str, str]:
         """Raises AccessDenied when the secret is not to be had: which variable or command was meant."""
-        auth = self._auth
-        if auth.type == "none":
+        if self._auth.type == "none":
             return {}
-        secret = await self._secret()
-        if auth.type == "bearer":
-            return {"Authorization": f"Bearer {secret}"}
-        if auth.type == "header":
-            return {str(auth.name): secret}
-        user = auth.username or self._variable(auth.username_env)
-        return {"Authorization": "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode()}
+        return self._headers_with(await self._secret())
 
-    def forget(self) -> bool:
-        """Drop a printed secret that was refused; true when asking again may give another one."""
-        had = self._printed is not None
-        self._printed = None
-        return had
+    def forget(self, refused: Mapping[str, str]) -> bool:
+        """Drop the printed secret of headers that were refused, unless it was renewed meanwhile; true when asking
+        again may give another one."""
+        if self._printed is not None and self._headers_with(self._printed[1]) == refused:
+            self._printed = None
+        return self._auth.command is not None
 
     @property
     def how(self) -> str:
@@ -55,6 +49,15 @@ class Credentials:
             )
         source = "the configured command" if auth.command else self._variable_name
         return f"the {auth.type} credentials from {source} were used: check them"
+
+    def _headers_with(self, secret: str) -> dict[str, str]:
+        auth = self._auth
+        if auth.type == "bearer":
+            return {"Authorization": f"Bearer {secret}"}
+        if auth.type == "header":
+            return {str(auth.name): secret}
+        user = auth.username or self._variable(auth.username_env)
+        return {"Authorization": "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode()}
 
     @property
     def _variable_name(self) -> str:

@@ -138,15 +138,16 @@ class Wire:
         raise AssertionError("every profile has at least one try")
 
     async def _send(self, url: str, accept: str) -> httpx.Response:
-        """The response's head, signed in anew once when a printed token was refused. Raises one of BROKEN."""
-        response = await self._signed(url, accept)
-        if response.status_code == 401 and self._credentials.forget():
+        """The response's head, signed in anew once when a token that can be renewed was refused. Raises one of
+        BROKEN."""
+        signed = await self._credentials.headers()
+        response = await self._head(url, {"Accept": accept, **signed})
+        if response.status_code == 401 and self._credentials.forget(signed):
             await response.aclose()
-            response = await self._signed(url, accept)
+            response = await self._head(url, {"Accept": accept, **await self._credentials.headers()})
         return response
 
-    async def _signed(self, url: str, accept: str) -> httpx.Response:
-        headers = {"Accept": accept, **await self._credentials.headers()}
+    async def _head(self, url: str, headers: dict[str, str]) -> httpx.Response:
         client = await self._opened()
         try:
             with anyio.fail_after(self.patience.answer):
