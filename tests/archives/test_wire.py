@@ -106,6 +106,26 @@ async def test_retry_after_is_honoured() -> None:
 GOOGLE_ERROR = {
     "error": {"code": 400, "message": "unknown/unsupported QIDO attribute: X", "status": "INVALID_ARGUMENT"}
 }
+DENIED = {
+    "error": {
+        "code": 403,
+        "message": "alice@example.org lacks a role on //healthcare.googleapis.com/projects/p, see https://cloud.google.com/iam?project=p for help",
+        "status": "PERMISSION_DENIED",
+    }
+}
+
+
+def error_info(reason: Any) -> dict[str, Any]:
+    """An error as Google's APIs write it, with a reason for programs."""
+    info = {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": reason,
+        "domain": "googleapis.com",
+        "metadata": {"consumer": "projects/764086051850", "service": "healthcare.googleapis.com"},
+    }
+    return {"error": {"code": 403, "message": "m", "status": "PERMISSION_DENIED", "details": [{"@type": "x"}, info]}}
+
+
 JAVA = "java.lang.NullPointerException: at patient DOE\n\tat org.dcm4chee.arc.Qido.search(Qido.java:17)\n"
 
 
@@ -116,6 +136,20 @@ JAVA = "java.lang.NullPointerException: at patient DOE\n\tat org.dcm4chee.arc.Qi
         ("google", 400, GOOGLE_ERROR, Refused, "unsupported QIDO attribute: X"),
         ("google", 401, {}, AccessDenied, "no credentials were configured: set DICOMWEB_PACS_TOKEN"),
         ("google", 403, {}, AccessDenied, "no such object, or does not show it.*dicomWebRead"),
+        ("google", 403, DENIED, AccessDenied, r"lacks a role on \(address\) see \(address\) for help.*dicomWebWrite"),
+        (
+            "google",
+            403,
+            error_info("SERVICE_DISABLED"),
+            AccessDenied,
+            "gcloud services enable healthcare.googleapis.com",
+        ),
+        ("google", 403, [error_info("USER_PROJECT_DENIED")], AccessDenied, "roles/serviceusage.serviceUsageConsumer"),
+        ("google", 403, error_info("CONSUMER_INVALID"), AccessDenied, "quota project.*does not exist"),
+        ("google", 403, error_info("BILLING_DISABLED"), AccessDenied, "billing"),
+        ("idc-google", 403, error_info("ACCESS_TOKEN_SCOPE_INSUFFICIENT"), AccessDenied, "cloud-platform"),
+        ("google", 403, error_info("SOMETHING_NEW"), AccessDenied, "dicomWebRead"),
+        ("google", 403, error_info(["no text"]), AccessDenied, "dicomWebRead"),
         ("google", 404, {}, NotFound, "no such object, or does not show it"),
         ("google", 429, {}, Busy, "quota of its project"),
         ("idc", 429, "<html>quota</html>", Busy, "midnight UTC"),
@@ -150,7 +184,7 @@ async def test_an_error_says_which_archive_what_happened_and_what_to_do(
     message = str(raised.value)
     assert message.startswith("Archive pacs: ")
     assert len(message) < 600
-    for never in ("http://", "https://", "<h", "java.", "DOE", "Qido.java"):
+    for never in ("http://", "https://", "<h", "java.", "DOE", "Qido.java", "alice", "//"):
         assert never not in message
 
 

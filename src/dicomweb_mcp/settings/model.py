@@ -26,6 +26,7 @@ IDC_PROXY = (
 )
 IDC_RELEASE = 25  # the newest release when this version was made; idc-google=vN names another
 GOOGLE_HOST = "healthcare.googleapis.com"
+GOOGLE_KINDS = frozenset({"google", "idc-google"})
 CACHE_VARIABLE = "DICOMWEB_MCP_CACHE"  # names another place for what can be made anew: the indexes of folders
 HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.]+")  # a name or an address of a machine
 READ_ONLY_KINDS = frozenset({"idc", "idc-google"})
