@@ -16,7 +16,7 @@ import httpx
 
 from .. import __version__
 from ..settings import ArchiveSettings
-from .auth import Credentials
+from .auth import sign_in
 from .base import ArchiveError, Busy, NotUnderstood, Refused, Unreachable
 from .failures import failure
 from .profiles import Profile
@@ -79,7 +79,7 @@ class Wire:
         self.patience = patience or Patience()
         self._settings = settings
         self._transport = transport
-        self._credentials = Credentials(settings.name, settings.auth)
+        self._credentials = sign_in(settings)
         self._places = anyio.Semaphore(profile.parallel)
         self._opening = anyio.Lock()
         self._client: httpx.AsyncClient | None = None
