@@ -16,7 +16,7 @@ import httpx
 
 from .. import __version__
 from ..settings import ArchiveSettings
-from .auth import Credentials
+from .auth import sign_in
 from .base import ArchiveError, Busy, NotUnderstood, Refused, Unreachable
 from .failures import failure
 from .profiles import Profile
@@ -89,7 +89,7 @@ class Wire:
         self.patience = patience or Patience()
         self._settings = settings
         self._transport = transport
-        self._credentials = Credentials(settings.name, settings.auth)
+        self._credentials = sign_in(settings)
         self._places = anyio.Semaphore(profile.parallel)
         self._opening = anyio.Lock()
         self._client: httpx.AsyncClient | None = None
@@ -174,15 +174,16 @@ class Wire:
         raise AssertionError("every profile has at least one try")
 
     async def _send(self, url: str, accept: str, body: Body | None = None) -> httpx.Response:
-        """The response's head, signed in anew once when a printed token was refused. Raises one of BROKEN."""
-        response = await self._signed(url, accept, body)
-        if response.status_code == 401 and self._credentials.forget():
+        """The response's head, signed in anew once when a token that can be renewed was refused. Raises one of
+        BROKEN."""
+        signed = await self._credentials.headers()
+        response = await self._head(url, {"Accept": accept, **signed}, body)
+        if response.status_code == 401 and self._credentials.forget(signed):
             await response.aclose()
-            response = await self._signed(url, accept, body)
+            response = await self._head(url, {"Accept": accept, **await self._credentials.headers()}, body)
         return response
 
-    async def _signed(self, url: str, accept: str, body: Body | None) -> httpx.Response:
-        headers = {"Accept": accept, **await self._credentials.headers()}
+    async def _head(self, url: str, headers: dict[str, str], body: Body | None) -> httpx.Response:
         client = await self._opened()
         seconds = self.patience.stream if body else self.patience.answer
         try:
