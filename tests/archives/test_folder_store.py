@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from archives.folder_helpers import SAMPLES, make_file, names, opened
+from dicomweb_mcp.archives.base import Busy
 from dicomweb_mcp.archives.folder import FolderArchive, placing
 from dicomweb_mcp.archives.folder.placing import place
-from dicomweb_mcp.archives.part10.dataset import Changed
 from dicomweb_mcp.archives.part10.outgoing import checked
+from dicomweb_mcp.dicom.rules import Level
+from dicomweb_mcp.paths import Changed
+from dicomweb_mcp.services.presence import EVERYWHERE, rows_by_uid
 
 pytestmark = pytest.mark.anyio
 PLACE = Path("1.2", "1.2.3", "1.2.3.4.dcm")
@@ -62,7 +65,7 @@ async def test_nothing_is_overwritten(folder: Path, source: Path) -> None:
     assert everything(folder) == [PLACE]
 
 
-@pytest.mark.parametrize("at", ["copyfileobj", "fsync", "link"])
+@pytest.mark.parametrize("at", ["fsync", "link"])
 async def test_a_failure_in_the_middle_leaves_nothing_behind(
     folder: Path, source: Path, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,7 +75,7 @@ async def test_a_failure_in_the_middle_leaves_nothing_behind(
     outgoing = checked(source)
     async with archive_of(folder) as archive:
         with monkeypatch.context() as patch:
-            patch.setattr(shutil if at == "copyfileobj" else os, at, failing)
+            patch.setattr(os, at, failing)
             if at == "link":  # without hard links a file is renamed
                 patch.setattr(Path, "rename", failing)
             verdict = (await archive.store([outgoing])).verdicts["1.2.3.4"]
@@ -104,18 +107,25 @@ async def test_a_file_that_is_still_written_is_no_part_of_the_archive(folder: Pa
         assert await archive.problems() == []
 
 
+async def test_a_folder_that_is_still_being_indexed_is_not_stored_into_unseen(
+    folder: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The instance may be there under another name: nothing is sent before that is known."""
+    shutil.copy(source, folder / "under-another-name.dcm")
+    async with archive_of(folder) as archive:
+        archive._refresher.patience = 0
+        with pytest.raises(Busy, match="still being indexed"):
+            await rows_by_uid(archive, Level.INSTANCE, {EVERYWHERE: ["1.2.3.4"]})
+
+
 async def test_a_file_that_shrinks_while_it_is_copied_is_not_stored(
     folder: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = shutil.copyfileobj
+    outgoing = checked(source)
 
-    def shrinking(source_file: Any, target: Any, length: int) -> None:
-        os.truncate(source, 100)
-        copy(source_file, target, length)
-
-    monkeypatch.setattr(shutil, "copyfileobj", shrinking)
+    os.truncate(source, 100)
     with pytest.raises(Changed):
-        place(folder, checked(source))
+        place(folder, outgoing)
     assert everything(folder) == []
 
 

@@ -7,20 +7,21 @@ from pathlib import Path
 import pytest
 
 from archives.folder_helpers import make_file
-from dicomweb_mcp.archives.part10.dataset import Changed
-from dicomweb_mcp.archives.part10.outgoing import checked
-from dicomweb_mcp.archives.stow import CHUNK, StoreBody
+from dicomweb_mcp.archives.part10.outgoing import CHUNK, checked
+from dicomweb_mcp.archives.stow import store_body
+from dicomweb_mcp.archives.wire import Body
+from dicomweb_mcp.paths import Changed
 
 pytestmark = pytest.mark.anyio
 
 
-async def whole(body: StoreBody) -> bytes:
+async def whole(body: Body) -> bytes:
     return b"".join([chunk async for chunk in body.chunks()])
 
 
 async def test_the_standard_library_reads_the_parts(tmp_path: Path) -> None:
     paths = [make_file(tmp_path.resolve() / f"{n}.dcm", "1.2", "1.2.3", f"1.2.3.{n}") for n in range(3)]
-    body = StoreBody([checked(path) for path in paths])
+    body = store_body([checked(path) for path in paths])
     data = await whole(body)
     assert len(data) == body.length
     assert await whole(body) == data, "it can be read again"
@@ -36,7 +37,7 @@ async def test_a_large_file_passes_through_in_pieces(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(b"\xe0\x7f\x10\x00OW\0\0" + size.to_bytes(4, "little"))
         file.truncate(file.tell() + size)
-    body = StoreBody([checked(path)])
+    body = store_body([checked(path)])
     tracemalloc.start()
     sent = 0
     async for chunk in body.chunks():
@@ -52,7 +53,7 @@ async def test_a_file_that_is_cut_while_it_is_sent_ends_the_request(tmp_path: Pa
     path = make_file(tmp_path.resolve() / "x.dcm", "1.2", "1.2.3", "1.2.3.4")
     with path.open("ab") as file:
         file.write(b"\xe0\x7f\x10\x00OW\0\0" + (3 * CHUNK).to_bytes(4, "little") + bytes(3 * CHUNK))
-    body = StoreBody([checked(path)])
+    body = store_body([checked(path)])
 
     async def send() -> None:
         async for _ in body.chunks():

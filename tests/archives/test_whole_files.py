@@ -14,9 +14,10 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, 
 
 from archives.folder_helpers import SAMPLES, make_file
 from dicomweb_mcp.archives.part10 import elements
-from dicomweb_mcp.archives.part10.dataset import Changed
+from dicomweb_mcp.archives.part10.header import Unreadable, read_header
 from dicomweb_mcp.archives.part10.outgoing import checked
 from dicomweb_mcp.archives.part10.whole import Unfit, check_whole
+from dicomweb_mcp.paths import Changed
 
 NOT_WHOLE = {  # of pydicom's files: why each cannot be stored
     "ExplVR_BigEndNoMeta.dcm": "without preamble",
@@ -30,8 +31,8 @@ NOT_WHOLE = {  # of pydicom's files: why each cannot be stored
 }
 
 
-def syntax_of(data: bytes) -> str:
-    return check_whole(io.BytesIO(data), len(data))
+def check(data: bytes) -> None:
+    check_whole(io.BytesIO(data), len(data))
 
 
 @pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.dcm")), ids=lambda path: path.name)
@@ -39,9 +40,9 @@ def test_shipped_files_are_whole_but_those_known_not_to_be(path: Path) -> None:
     data = path.read_bytes()
     if path.name in NOT_WHOLE:
         with pytest.raises(Unfit, match=NOT_WHOLE[path.name]):
-            syntax_of(data)
+            check(data)
     else:
-        assert syntax_of(data) == pydicom.dcmread(path).file_meta.TransferSyntaxUID
+        check(data)
 
 
 def nested(undefined: bool) -> Dataset:
@@ -84,14 +85,14 @@ SMALL: dict[str, Callable[[Path], bytes]] = {
 @pytest.mark.parametrize("kind", SMALL)
 def test_a_file_cut_at_any_byte_is_not_whole(kind: str, tmp_path: Path) -> None:
     data = SMALL[kind](tmp_path / "x.dcm")
-    syntax_of(data)
+    check(data)
     # of a deflated file the last byte only makes the length even (PS3.5 A.5)
     whole = {len(data) - 1} if kind == "deflated" else lengths_of_whole_files(tmp_path / "x.dcm")
     for length in range(len(data)):
         if length in whole:  # nobody can tell that elements are missing behind a whole one
             continue
         with pytest.raises(Unfit):
-            syntax_of(data[:length])
+            check(data[:length])
 
 
 def lengths_of_whole_files(path: Path) -> set[int]:
@@ -115,7 +116,7 @@ def test_bytes_behind_the_last_element_are_noticed(kind: str, tmp_path: Path) ->
     if kind == "deflated":
         return  # what follows a deflated stream is padding (PS3.5 A.5)
     with pytest.raises(Unfit):
-        syntax_of(data + b"rubbish")
+        check(data + b"rubbish")
 
 
 @pytest.mark.parametrize(
@@ -130,14 +131,39 @@ def test_bytes_behind_the_last_element_are_noticed(kind: str, tmp_path: Path) ->
 )
 def test_what_is_wrong_is_said(spoil: Callable[[bytes], bytes], says: str, tmp_path: Path) -> None:
     with pytest.raises(Unfit, match=says):
-        syntax_of(spoil(SMALL["explicit"](tmp_path / "x.dcm")))
+        check(spoil(SMALL["explicit"](tmp_path / "x.dcm")))
+
+
+def test_items_that_overrun_their_sequence_are_refused(tmp_path: Path) -> None:
+    """The sequence says 8 bytes, its item says more."""
+    head = SMALL["explicit"](tmp_path / "x.dcm")
+    item = b"\xfe\xff\x00\xe0" + (10).to_bytes(4, "little") + b"\x08\x00\x00\x01SH\x02\x00AB"
+    with pytest.raises(Unfit, match="do not add up"):
+        check(head + b"\x40\x00\x75\x02SQ\0\0" + (8).to_bytes(4, "little") + item)
+    check(head + b"\x40\x00\x75\x02SQ\0\0" + (18).to_bytes(4, "little") + item)
+
+
+def test_a_meta_header_of_any_size_does_not_hide_that_a_file_is_deflated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elements, "MOST_INFLATED", 1 << 20)
+    head = SMALL["deflated"](tmp_path / "x.dcm")
+    meta_end = head.index(DeflatedExplicitVRLittleEndian.encode()) + len(DeflatedExplicitVRLittleEndian)
+    private = b"\x02\x00\x02\x01OB\0\0" + (100_000).to_bytes(4, "little") + bytes(100_000)
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    path = tmp_path / "bomb.dcm"
+    path.write_bytes(head[:meta_end] + private + packer.compress(bytes(2 << 20)) + packer.flush())
+    with pytest.raises(Unfit, match="unpacks to more than 1 MiB"):
+        check(path.read_bytes())
+    with pytest.raises(Unreadable, match="unpacks to more than 1 MiB"):
+        read_header(str(path))
 
 
 def test_sequences_without_end_are_refused(tmp_path: Path) -> None:
     head = SMALL["explicit"](tmp_path / "x.dcm")
     deep = (b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\xff\xff\xff\xff") * 50_000
     with pytest.raises(Unfit, match="levels deep"):
-        syntax_of(head + deep)
+        check(head + deep)
 
 
 def test_a_deflated_file_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +174,7 @@ def test_a_deflated_file_that_unpacks_to_too_much_is_refused(tmp_path: Path, mon
     packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     bomb = packer.compress(bytes(2 << 20)) + packer.flush()
     with pytest.raises(Unfit, match="unpacks to more than 1 MiB"):
-        syntax_of(head[:meta_end] + bomb)
+        check(head[:meta_end] + bomb)
 
 
 def test_three_gigabytes_are_looked_over_without_being_read(tmp_path: Path) -> None:
@@ -191,13 +217,17 @@ def test_a_directory_of_media_is_not_stored() -> None:
 def test_a_file_that_changes_is_not_the_one_that_was_checked(tmp_path: Path) -> None:
     path = make_file(tmp_path / "x.dcm", "1.2", "1.2.3", "1.2.3.4").resolve()
     outgoing = checked(path)
-    outgoing.opened().close()
+    assert b"".join(outgoing.chunks()) == path.read_bytes()
     make_file(path, "1.2", "1.2.3", "1.2.3.4", StudyDescription="another")
     with pytest.raises(Changed):
-        outgoing.opened()
+        list(outgoing.chunks())
+    with pytest.raises(Changed):
+        outgoing.metadata()
     path.unlink()
     with pytest.raises(Changed):
-        outgoing.opened()
+        list(outgoing.chunks())
+    with pytest.raises(Changed):
+        outgoing.metadata()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders here")

@@ -113,6 +113,14 @@ def test_links(root: Path) -> None:
             files_under_roots([path], [root])
 
 
+@pytest.mark.skipif(os.name == "nt", reason="making links needs a privilege there")
+def test_a_link_does_not_hide_the_folder_behind_it_from_a_pattern(root: Path) -> None:
+    (root / "a-link").symlink_to(root / "ct")
+    assert shown(root, "**/ct/*.dcm") == ["ct/1.dcm", "ct/2.dcm"]
+    assert shown(root, "a-link/*.dcm") == ["ct/1.dcm", "ct/2.dcm"]
+    assert len(shown(root, ".")) == 8
+
+
 def test_a_root_that_is_a_link_is_the_folder_behind_it(root: Path) -> None:
     if os.name == "nt":
         pytest.skip("making links needs a privilege there")

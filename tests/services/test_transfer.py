@@ -9,12 +9,14 @@ import httpx
 import pytest
 
 from archives.folder_helpers import make_file
-from dicomweb_mcp.archives.base import AccessDenied, NotPermitted, Unreachable
+from dicomweb_mcp.archives.base import AccessDenied, Busy, NotOffered, NotPermitted, Unreachable
 from dicomweb_mcp.archives.dicomweb import DicomwebArchive
+from dicomweb_mcp.archives.part10.outgoing import Outgoing
 from dicomweb_mcp.errors import BadArgument
+from dicomweb_mcp.paths import Changed
 from dicomweb_mcp.services import transfer as module
 from dicomweb_mcp.services.app import App
-from dicomweb_mcp.services.outgoing import Outcome
+from dicomweb_mcp.services.items import Fit, Outcome
 from dicomweb_mcp.services.transfer import Transfer, store
 from dicomweb_mcp.settings import Settings
 from dicomweb_mcp.tools.answers import TransferAnswer
@@ -57,9 +59,9 @@ class Steps:
     """Collects what is reported."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[int, int, str]] = []
+        self.told: list[tuple[float, float, str]] = []
 
-    async def __call__(self, done: int, total: int, message: str) -> None:
+    async def __call__(self, done: float, total: float, message: str) -> None:
         self.told.append((done, total, message))
 
 
@@ -106,7 +108,7 @@ async def test_files_are_stored_byte_for_byte_and_confirmed(kind: str, root: Pat
     assert all(asked.method == "GET" for asked in after)
     done = [done for done, _, _ in steps.told]
     assert done == sorted(set(done))
-    assert steps.told[-1] == (6, 6, "3 of 3 files sent")
+    assert steps.told[-1] == (9, 9, "3 of 3 files done")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -125,7 +127,7 @@ async def test_a_dry_run_sends_nothing(kind: str, root: Path) -> None:
     fake = KINDS[kind](Store())
     transfer = await stored(fake, kind, root, dry_run=True)
     assert outcomes(transfer) == {"to_store": 2}
-    assert len(transfer.planned) == 2
+    assert all(isinstance(item, Fit) for item in transfer.items)
     assert posts(fake) == []
     assert fake.store.instances == []
 
@@ -185,8 +187,8 @@ async def test_files_that_contradict_each_other_are_not_sent(root: Path) -> None
     told = {item.shown: (item.outcome.value if item.outcome else "", item.reason) for item in transfer.items}
     assert told["copy.dcm"] == ("stored", "")
     assert told["1.2/0.dcm".replace("/", str(Path("/")))] == ("rejected", "a copy of copy.dcm, which stands for it")
-    assert told["x.dcm"] == ("rejected", "has the SOPInstanceUID of y.dcm and other content")
-    assert told["y.dcm"] == ("rejected", "has the SOPInstanceUID of x.dcm and other content")
+    assert told["x.dcm"] == ("rejected", "has the SOPInstanceUID of y.dcm, and these files are not all the same")
+    assert told["y.dcm"] == ("rejected", "has the SOPInstanceUID of x.dcm, and these files are not all the same")
     assert told["p.dcm"] == ("rejected", "the study is under another PatientID in q.dcm")
     assert told["q.dcm"] == ("rejected", "the study is under another PatientID in p.dcm")
     assert told["s.dcm"] == ("rejected", "the series is in another study in t.dcm")
@@ -256,12 +258,8 @@ FAILED = {"00081198": {"vr": "SQ", "Value": [
         (400, ORTHANC_400, False, "Bad file format"),
         (409, FAILED, False, "transfer syntax not supported (C122h)"),
         (202, FAILED, True, "transfer syntax not supported (C122h)"),
-        (200, {}, True, "neither stored nor refused it"),
-        (200, b"", False, "neither stored nor refused it"),
-        (204, b"", False, "neither stored nor refused it"),
         (500, b"java.lang.NullPointerException: at DOE\n\tat org.x.Y(Y.java:1)", False, "failed while answering (500)"),
         (413, b"", False, "too large"),
-        (200, b"<html>Welcome</html>", False, "neither stored nor refused it"),
         (409, {"0008119A": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [0xA700]}}]}}, True, "out of resources (A700h)"),
     ],
 )  # fmt: skip
@@ -274,6 +272,20 @@ async def test_one_bad_file_costs_only_itself(root: Path, status: int, body: Any
     assert reason in transfer.items[1].reason
     assert "DOE" not in transfer.items[1].reason
     assert len(fake.store.instances) == 3
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+@pytest.mark.parametrize("body", [b"", b"{}", b"<html>Welcome</html>", b'{"00081198": {"vr": "SQ"}}'])
+@pytest.mark.parametrize("keeps", [True, False])
+async def test_a_success_that_names_nothing_is_held_against_a_search(
+    root: Path, status: int, body: bytes, keeps: bool
+) -> None:
+    files(root, 4)
+    fake = Refusing({"1.2.1.2"}, said(status, body), keeps)
+    transfer = await stored(fake, "orthanc", root)
+    assert outcomes(transfer) == ({"stored": 3, "unknown": 1} if keeps else {"unknown": 4})
+    assert "neither took nor refused it by name" in transfer.items[1].reason
+    assert len(posts(fake)) == 1
 
 
 async def test_a_success_that_stored_nothing_is_not_believed(root: Path) -> None:
@@ -386,6 +398,74 @@ async def test_nothing_may_be_stored(root: Path) -> None:
     with pytest.raises(AccessDenied):
         await stored(fake, "orthanc", root)
     assert len(posts(fake)) == 1
+
+
+@pytest.mark.parametrize("status", [404, 405, 415, 501])
+async def test_an_archive_that_takes_no_files_is_sent_one_request(root: Path, status: int) -> None:
+    files(root, 60)
+    fake = OrthancLike(Store())
+    fake.fail(status, times=1_000, method="POST")
+    with pytest.raises(NotOffered, match="takes no files at its address"):
+        await stored(fake, "orthanc", root)
+    assert len(posts(fake)) == 1
+
+
+async def test_nothing_is_unknown_where_everything_was_turned_away(root: Path) -> None:
+    """Also when the archive could not be searched."""
+    files(root, 2)
+    fake = Deaf(Store())
+    fake.fail(400, times=1_000, method="GET")
+    fake.fail(403, times=1_000, method="POST")
+    with pytest.raises(AccessDenied):
+        await stored(fake, "generic", root)
+
+
+async def test_an_archive_that_breaks_down_while_it_is_compared_is_asked_no_further(root: Path) -> None:
+    files(root, 30)
+    fake = OrthancLike(Store())
+    await stored(fake, "orthanc", root)
+    fake.requests.clear()
+    fake.fail(503, times=1_000, only="/metadata")
+    with pytest.raises(Busy):
+        await stored(fake, "orthanc", root)
+    assert len(fake.requests) < 30
+
+
+async def test_what_is_indexed_later_and_was_not_named_is_waited_for_too(root: Path) -> None:
+    files(root, 3)
+    fake = OrthancLike(Store())
+    search, searches = fake.search, []
+
+    def lagging(target: Any, asked: Asked) -> httpx.Response:
+        searches.append(asked)
+        return httpx.Response(200, content=b"[]") if posts(fake) and len(searches) % 3 else search(target, asked)
+
+    def silent(asked: Asked) -> httpx.Response:
+        fake.stow(None, asked)
+        return httpx.Response(200)
+
+    fake.search = lagging  # type: ignore[method-assign]
+    fake.fail(silent, method="POST")
+    assert outcomes(await stored(fake, "orthanc", root)) == {"stored": 3}
+    assert len(posts(fake)) == 1
+
+
+async def test_a_file_that_cannot_be_read_any_more_costs_only_itself(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files(root, 3)
+    fake = OrthancLike(Store())
+    chunks = Outgoing.chunks
+
+    def failing(self: Outgoing) -> Any:
+        if self.path.name == "1.dcm":
+            raise Changed  # what an OSError while reading becomes
+        return chunks(self)
+
+    monkeypatch.setattr(Outgoing, "chunks", failing)
+    transfer = await stored(fake, "orthanc", root)
+    assert outcomes(transfer) == {"stored": 2, "rejected": 1}
+    assert "cannot be read any more" in transfer.items[1].reason
 
 
 async def test_an_archive_that_cannot_be_asked_is_sent_nothing(root: Path) -> None:

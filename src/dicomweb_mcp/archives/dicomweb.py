@@ -24,6 +24,7 @@ from .base import (
     Health,
     Media,
     NotFound,
+    NotOffered,
     NotUnderstood,
     Page,
     Place,
@@ -34,8 +35,8 @@ from .dialects import query_string, reason
 from .multipart import BadMultipart, MediaType, Part, parts
 from .part10.outgoing import Outgoing
 from .profiles import AS_STORED, FILES, PROFILES, Profile
-from .stow import StoreBody
-from .wire import Answer, Body, MiB, Patience, Wire
+from .stow import store_body
+from .wire import Answer, MiB, Patience, Wire
 
 DICOM_JSON = "application/dicom+json"
 # Bytes of one answer, decoded
@@ -146,13 +147,12 @@ class DicomwebArchive:
     async def store(self, files: Sequence[Outgoing], study_uid: str | None = None) -> StoreResponse:
         """STOW-RS, PS3.18 10.5: one request. Its status is only believed where the body says nothing of any file."""
         path = f"/studies/{study_uid}" if study_uid else "/studies"
-        body = StoreBody(files)
-        answer = await self._wire.post(
-            path, Body(body.content_type, body.length, body.chunks), accept=DICOM_JSON, most=MOST_VERDICT
-        )
+        answer = await self._wire.post(path, store_body(files), accept=DICOM_JSON, most=MOST_VERDICT)
         said = self._store_response(answer)
-        if said.verdicts or said.others or answer.status in (200, 202, 204):
+        if said.verdicts or said.others or 200 <= answer.status < 300:
             return said
+        if answer.status in (404, 405, 415, 501):
+            raise NotOffered(self.name, f"takes no files at its address ({answer.status}): it may be for reading only.")
         if answer.status in (400, 409):
             why = reason(answer.body, answer.content_type)
             raise Refused(

@@ -114,7 +114,8 @@ class Wire:
             yield Stream(response.headers.get("content-type", ""), chunks)
 
     async def post(self, path: str, body: Body, *, accept: str, most: int) -> Answer:
-        """POST below the archive's base, once: a request that stores is never repeated by itself.
+        """POST below the archive's base, once: only a request that was turned away unread, because its token had run
+        out, is sent again.
 
         Every status but a redirect is an answer, because the body of a failure says which part failed; ``failure``
         makes an error of it. Raises ArchiveError, and what ``body.chunks`` raises.
@@ -124,15 +125,12 @@ class Wire:
                 response = await self._send(self.base + path, accept, body)
             except BROKEN as error:
                 raise self._unreachable(error) from None
-            try:
+            async with self._closing(response):
                 self._check_redirect(response)
                 read = bytearray()
                 async for chunk in self._chunks(response, most, self.patience.verdict):
                     read += chunk
                 return Answer(response.status_code, response.headers, bytes(read))
-            finally:
-                with anyio.move_on_after(2, shield=True):
-                    await response.aclose()
 
     def failure(self, answer: Answer) -> ArchiveError:
         """The error for an answer that is not a success."""
@@ -150,12 +148,17 @@ class Wire:
         """A successful response whose body has not been read, after as many tries as the profile allows."""
         async with self._place():
             response = await self._persistently(url, accept)
-            try:
+            async with self._closing(response):
                 await self._check(response)
                 yield response
-            finally:
-                with anyio.move_on_after(2, shield=True):
-                    await response.aclose()
+
+    @asynccontextmanager
+    async def _closing(self, response: httpx.Response) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            with anyio.move_on_after(2, shield=True):
+                await response.aclose()
 
     async def _persistently(self, url: str, accept: str) -> httpx.Response:
         for attempt in range(1, self.profile.tries + 1):
@@ -191,8 +194,12 @@ class Wire:
                 return await client.send(self._request(client, url, headers, body), stream=True)
         except BROKEN:
             raise
+        except TimeoutError:
+            raise Unreachable(
+                self.name, f"did not begin its answer within {seconds:g} s. Try again, or ask for less (TimeoutError)."
+            ) from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:  # TLS alerts come through as OSError
-            raise self._unreachable(error, seconds) from None
+            raise self._unreachable(error) from None
 
     def _request(
         self, client: httpx.AsyncClient, url: str, headers: dict[str, str], body: Body | None
@@ -206,9 +213,6 @@ class Wire:
 
     async def _check(self, response: httpx.Response) -> None:
         if response.status_code in (200, 204, 206):
-            # several encodings on top of each other can blow a few bytes up to gigabytes within one step
-            if response.headers.get("content-encoding", "identity").lower() not in ENCODINGS:
-                raise NotUnderstood(self.name, "its answer is compressed in a way that was not asked for.")
             return
         self._check_redirect(response)
         body = bytearray()
@@ -229,6 +233,9 @@ class Wire:
 
     async def _chunks(self, response: httpx.Response, most: int, seconds: float) -> AsyncIterator[bytes]:
         """The decoded body; one that breaks off, exceeds ``most`` bytes or takes over ``seconds`` is an error."""
+        # several encodings on top of each other can blow a few bytes up to gigabytes within one step
+        if response.headers.get("content-encoding", "identity").lower() not in ENCODINGS:
+            raise NotUnderstood(self.name, "its answer is compressed in a way that was not asked for.")
         size, end = 0, time.monotonic() + seconds
         try:
             async for chunk in response.aiter_bytes():
@@ -266,14 +273,11 @@ class Wire:
             return min(float(retry_after), LONGEST_RETRY_AFTER)
         return float(self.patience.back_off * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))
 
-    def _unreachable(self, error: Exception, answer: float | None = None) -> Unreachable:
-        """``answer`` is how many seconds were left for the beginning of the answer, where that is what was awaited."""
-        silence = self.patience.verdict if answer == self.patience.stream else self.patience.silence
+    def _unreachable(self, error: Exception) -> Unreachable:
         words = {
             "ConnectError": "cannot be reached: no connection. Check its address, and that it runs",
             "ConnectTimeout": f"cannot be reached: no connection within {self.patience.connect:g} s",
-            "ReadTimeout": f"sent nothing for {silence:g} s. Try again, or ask for less",
-            "TimeoutError": f"did not begin its answer within {answer or 0:g} s. Try again, or ask for less",
+            "ReadTimeout": f"sent nothing for {_patience_of(error):g} s. Try again, or ask for less",
             "ProxyError": "cannot be reached through the configured proxy",
             "DecodingError": "sent an answer that cannot be decompressed",
         }
@@ -321,3 +325,8 @@ class Wire:
         if not path.expanduser().is_file():
             raise Unreachable(self.name, f"the file of its setting {setting} does not exist.")
         return path.expanduser()
+
+
+def _patience_of(error: Exception) -> float:
+    """How many seconds without a byte the request of a ReadTimeout was given."""
+    return float(error.request.extensions["timeout"]["read"]) if isinstance(error, httpx.ReadTimeout) else 0

@@ -7,9 +7,9 @@ from typing import Any
 from .tags import by_tag
 from .values import BULK_VRS, INTEGER_VRS, NUMBER_VRS, DicomJson, clean, person_name
 
-# What an archive writes for itself: group 0002, the character set (JSON is UTF-8), the syntax it holds, padding
 LONGEST = 1 << 20
 TEXT_VRS = frozenset({"AE", "AS", "CS", "DA", "DT", "LO", "LT", "SH", "ST", "TM", "UC", "UI", "UR", "UT"})
+# What an archive writes for itself: the character set (JSON is UTF-8), the syntax it holds, padding; also group 0002
 OWN_OF_ARCHIVE = frozenset({"00080005", "00083002", "FFFCFFFC"})
 DOUBLE, SINGLE, NOTHING = 1e-9, 1e-6, 1e-12  # tolerances, relative but the last: numbers are written and read again
 
@@ -26,10 +26,9 @@ def differences(ours: DicomJson, theirs: DicomJson) -> list[str]:
         if is_private or tag.startswith("0002") or tag in OWN_OF_ARCHIVE or _is_bulk(element) or not _values(element):
             continue
         other = theirs.get(tag)
-        if not isinstance(other, Mapping):
-            if element.get("vr") != "SQ":
-                found.append(by_tag(tag).name)
-        elif not _is_bulk(other) and not _same_values(element, other):
+        other = other if isinstance(other, Mapping) else {}
+        is_left_out = element.get("vr") == "SQ" and not _values(other)
+        if not is_left_out and not _is_bulk(other) and not _same_values(element, other):
             found.append(by_tag(tag).name)
     return found
 

@@ -56,8 +56,8 @@ class _Finder:
         if not path.strip() or "\0" in path:
             raise BadArgument("A path is empty or holds a NUL.")
         fixed, pattern = _split(path)
-        inside = self._inside(fixed)
-        if pattern and (literal := self._there(self._inside(Path(path)))):  # [ and ] are common in names of files
+        inside = self._candidates(fixed)
+        if pattern and (literal := self._there(self._candidates(Path(path)))):  # [ and ] are common in names of files
             inside, pattern = [literal], ()
         if not inside:
             raise BadArgument(
@@ -72,7 +72,7 @@ class _Finder:
         elif not pattern:
             yield self._named(base)
 
-    def _inside(self, path: Path) -> list[str]:
+    def _candidates(self, path: Path) -> list[str]:
         """Where a path can lead within the roots, resolved."""
         candidates = [path] if path.is_absolute() else [Path(root, path) for root in self._roots]
         resolved = [os.path.realpath(candidate) for candidate in candidates]
@@ -86,19 +86,21 @@ class _Finder:
 
     def _below(self, base: str, pattern: tuple[str, ...]) -> Iterator[Named]:
         """The files below a folder whose path from there, or the path of a folder around them, fits the pattern."""
-        visited = {base}
+        visited: set[str] = set()
         waiting: list[tuple[str, tuple[str, ...]]] = [(base, ())]
-        while waiting:
-            folder, parts = waiting.pop()
+        linked: list[tuple[str, tuple[str, ...]]] = []
+        while waiting or linked:
+            folder, parts = (waiting or linked).pop()  # a folder goes by its own name rather than by that of a link
+            if folder in visited:
+                continue
+            visited.add(folder)
             try:
-                with os.scandir(folder) as entries:
-                    listed = sorted(entries, key=lambda entry: entry.name)
+                listed = self._listed(folder)
             except OSError as error:
                 yield self._named(folder, f"the folder cannot be listed: {error.strerror}")
                 continue
-            folders = []
+            folders: list[tuple[str, tuple[str, ...]]] = []
             for entry in listed:
-                self._count()
                 inner = (*parts, entry.name)
                 fits = _fits(inner, pattern)
                 target = os.path.realpath(entry.path) if is_link(entry) else entry.path
@@ -106,17 +108,22 @@ class _Finder:
                     if fits:
                         yield self._named(entry.path, problem)
                 elif os.path.isdir(target):  # noqa: PTH112
-                    if target not in visited and (fits or _leads(inner, pattern)):
-                        visited.add(target)
-                        folders.append((target, inner))
+                    if fits or _leads(inner, pattern):
+                        (folders if target == entry.path else linked).append((target, inner))
                 elif fits:
                     yield self._named(target)
             waiting += reversed(folders)
 
-    def _count(self) -> None:
-        self._looked_at += 1
-        if self._looked_at > MOST_ENTRIES:
-            raise BadArgument(f"More than {MOST_ENTRIES:,} directory entries lie there: name a smaller folder.")
+    def _listed(self, folder: str) -> list[os.DirEntry[str]]:
+        """The entries of a folder by name. Raises OSError, or BadArgument when too much was looked at in all."""
+        listed = []
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                self._looked_at += 1
+                if self._looked_at > MOST_ENTRIES:
+                    raise BadArgument(f"More than {MOST_ENTRIES:,} directory entries lie there: name a smaller folder.")
+                listed.append(entry)
+        return sorted(listed, key=lambda entry: entry.name)
 
     def _link_problem(self, target: str) -> str:
         if not self._is_inside(target):

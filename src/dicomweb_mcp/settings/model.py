@@ -134,13 +134,18 @@ class ArchiveSettings(_Frozen):
             raise ValueError("a path is of kind folder")
         if self.url is not None and self.kind == "folder":
             raise ValueError("kind folder needs path, not url")
-        if self.permit and self.resolved_kind in READ_ONLY_KINDS:
+        if self.permit and self.is_read_only:
             raise ValueError("the Imaging Data Commons can only be read: leave permit out")
         if self.auth.type == "google" and not (self.url and _is_private(self.url)):
             raise ValueError(
                 "auth of type google needs a url that begins with https://: its token opens more than this archive"
             )
         return self
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether nothing can ever be stored there."""
+        return self.resolved_kind in READ_ONLY_KINDS
 
     @property
     def resolved_kind(self) -> Kind:
@@ -192,6 +197,13 @@ class Settings(_Frozen):
     def permits(self, archive: ArchiveSettings) -> tuple[Permission, ...]:
         """What may be done to an archive beyond reading: nothing over HTTP, which has no authentication."""
         return () if self.http else archive.permit
+
+    @property
+    def storable(self) -> list[str]:
+        """The names of the archives that files can be stored in; none without a folder that files may come from."""
+        if not self.files.roots:
+            return []
+        return [archive.name for archive in self.archives if "store" in self.permits(archive)]
 
 
 def guess_kind(url: str) -> Kind:

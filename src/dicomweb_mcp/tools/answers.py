@@ -85,7 +85,7 @@ class TransferAnswer(Answer):
     already_there: int = Field(description="The archive has them, with the same attributes")
     different: int = Field(description="The archive has another object of that UID; not sent")
     rejected: int = Field(description="Not fit to be sent, or refused by the archive")
-    unknown: int = Field(description="May or may not be there: run it again to see")
+    unknown: int = Field(description="May or may not be there as it should: run it again to see")
     not_sent: int = Field(description="Not tried, because the archive stopped answering")
     studies: dict[str, int] = Field(default={}, description="StudyInstanceUID -> files stored or to be stored")
     files: list[dict[str, str]] = Field(default=[], description="Files that need a look: file, outcome, reason")

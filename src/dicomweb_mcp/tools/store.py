@@ -10,9 +10,9 @@ from pydantic import Field
 
 from ..dicom.values import clean
 from ..services.app import App
-from ..services.outgoing import Item, Outcome
+from ..services.items import Fit, Item, Outcome
 from ..services.transfer import Transfer, store
-from ..settings import READ_ONLY_KINDS, Settings
+from ..settings import Settings
 from .answers import LIST_BUDGET, TransferAnswer, result, size
 from .arguments import Archive
 
@@ -21,13 +21,13 @@ MOST_PATHS = 1_000
 LONGEST_PATH = 4_096
 LONGEST_REASON = 300
 STUDIES_SHOWN = 20
-Path = Annotated[str, Field(min_length=1, max_length=LONGEST_PATH)]
+PathText = Annotated[str, Field(min_length=1, max_length=LONGEST_PATH)]
 
 
 async def store_instances(
     ctx: Context[App],
     paths: Annotated[
-        list[Path],
+        list[PathText],
         Field(
             min_length=1,
             max_length=MOST_PATHS,
@@ -54,33 +54,32 @@ async def store_instances(
 
 def permission(settings: Settings) -> str:
     """The sentence of the tool's description that says which archives permit storing, or how to permit one."""
-    permitting = [archive.name for archive in settings.archives if "store" in settings.permits(archive)]
+    if settings.storable:
+        return f"Permitted for: {', '.join(settings.storable)}."
     if settings.http:
         return "Over HTTP nothing is permitted but reading, so every call is refused."
-    if permitting and settings.files.roots:
-        return f"Permitted for: {', '.join(permitting)}."
-    if permitting:
+    if any(archive.permit for archive in settings.archives):
         return "No file root is configured, so every call is refused: start the server with --file-root FOLDER."
-    storable = [archive.name for archive in settings.archives if archive.resolved_kind not in READ_ONLY_KINDS]
-    if not storable:
+    possible = [archive.name for archive in settings.archives if not archive.is_read_only]
+    if not possible:
         return "No configured archive can be stored into, so every call is refused."
     return (
         "No archive permits it, so every call is refused: start the server with "
-        f"--permit {storable[0]}:store --file-root FOLDER."
+        f"--permit {possible[0]}:store --file-root FOLDER."
     )
 
 
 def transfer_answer(archive: str, transfer: Transfer) -> TransferAnswer:
     """The answer within its budget: files that need a look give way last to first, and are counted."""
     counts = Counter(item.outcome for item in transfer.items if item.outcome)
-    going = transfer.planned if transfer.dry_run else [i for i in transfer.items if i.outcome is Outcome.STORED]
+    going = [item for item in transfer.items if isinstance(item, Fit) and item.outcome in (None, Outcome.STORED)]
     rows = [_row(item) for item in transfer.items if _needs_a_look(item)]
     answer = TransferAnswer(
         archive=archive,
         notes=[*transfer.notes, *_notes(transfer, going)],
         dry_run=transfer.dry_run or None,
         to_store=len(going) if transfer.dry_run else None,
-        bytes=sum(item.outgoing.size for item in going) or None,
+        bytes=sum(item.file.size for item in going) or None,
         studies=_studies(going),
         files=rows,
         **{outcome.value: counts[outcome] for outcome in Outcome},
@@ -90,7 +89,7 @@ def transfer_answer(archive: str, transfer: Transfer) -> TransferAnswer:
 
 def _fitted(answer: TransferAnswer, rows: Sequence[dict[str, str]]) -> TransferAnswer:
     notes, shown = answer.notes, len(rows)
-    while size(answer) > LIST_BUDGET:
+    while shown and size(answer) > LIST_BUDGET:
         shown = min(shown - 1, shown * 4 // 5)
         answer.files = list(rows[:shown])
         hidden = Counter(row["outcome"] for row in rows[shown:])
@@ -106,21 +105,20 @@ def _needs_a_look(item: Item) -> bool:
 
 
 def _row(item: Item) -> dict[str, str]:
-    outcome = item.outcome.value if item.outcome else "to_store"
-    return {"file": item.shown, "outcome": outcome, "reason": clean(item.reason, LONGEST_REASON)}
+    return {"file": item.shown, "outcome": str(item.outcome), "reason": clean(item.reason, LONGEST_REASON)}
 
 
-def _studies(items: Sequence[Item]) -> dict[str, int]:
-    return dict(Counter(item.outgoing.study_uid for item in items).most_common(STUDIES_SHOWN))
+def _studies(items: Sequence[Fit]) -> dict[str, int]:
+    return dict(Counter(item.file.study_uid for item in items).most_common(STUDIES_SHOWN))
 
 
-def _notes(transfer: Transfer, going: Sequence[Item]) -> list[str]:
+def _notes(transfer: Transfer, going: Sequence[Fit]) -> list[str]:
     notes = []
-    if (studies := len({item.outgoing.study_uid for item in going})) > STUDIES_SHOWN:
+    if (studies := len({item.file.study_uid for item in going})) > STUDIES_SHOWN:
         notes.append(f"They belong to {studies:,} studies; the {STUDIES_SHOWN} with most files are named.")
     if transfer.dry_run:
         notes.append("A dry run: nothing was sent.")
-    otherwise = sum(item.file is not None and item.file.is_named_otherwise for item in transfer.items)
+    otherwise = sum(isinstance(item, Fit) and item.file.is_named_otherwise for item in transfer.items)
     if otherwise:
         notes.append(
             f"{otherwise:,} files name another object in their File Meta Information than in their data set, "

@@ -16,6 +16,7 @@ from anyio import to_thread
 from ...dicom.query import Plan
 from ...dicom.stow import StoreResponse, Verdict
 from ...dicom.values import DicomJson
+from ...paths import Changed
 from ...settings import user_cache_folder
 from ..base import (
     Busy,
@@ -30,7 +31,7 @@ from ..base import (
     Refused,
     Unreachable,
 )
-from ..part10.dataset import Changed, Damaged, parse
+from ..part10.dataset import Damaged, parse
 from ..part10.dicom_json import NoSuchValue, bulk_value, metadata
 from ..part10.outgoing import Outgoing
 from ..profiles import FOLDER, Profile
@@ -106,7 +107,7 @@ class FolderArchive:
         stored = await self._one(place, "a BulkDataURI")
 
         def value(stored: StoredFile) -> bytes:
-            with stored.open() as file:
+            with stored.opened() as file:
                 return bulk_value(parse(file), uri)
 
         try:
@@ -165,7 +166,7 @@ class FolderArchive:
         except OSError as error:
             return Verdict(False, f"it cannot be written: {error.strerror or error}")
         except Changed:
-            return Verdict(False, "it changed after it was checked")
+            return Verdict(False, "it changed after it was checked, or cannot be read any more")
         return Verdict(True)
 
     async def problems(self) -> list[tuple[str, str]]:
@@ -302,5 +303,5 @@ class FolderArchive:
 
 
 def _metadata(stored: StoredFile) -> DicomJson:
-    with stored.open() as file:
+    with stored.opened() as file:
         return metadata(parse(file))

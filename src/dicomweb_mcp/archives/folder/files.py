@@ -1,15 +1,11 @@
 """One file of a folder as the index knows it, opened safely."""
 
 import os
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ...paths import is_inside
-from ..part10.dataset import Changed
+from ...paths import Changed, is_inside, open_regular
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +21,14 @@ class StoredFile:
     instance_uid: str
     transfer_syntax: str
 
-    @contextmanager
-    def open(self) -> Iterator[BinaryIO]:
-        """The file, at its beginning. Raises Changed unless it is the one that was indexed."""
-        with self.opened() as file:
-            yield file
-
     def opened(self) -> BinaryIO:
-        """The same, for a caller that closes it."""
+        """The file at its beginning, for a caller that closes it. Raises Changed unless it is the one that was
+        indexed."""
         path = Path(self.root, *self.path.split("/"))
         if not is_inside(self.root, os.path.realpath(path)):
             raise Changed
         try:
-            status = path.stat(follow_symlinks=False)
-            if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-                raise Changed
-            file = path.open("rb")
+            file = open_regular(path)
         except OSError:
             raise Changed from None
         status = os.fstat(file.fileno())

@@ -61,7 +61,7 @@ class FrameReader:
 
         Raises NoPixels, NoSuchFrame, Damaged with the reason, or Changed.
         """
-        with stored.open() as file:
+        with stored.opened() as file:
             if stored.transfer_syntax == DEFLATED:
                 parsed = parse(file, tags=list(_TAGS))
                 layout = _layout(parsed.dataset, parsed.pixels)

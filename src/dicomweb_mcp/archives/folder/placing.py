@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,37 +9,36 @@ from ...paths import is_inside
 from ..part10.outgoing import Outgoing
 from .scan import PART_SUFFIX
 
-CHUNK = 1 << 20
-
 
 def place(folder: Path, outgoing: Outgoing) -> Path:
     """Copy a file to ``STUDY/SERIES/INSTANCE.dcm`` below ``folder``, named by their UIDs; its new path.
 
     Raises FileExistsError when something has that name, another OSError when it cannot be written, Changed when the
-    file is no longer what was checked. Then nothing is left behind.
+    file is no longer what was checked. Then no part of it is left behind.
     """
     root = os.path.realpath(folder)
     parent = Path(root, outgoing.study_uid, outgoing.series_uid)
-    parent.mkdir(parents=True, exist_ok=True)
     if not is_inside(root, os.path.realpath(parent)):
-        raise OSError(f"{outgoing.study_uid} is a link that leads outside the folder")
+        raise OSError(0, f"{outgoing.study_uid} leads outside the folder by a link")
+    parent.mkdir(parents=True, exist_ok=True)
     final = parent / f"{outgoing.instance_uid}.dcm"
     part = parent / f".{uuid4().hex}{PART_SUFFIX}"
     try:
         _copy(outgoing, part)
         _give_name(part, final)
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # somebody is looking at it (Windows); no scan ever counts it
+            part.unlink(missing_ok=True)
     _sync_folder(parent)
     return final
 
 
 def _copy(outgoing: Outgoing, part: Path) -> None:
-    with outgoing.opened() as source, part.open("xb") as target:
-        shutil.copyfileobj(source, target, CHUNK)
+    with part.open("xb") as target:
+        for chunk in outgoing.chunks():
+            target.write(chunk)
         target.flush()
         os.fsync(target.fileno())
-        outgoing.check_same(source)
 
 
 def _give_name(part: Path, final: Path) -> None:

@@ -13,10 +13,6 @@ if TYPE_CHECKING:
 PIXEL_VRS = {0x7FE00008: "OF", 0x7FE00009: "OD", 0x7FE00010: "OW"}
 
 
-class Changed(Exception):
-    """The file is not the one that was indexed or checked: removed, written anew, or a link now."""
-
-
 class Damaged(Exception):
     """The file cannot be read to the end: why."""
 

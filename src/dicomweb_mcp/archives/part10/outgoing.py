@@ -1,22 +1,22 @@
 """A file on its way into an archive: checked once, and sent only while it is still the file that was checked."""
 
 import os
-import stat
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ...dicom.uids import is_strict_uid
 from ...dicom.values import DicomJson
-from .dataset import Changed, Damaged, parse
+from ...paths import Changed, open_regular
+from .dataset import Damaged, parse
 from .dicom_json import metadata
 from .header import DIRECTORY
 from .whole import Unfit, check_whole
 
+CHUNK = 1 << 20
 UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 TAGS = [0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00100020]
-# Not waiting for the other end of a pipe, and not following a link that was put in a file's place meanwhile
-FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,41 +29,50 @@ class Outgoing:
     path: Path
     size: int
     stamp: tuple[int, ...]
-    sop_class_uid: str
     instance_uid: str
     study_uid: str
     series_uid: str
     patient_id: str
     is_named_otherwise: bool
 
-    def opened(self) -> BinaryIO:
-        """The file at its beginning, for a caller that closes it. Raises Changed."""
+    def chunks(self) -> Generator[bytes, None, None]:
+        """Its bytes, at most CHUNK at a time. Raises Changed, also behind the last one."""
         try:
-            file = _opened(self.path)
-        except (OSError, Unfit):
+            with self._opened() as file:
+                left = self.size
+                while left and (chunk := file.read(min(CHUNK, left))):
+                    left -= len(chunk)
+                    yield chunk
+                self._check_same(file)
+        except OSError:
             raise Changed from None
+
+    def metadata(self) -> DicomJson:
+        """Its header as DICOM JSON. Raises Changed or Damaged."""
         try:
-            self.check_same(file)
-        except Changed:
+            with self._opened() as file:
+                return metadata(parse(file))
+        except OSError:
+            raise Changed from None
+
+    def _opened(self) -> BinaryIO:
+        file = open_regular(self.path)
+        try:
+            self._check_same(file)
+        except BaseException:
             file.close()
             raise
         return file
 
-    def check_same(self, file: BinaryIO) -> None:
-        """Raises Changed when an open file is not what was checked, or was written to since."""
+    def _check_same(self, file: BinaryIO) -> None:
         if _stamp(os.fstat(file.fileno())) != self.stamp:
             raise Changed
-
-    def metadata(self) -> DicomJson:
-        """Its header as DICOM JSON. Raises Changed."""
-        with self.opened() as file:
-            return metadata(parse(file))
 
 
 def checked(path: Path) -> Outgoing:
     """The file at a resolved path as one that can be stored. Raises Unfit with the reason."""
     try:
-        with _opened(path) as file:
+        with open_regular(path) as file:
             status = os.fstat(file.fileno())
             check_whole(file, status.st_size)
             file.seek(0)
@@ -80,26 +89,12 @@ def checked(path: Path) -> Outgoing:
         path,
         status.st_size,
         _stamp(status),
-        sop_class_uid=found["SOPClassUID"],
         instance_uid=found["SOPInstanceUID"],
         study_uid=found["StudyInstanceUID"],
         series_uid=found["SeriesInstanceUID"],
         patient_id=patient_id,
         is_named_otherwise=_is_named_otherwise(dataset, found),
     )
-
-
-def _opened(path: Path) -> BinaryIO:
-    """Raises Unfit for what is no regular file; a device is not even opened."""
-    if os.path.realpath(path) != str(path):
-        raise Unfit("it became a link")
-    if not stat.S_ISREG(path.lstat().st_mode):
-        raise Unfit("no regular file")
-    file = os.fdopen(os.open(path, FLAGS), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise Unfit("no regular file")
-    return file
 
 
 def _stamp(status: os.stat_result) -> tuple[int, ...]:

@@ -9,14 +9,21 @@ from struct import Struct
 from typing import BinaryIO, NamedTuple
 
 from ...dicom.uids import BIG_ENDIAN, DEFLATED, IMPLICIT
-from .elements import LONG_VRS, PIXEL_TAGS, SHORT_VRS, UNDEFINED, TooLarge, check_inflation
+from .elements import (
+    ITEM,
+    ITEM_END,
+    LONG_VRS,
+    PIXEL_TAGS,
+    SEQUENCE_END,
+    SHORT_VRS,
+    UNDEFINED,
+    TooLarge,
+    find_data_set,
+    inflated,
+)
 from .header import FIRST_TAGS
 
 DEEPEST = 100  # sequences within sequences
-LONGEST_UID = 64
-META = b"\x02\x00"  # group 0002, always little endian
-SYNTAX = 0x00020010
-ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
 
 class Unfit(Exception):
@@ -29,28 +36,24 @@ class _Element(NamedTuple):
     length: int
 
 
-def check_whole(file: BinaryIO, size: int) -> str:
-    """The transfer syntax of a DICOM file of ``size`` bytes that is whole.
-
-    Raises Unfit for what is no DICOM file, has no File Meta Information, or does not end where its elements do.
-    """
+def check_whole(file: BinaryIO, size: int) -> None:
+    """Raises Unfit for what is no DICOM file, has no File Meta Information or no data set, or does not end where its
+    elements do. ``size`` is that of the file in bytes."""
     file.seek(0)
     start = file.read(132)
     if start[128:] != b"DICM":
         raise Unfit(_what_else(start))
-    meta = _Walker(file, 132, size, implicit=False, big_endian=False)
-    syntax = meta.read_meta()
+    syntax, position = find_data_set(file)
     if not syntax:
         raise Unfit("its File Meta Information names no transfer syntax (0002,0010)")
-    if syntax == DEFLATED:
-        file, size = _inflated(file, meta.position)
-        meta.position = 0
-    if meta.position == size:
+    if position >= size:
         raise Unfit("it has no data set behind its File Meta Information")
-    file.seek(meta.position)
-    walker = _Walker(file, meta.position, size, implicit=syntax == IMPLICIT, big_endian=syntax == BIG_ENDIAN)
-    walker.elements(size)
-    return syntax
+    file.seek(position)
+    if syntax == DEFLATED:
+        file, position = _unpacked(file), 0
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+    _Walker(file, position, size, implicit=syntax == IMPLICIT, big_endian=syntax == BIG_ENDIAN).elements(size)
 
 
 def _what_else(start: bytes) -> str:
@@ -64,19 +67,16 @@ def _what_else(start: bytes) -> str:
     return "not DICOM"
 
 
-def _inflated(file: BinaryIO, position: int) -> tuple[BinaryIO, int]:
+def _unpacked(file: BinaryIO) -> BinaryIO:
+    data = io.BytesIO()
     try:
-        check_inflation(file)
-        file.seek(position)
-        unpack = zlib.decompressobj(-zlib.MAX_WBITS)
-        data = unpack.decompress(file.read())
+        for piece in inflated(file):
+            data.write(piece)
     except TooLarge as reason:
         raise Unfit(str(reason)) from None
-    except zlib.error:
-        raise Unfit("damaged: its deflated data set cannot be unpacked") from None
-    if not unpack.eof:
-        raise Unfit("cut off within its deflated data set")
-    return io.BytesIO(data), len(data)
+    except (zlib.error, EOFError):
+        raise Unfit("cut off or damaged within its deflated data set") from None
+    return data
 
 
 class _Walker:
@@ -89,18 +89,6 @@ class _Walker:
         self._tag = Struct(f"{order}HH").unpack
         self._short = Struct(f"{order}H").unpack
         self._long = Struct(f"{order}L").unpack
-
-    def read_meta(self) -> str:
-        """The transfer syntax of the File Meta Information; ``position`` is the first byte behind it afterwards."""
-        syntax = ""
-        while self._file.read(2) == META:
-            self._file.seek(self.position)
-            element = self._next(implicit=False)
-            if element.tag == SYNTAX and element.length <= LONGEST_UID:
-                syntax = self._take(element.length).decode("latin-1").rstrip("\0 ")
-            else:
-                self._skip(element)
-        return syntax
 
     def elements(self, end: int | None, *, implicit: bool | None = None, depth: int = 0) -> None:
         """All elements up to ``end``, or up to the delimiter of an item of undefined length. Raises Unfit."""
@@ -133,6 +121,8 @@ class _Walker:
                 raise Unfit(f"damaged: no item stands at byte {self.position - 8:,} of a sequence")
             self.elements(None if item.length == UNDEFINED else self.position + item.length,
                           implicit=implicit, depth=depth)  # fmt: skip
+        if self.position != end:
+            raise Unfit(f"damaged: the items of a sequence do not add up at byte {self.position:,}")
 
     def _fragments(self) -> None:
         """Encapsulated pixel data, PS3.5 A.4."""
