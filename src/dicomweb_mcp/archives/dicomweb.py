@@ -4,10 +4,10 @@ import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from anyio import to_thread
 
 from ..dicom.query import Plan
 from ..dicom.rules import Level
@@ -33,6 +33,7 @@ from .base import (
 )
 from .dialects import query_string, reason
 from .multipart import BadMultipart, MediaType, Part, parts
+from .objects import objects
 from .part10.outgoing import Outgoing
 from .profiles import AS_STORED, FILES, PROFILES, Profile
 from .stow import store_body
@@ -46,6 +47,7 @@ MOST_PICTURE = 32 * MiB
 MOST_VERDICT = 16 * MiB
 MOST_FRAMES = 512 * MiB
 MOST_FILES = 64 * 1024 * MiB
+LARGE = MiB  # JSON beyond is read in a thread, so that other calls go on, and decoded when it is looked at
 PICTURES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff"}  # media type -> how such bytes begin
 
 
@@ -98,15 +100,18 @@ class DicomwebArchive:
         )
         warning = answer.headers.get("warning", "")
         remaining = re.search(r"299\s+\S+\s+\"?There are (\d{1,12}) additional results", warning)
-        return Page(rows=self._objects(answer), remaining=int(remaining[1]) if remaining else None)
+        return Page(rows=await self._objects(answer), remaining=int(remaining[1]) if remaining else None)
 
     async def metadata(self, place: Place) -> AsyncGenerator[DicomJson, None]:
         answer = await self._wire.get(f"{place.path}/metadata", accept=DICOM_JSON, most=MOST_METADATA)
-        objects = self._objects(answer)
-        if not objects:
+        found = await self._objects(answer)
+        if not found:
             raise NotFound(self.name, f"has no {place}. Copy UIDs whole from a search answer.")
-        for obj in objects:
-            yield obj
+        for number in range(len(found)):
+            if len(answer.body) > LARGE:
+                yield await to_thread.run_sync(found.__getitem__, number)
+            else:
+                yield found[number]
 
     async def frames(self, place: Place, numbers: Sequence[int]) -> list[Frame]:
         found: list[Frame] = []
@@ -174,7 +179,7 @@ class DicomwebArchive:
         try:
             await self.settle()
             answer = await self._wire.get("/studies", accept=DICOM_JSON, query="limit=1", most=MOST_SEARCH)
-            self._objects(answer)
+            await self._objects(answer)
         except ArchiveError as problem:
             return Health(reachable=False, problem=str(problem))
         return Health(reachable=True)
@@ -236,20 +241,13 @@ class DicomwebArchive:
         except BadMultipart as error:
             raise NotUnderstood(self.name, f"{error}. Try again.") from None
 
-    def _objects(self, answer: Answer) -> list[dict[str, Any]]:
+    async def _objects(self, answer: Answer) -> Sequence[DicomJson]:
         """The DICOM JSON objects of an answer; 204 and an empty body are none."""
-        if answer.status == 204 or not answer.body.strip():
+        if answer.status == 204:
             return []
-        try:
-            found = json.loads(answer.body)
-        except (ValueError, RecursionError):
-            kind = "a web page" if answer.body.lstrip()[:1] == b"<" else "something that is not JSON"
-            raise NotUnderstood(
-                self.name, f"answered with {kind}. Check that its address is the DICOMweb base."
-            ) from None
-        if not isinstance(found, list) or not all(isinstance(obj, dict) for obj in found):
-            raise NotUnderstood(self.name, "answered with JSON that is no list of DICOM objects.")
-        return [normalized(obj) for obj in found]
+        if len(answer.body) > LARGE:
+            return await to_thread.run_sync(objects, self.name, answer.body)
+        return list(objects(self.name, answer.body))
 
     def _bulk_path(self, place: Place, uri: str) -> tuple[str, str]:
         """Path and base of a BulkDataURI. Servers write hosts that only they know, so what follows ``/studies/`` is

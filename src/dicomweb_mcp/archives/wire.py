@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import anyio
@@ -90,8 +91,8 @@ class Wire:
         self._settings = settings
         self._transport = transport
         self._credentials = sign_in(settings)
-        self._places = anyio.Semaphore(profile.parallel)
-        self._opening = anyio.Lock()
+        self._places = anyio.Semaphore(profile.parallel, fast_acquire=True)
+        self._opening = anyio.Lock(fast_acquire=True)
         self._client: httpx.AsyncClient | None = None
 
     async def get(self, path: str, *, accept: str, query: str = "", most: int, base: str | None = None) -> Answer:
@@ -101,10 +102,10 @@ class Wire:
         """
         url = (base or self.base) + path + (f"?{query}" if query else "")
         async with self._response(url, accept) as response:
-            body = bytearray()
+            body = BytesIO()  # gives its bytes away without a copy
             async for chunk in self._chunks(response, most, self.patience.answer):
-                body += chunk
-            return Answer(response.status_code, response.headers, bytes(body))
+                body.write(chunk)
+            return Answer(response.status_code, response.headers, body.getvalue())
 
     @asynccontextmanager
     async def stream(self, path: str, *, accept: str, most: int) -> AsyncIterator[Stream]:

@@ -215,7 +215,7 @@ def _folded(text: str) -> str:
 
 def name_words(text: str) -> tuple[str, ...]:
     """The words of a name, folded: no case, no accents, split at everything that is not a letter or digit."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    decomposed = unicodedata.normalize("NFKD", text).casefold()  # in this order: taking apart can yield capitals
     folded = "".join(char for char in decomposed if not unicodedata.combining(char))
     return tuple(re.findall(r"\w+", folded.replace("_", " ")))
 
