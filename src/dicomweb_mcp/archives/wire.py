@@ -267,6 +267,6 @@ class Wire:
         return context
 
     def _file(self, path: Path, setting: str) -> Path:
-        if not path.expanduser().is_file():
+        if not path.is_file():
             raise Unreachable(self.name, f"the file of its setting {setting} does not exist.")
-        return path.expanduser()
+        return path
