@@ -84,7 +84,7 @@ def _fuzzy(attribute: Attribute, text: str) -> Test:
     words = name_words(text)
     if not words:
         raise BadArgument(f"{attribute.name}={text!r} holds no letters to look for.")
-    return Fuzzy(words, text.replace("*", "").replace("?", ""))
+    return Fuzzy(words, " ".join(re.sub(r"[*?,]", " ", text).split()))
 
 
 def _uid(attribute: Attribute, text: str) -> Test:
