@@ -57,6 +57,7 @@ class MultipartReader:
         if not boundary or len(boundary) > 200:
             raise BadMultipart("no usable boundary")
         self._delimiter = b"\r\n--" + boundary.encode("latin-1", "replace")
+        self._unquoted = b"\r\n--" + boundary[1:-1].encode("latin-1", "replace") if _is_quoted(boundary) else b""
         self._buffer = bytearray(b"\r\n")  # so that a delimiter at the very beginning looks like any other
         self._state = "preamble"
 
@@ -79,24 +80,33 @@ class MultipartReader:
 
     def _headers(self) -> PartStart | None:
         """The header block once it is whole. The buffer begins with the line end of the delimiter's line."""
-        end = self._buffer.find(b"\r\n\r\n")
+        end = self._buffer.find(b"\r\n\r\n", 0, LONGEST_HEADERS)
         if end < 0:
-            if len(self._buffer) > LONGEST_HEADERS:
+            if len(self._buffer) >= LONGEST_HEADERS:
                 raise BadMultipart("a part's headers do not end")
             return None
-        lines = bytes(self._buffer[:end]).decode("latin-1").split("\r\n")
+        unfolded = re.sub(r"\r\n(?=[ \t])", "", bytes(self._buffer[2:end]).decode("latin-1"))
         del self._buffer[: end + 4]
         self._state = "body"
-        pairs = (line.partition(":") for line in lines if ":" in line)
+        pairs = (line.partition(":") for line in unfolded.split("\r\n") if ":" in line)
         return PartStart({name.strip().lower(): value.strip() for name, _, value in pairs})
 
     def _body(self) -> bytes:
         """Bytes up to the next delimiter, or as far as they are certain; those of the preamble are dropped."""
+        if self._unquoted and self._state == "preamble":
+            self._settle_quotes()
         at, after, following = self._next_delimiter()
         found = bytes(self._buffer[:at]) if self._state == "body" else b""
         del self._buffer[:after]
         self._state = following or self._state
         return found
+
+    def _settle_quotes(self) -> None:
+        """Single quotes are part of a boundary (RFC 2045 5.1), but some servers mean them as quotes: whichever
+        delimiter comes first is the right one."""
+        at, plain = self._buffer.find(self._delimiter), self._buffer.find(self._unquoted)
+        if plain >= 0 and not 0 <= at <= plain:
+            self._delimiter = self._unquoted
 
     def _next_delimiter(self) -> tuple[int, int, str]:
         """Bytes before it, where the rest goes on, and the state that follows; no state while none is certain."""
@@ -113,6 +123,10 @@ class MultipartReader:
                 return at, at, ""  # undecided until more arrives
         certain = max(0, len(self._buffer) - len(self._delimiter) + 1)
         return certain, certain, ""
+
+
+def _is_quoted(boundary: str) -> bool:
+    return len(boundary) > 2 and boundary[0] == boundary[-1] == "'"
 
 
 @dataclass(frozen=True)
