@@ -18,8 +18,11 @@ URLS = {
     "google": "https://healthcare.googleapis.com/v1/projects/p/locations/l/datasets/d/dicomStores/s/dicomWeb",
     "idc": "https://proxy.imaging.datacommons.cancer.gov/current/"
     "viewer-only-no-downloads-see-tinyurl-dot-com-slash-3j3d9jyp/dicomWeb",
+    "idc-google": "https://healthcare.googleapis.com/v1/projects/nci-idc-data/locations/us-central1/datasets/idc/"
+    "dicomStores/idc-store-v25/dicomWeb",
     "orthanc": "http://orthanc.test:8042/dicom-web",
     "dcm4chee": "http://dcm4chee.test:8080/dcm4chee-arc/aets/DCM4CHEE/rs",
+    "aurabox": "https://acme.aurabox.cloud/dicomweb",
     "generic": "https://pacs.test/dicom-web",
 }
 

@@ -57,13 +57,15 @@ class MultipartReader:
         if not boundary or len(boundary) > 200:
             raise BadMultipart("no usable boundary")
         self._delimiter = b"\r\n--" + boundary.encode("latin-1", "replace")
-        self._unquoted = b"\r\n--" + boundary[1:-1].encode("latin-1", "replace") if _is_quoted(boundary) else b""
+        self._unquoted = self._delimiter.replace(b"'", b"") if re.fullmatch("'[^']+'", boundary) else b""
         self._buffer = bytearray(b"\r\n")  # so that a delimiter at the very beginning looks like any other
         self._state = "preamble"
 
     def feed(self, chunk: bytes) -> Iterator[PartStart | bytes]:
         """What this chunk completes. Raises BadMultipart when a part's headers do not end."""
         self._buffer += chunk
+        if self._unquoted and not self._settle_quotes():
+            return
         while self._state != "epilogue":
             before = self._state, len(self._buffer)
             found = self._headers() if self._state == "headers" else self._body()
@@ -93,20 +95,21 @@ class MultipartReader:
 
     def _body(self) -> bytes:
         """Bytes up to the next delimiter, or as far as they are certain; those of the preamble are dropped."""
-        if self._unquoted and self._state == "preamble":
-            self._settle_quotes()
         at, after, following = self._next_delimiter()
         found = bytes(self._buffer[:at]) if self._state == "body" else b""
         del self._buffer[:after]
         self._state = following or self._state
         return found
 
-    def _settle_quotes(self) -> None:
-        """Single quotes are part of a boundary (RFC 2045 5.1), but some servers mean them as quotes: whichever
-        delimiter comes first is the right one."""
-        at, plain = self._buffer.find(self._delimiter), self._buffer.find(self._unquoted)
-        if plain >= 0 and not 0 <= at <= plain:
+    def _settle_quotes(self) -> bool:
+        """Single quotes are part of a boundary (RFC 2045 5.1), but some servers mean them as quotes: how the body
+        begins tells. False while too little of it is there."""
+        if len(self._buffer) < len(self._delimiter):
+            return False
+        if self._buffer.startswith(self._unquoted):
             self._delimiter = self._unquoted
+        self._unquoted = b""
+        return True
 
     def _next_delimiter(self) -> tuple[int, int, str]:
         """Bytes before it, where the rest goes on, and the state that follows; no state while none is certain."""
@@ -123,10 +126,6 @@ class MultipartReader:
                 return at, at, ""  # undecided until more arrives
         certain = max(0, len(self._buffer) - len(self._delimiter) + 1)
         return certain, certain, ""
-
-
-def _is_quoted(boundary: str) -> bool:
-    return len(boundary) > 2 and boundary[0] == boundary[-1] == "'"
 
 
 @dataclass(frozen=True)
@@ -182,5 +181,5 @@ async def _until_next(
         size += len(event)
         yield event
     declared = start.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) != size:
+    if re.fullmatch("[0-9]{1,18}", declared) and int(declared) != size:
         raise BadMultipart(f"a part of {declared} bytes arrived with {size}")
