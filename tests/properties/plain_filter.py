@@ -56,8 +56,10 @@ def patterns(draw: st.DrawFn, keyword: str, pool: Sequence[str]) -> Asked:
     kept = [draw(st.sampled_from([char, char, char, "?"])) for char in text[low:high]]
     pattern = draw(st.sampled_from(["*", ""])) + "".join(kept) + draw(st.sampled_from(["*", "*", "?"]))
     pattern = (pattern.strip() or "?*") if pattern.strip("* ") else "?*"
-    plain = folded(pattern).replace("[", "[[]")
-    return Asked(keyword, pattern, lambda value: fnmatch.fnmatchcase(folded(value), plain))
+    plain = pattern.replace("[", "[[]")
+    # without regard to case; and a ß, which folding takes for two letters, is also one
+    ways = (folded, lambda text: unicodedata.normalize("NFC", text).lower())
+    return Asked(keyword, pattern, lambda value: any(fnmatch.fnmatchcase(way(value), way(plain)) for way in ways))
 
 
 @st.composite
