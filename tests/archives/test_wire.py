@@ -104,6 +104,12 @@ async def test_retry_after_is_honoured() -> None:
     assert time.monotonic() - start >= 0.9
 
 
+@pytest.mark.parametrize("value", ["Wed, 21 Oct 2026 07:28:00 GMT", "-1", "³", ""])
+async def test_a_retry_after_that_is_no_number_of_seconds_is_not_waited_for(value: str) -> None:
+    headers = httpx.Headers([(b"Retry-After", value.encode("latin-1"))])
+    assert await get(Counting(503, 200, headers=headers, content=b"[]"), "google") == b"[]"
+
+
 GOOGLE_ERROR = {
     "error": {"code": 400, "message": "unknown/unsupported QIDO attribute: X", "status": "INVALID_ARGUMENT"}
 }

@@ -4,6 +4,7 @@ Only the archive's own base address is ever contacted, redirects are not followe
 """
 
 import random
+import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
@@ -270,7 +271,7 @@ class Wire:
 
     def _wait(self, attempt: int, retry_after: str) -> float:
         """Seconds until the next try: what Retry-After says, else doubling with jitter."""
-        if retry_after.isdigit():
+        if re.fullmatch("[0-9]+", retry_after):
             return min(float(retry_after), LONGEST_RETRY_AFTER)
         return float(self.patience.back_off * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))
 
@@ -323,9 +324,9 @@ class Wire:
         return context
 
     def _file(self, path: Path, setting: str) -> Path:
-        if not path.expanduser().is_file():
+        if not path.is_file():
             raise Unreachable(self.name, f"the file of its setting {setting} does not exist.")
-        return path.expanduser()
+        return path
 
 
 def _patience_of(error: Exception) -> float:

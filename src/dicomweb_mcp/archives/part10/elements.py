@@ -44,7 +44,8 @@ class Raw(NamedTuple):
 
 
 class Walked(NamedTuple):
-    """``values`` are the short public top-level elements up to the pixels; ``missing`` bytes lie beyond the end.
+    """``values`` are the short public top-level elements up to the pixels, without one that is cut; ``missing`` bytes
+    lie beyond the end.
 
     ``pixels`` is the length of the pixel data, or None where there was none or it says no length.
     """
@@ -190,7 +191,7 @@ def _elements(
             previous = tag
             if tag in PIXEL_TAGS:
                 return values, None if length == UNDEFINED else length, base + position + length * (length != UNDEFINED)
-            if length <= LONGEST_VALUE and vr != "SQ" and not group & 1 and element:
+            if length <= LONGEST_VALUE and vr != "SQ" and not group & 1 and element and position + length <= limit:
                 values.append(Raw(tag, vr, data[position : position + length]))
         if length == UNDEFINED:
             if tag == PER_FRAME_GROUPS and not depth:
