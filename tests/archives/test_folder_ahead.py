@@ -10,7 +10,7 @@ import pytest
 from archives.folder_helpers import make_file, names, opened
 from dicomweb_mcp.archives.base import Place
 from dicomweb_mcp.archives.folder import FolderArchive, refresh, scan
-from dicomweb_mcp.archives.folder.header import Header, read_header
+from dicomweb_mcp.archives.part10.header import Header, read_header
 
 pytestmark = pytest.mark.anyio
 

@@ -72,6 +72,19 @@ async def test_an_ignored_filter_is_noticed_and_matched_here() -> None:
     assert any("ignored the filter PatientID" in note for note in found.plan.notes)
 
 
+async def test_pages_of_an_ignored_filter_hold_each_row_once() -> None:
+    """The rows of a page in the middle may all be right, and those before it not."""
+    archive, _ = made("generic", 10, ignores={"StudyDate"})
+    seen: list[str] = []
+    offset: int | None = 0
+    while offset is not None:
+        found = await studies(archive, {"StudyDate": ">=2003"}, limit=2, offset=offset)
+        seen += uids(found)
+        offset = found.next_offset
+    assert seen == [synthetic_uid(number) for number in range(3, 10)]
+    assert (found.complete, found.total) == (True, 7)
+
+
 HABITS: dict[str, dict[str, Any]] = {
     "honest": {},
     "warns that names match literally": {"not_fuzzy": True},

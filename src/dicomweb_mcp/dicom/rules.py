@@ -133,8 +133,8 @@ class Rules:
     An archive with ``own_matching`` decides by ``matching``, so that everything it returns can be sent to it.
     Without ``parent_filters`` an attribute of the study is no filter below one study (PS3.18 10.6.1.2.1). Where one
     word of a name is enough (``fuzzy_any_word``) the rest is decided here; ``fuzzy_note`` says what fuzzy means there.
-    ``returned`` names what comes unasked, ``includable`` what can be asked for; None means anything. ``hint`` ends a
-    refusal: where else to look.
+    ``returned`` names what comes unasked, ``includable`` what can be asked for; None means anything that is not
+    ``withheld``. ``hint`` ends a refusal: where else to look.
     """
 
     server: str
@@ -149,6 +149,7 @@ class Rules:
     fuzzy_note: str = ""
     returned: Mapping[Level, frozenset[str]] = field(default_factory=dict)
     includable: Mapping[Level, frozenset[str] | None] = field(default_factory=dict)
+    withheld: frozenset[str] = frozenset()
     hint: str = ""
 
     def matching(self, level: Level, attribute: Attribute) -> frozenset[Match]:
@@ -180,6 +181,8 @@ class Rules:
         includable = self.includable.get(level, frozenset())
         if includable is not None:
             return attribute.keyword in includable
+        if attribute.keyword in self.withheld:
+            return False
         if attribute.tag.startswith(NOT_IN_OBJECTS):
             return attribute.keyword in self.searchable[level]
         if attribute.keyword in COMPUTED:

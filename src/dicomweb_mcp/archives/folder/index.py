@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from .header import Header
+from ..part10.header import Header
 
 SCHEMA = 2
 BUSY_SECONDS = 20.0
