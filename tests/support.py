@@ -44,3 +44,11 @@ def app_over(fakes: dict[str, tuple[Answering, str]]) -> App:
         return open_over(fake, kind, name=archive.name)
 
     return App(settings, opener)
+
+
+def app_at(urls: dict[str, str], patience: Patience = HURRIED, **more: Any) -> App:
+    """An app whose archives are real servers at these addresses, asked without a proxy."""
+    settings = Settings.model_validate(
+        {"archives": [{"name": name, "url": url, "kind": "dcm4chee", **more} for name, url in urls.items()]}
+    )
+    return App(settings, lambda archive: DicomwebArchive(archive, patience=patience))
