@@ -2,18 +2,20 @@
 
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio
 import httpx
 
 from ..dicom.query import Plan
 from ..dicom.rules import Level
 from ..dicom.tags import Attribute
 from ..dicom.uids import EXPLICIT
-from ..dicom.values import DicomJson, normalized, transfer_syntaxes
+from ..dicom.values import DicomJson, clean, transfer_syntaxes
 from ..settings import ArchiveSettings
 from .base import (
     ArchiveError,
@@ -31,6 +33,7 @@ from .base import (
 )
 from .dialects import query_string
 from .multipart import BadMultipart, MediaType, Part, parts
+from .objects import NoObjects, objects
 from .profiles import AS_STORED, FILES, PROFILES, Profile
 from .wire import Answer, MiB, Patience, Wire
 
@@ -41,6 +44,7 @@ MOST_METADATA = 64 * MiB
 MOST_PICTURE = 32 * MiB
 MOST_FRAMES = 512 * MiB
 MOST_FILES = 64 * 1024 * MiB
+AT_ONCE = 100  # objects parsed in one turn of a thread
 PICTURES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff"}  # media type -> how such bytes begin
 
 
@@ -93,15 +97,19 @@ class DicomwebArchive:
         )
         warning = answer.headers.get("warning", "")
         remaining = re.search(r"299\s+\S+\s+\"?There are (\d{1,12}) additional results", warning)
-        return Page(rows=self._objects(answer), remaining=int(remaining[1]) if remaining else None)
+        return Page(
+            rows=[obj async for obj in self._objects(answer)], remaining=int(remaining[1]) if remaining else None
+        )
 
     async def metadata(self, place: Place) -> AsyncGenerator[DicomJson, None]:
         answer = await self._wire.get(f"{place.path}/metadata", accept=DICOM_JSON, most=MOST_METADATA)
-        objects = self._objects(answer)
-        if not objects:
+        nothing = True
+        async with aclosing(self._objects(answer)) as found:
+            async for obj in found:
+                nothing = False
+                yield obj
+        if nothing:
             raise NotFound(self.name, f"has no {place}. Copy UIDs whole from a search answer.")
-        for obj in objects:
-            yield obj
 
     async def frames(self, place: Place, numbers: Sequence[int]) -> list[Frame]:
         found: list[Frame] = []
@@ -137,13 +145,14 @@ class DicomwebArchive:
     async def bulkdata(self, place: Place, uri: str) -> bytes:
         path, base = self._bulk_path(place, uri)
         answer = await self._wire.get(path, accept=AS_STORED, most=MOST_FRAMES, base=base)
-        return b"".join([data for _, data in await self._bodies(answer)])
+        return b"".join([data for _, data in await self._bodies(answer, 1)])
 
     async def probe(self) -> Health:
         try:
             await self.settle()
             answer = await self._wire.get("/studies", accept=DICOM_JSON, query="limit=1", most=MOST_SEARCH)
-            self._objects(answer)
+            async for _ in self._objects(answer):
+                pass
         except ArchiveError as problem:
             return Health(reachable=False, problem=str(problem))
         return Health(reachable=True)
@@ -162,8 +171,8 @@ class DicomwebArchive:
             except (Refused, Failed):
                 if position == len(accepts):
                     raise
-        bodies = await self._bodies(answer)
-        if answer.status == 206 or len(bodies) != len(numbers):
+        bodies = await self._bodies(answer, len(numbers))
+        if answer.status == 206 or len(bodies) < len(numbers):
             raise NotFound(
                 self.name,
                 f"gave {len(bodies)} of the {len(numbers)} frames asked for. See NumberOfFrames of the instance.",
@@ -186,39 +195,47 @@ class DicomwebArchive:
                     return found[0]
         return EXPLICIT
 
-    async def _bodies(self, answer: Answer) -> list[tuple[MediaType, bytes]]:
-        async def whole() -> AsyncIterator[bytes]:
-            yield answer.body
-
-        async with aclosing(self._parts(answer.content_type, whole())) as arriving:
-            return [(part.media_type, b"".join([chunk async for chunk in part.chunks])) async for part in arriving]
+    async def _bodies(self, answer: Answer, most: int) -> list[tuple[MediaType, bytes]]:
+        """The parts of an answer read whole; more than ``most`` are NotUnderstood."""
+        found: list[tuple[MediaType, bytes]] = []
+        async with aclosing(self._parts(answer.content_type, _pieces(answer.body))) as arriving:
+            async for part in arriving:
+                if len(found) == most:
+                    raise NotUnderstood(self.name, f"gave more than the {most} parts asked for. Try again.")
+                found.append((part.media_type, b"".join([chunk async for chunk in part.chunks])))
+        return found
 
     async def _parts(self, content_type: str, chunks: AsyncIterator[bytes]) -> AsyncGenerator[Part, None]:
         """The parts of a body; HTML and JSON in place of DICOM, and a cut multipart, are NotUnderstood."""
         media_type = MediaType.parse(content_type).type
         if media_type.startswith("text/") or media_type in ("application/json", DICOM_JSON):
-            raise NotUnderstood(self.name, f"answered with {content_type.split(';')[0]} where DICOM bytes were due.")
+            raise NotUnderstood(
+                self.name, f"answered with {clean(media_type, 40)} where DICOM bytes were due. Check its address."
+            )
         try:
             async with aclosing(parts(content_type, chunks)) as arriving:
                 async for part in arriving:
-                    yield part
+                    yield Part(part.headers, self._uncut(part.chunks))
         except BadMultipart as error:
             raise NotUnderstood(self.name, f"{error}. Try again.") from None
 
-    def _objects(self, answer: Answer) -> list[dict[str, Any]]:
-        """The DICOM JSON objects of an answer; 204 and an empty body are none."""
-        if answer.status == 204 or not answer.body.strip():
-            return []
+    async def _uncut(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        """A part's bytes; that the body was cut shows while they are read."""
         try:
-            found = json.loads(answer.body)
-        except (ValueError, RecursionError):
-            kind = "a web page" if answer.body.lstrip()[:1] == b"<" else "something that is not JSON"
-            raise NotUnderstood(
-                self.name, f"answered with {kind}. Check that its address is the DICOMweb base."
-            ) from None
-        if not isinstance(found, list) or not all(isinstance(obj, dict) for obj in found):
-            raise NotUnderstood(self.name, "answered with JSON that is no list of DICOM objects.")
-        return [normalized(obj) for obj in found]
+            async for chunk in chunks:
+                yield chunk
+        except BadMultipart as error:
+            raise NotUnderstood(self.name, f"{error}. Try again.") from None
+
+    async def _objects(self, answer: Answer) -> AsyncGenerator[dict[str, Any], None]:
+        """The DICOM JSON objects of an answer, parsed in a thread; 204 and an empty body are none."""
+        arriving = objects(b"" if answer.status == 204 else answer.body)
+        try:
+            while some := await anyio.to_thread.run_sync(_next, arriving, abandon_on_cancel=True):
+                for obj in some:
+                    yield obj
+        except NoObjects as error:
+            raise NotUnderstood(self.name, str(error)) from None
 
     def _bulk_path(self, place: Place, uri: str) -> tuple[str, str]:
         """Path and base of a BulkDataURI. Servers write hosts that only they know, so what follows ``/studies/`` is
@@ -239,6 +256,15 @@ class DicomwebArchive:
         if same_server and path.startswith(f"{base.path}/"):
             return path, f"{base.scheme}://{base.netloc}"
         raise Refused(self.name, "its metadata names a bulk value on another host, which is not contacted.")
+
+
+async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), MiB):
+        yield body[start : start + MiB]
+
+
+def _next(arriving: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    return list(islice(arriving, AT_ONCE))
 
 
 def _search_path(plan: Plan) -> str:

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from email.message import Message
 
 LONGEST_HEADERS = 16_384
+LONGEST_TYPE = 1_000
+# what makes a boundary a delimiter: "--", a line end behind padding, or as much of these as has arrived
+FOLLOWING = re.compile(rb"(?P<epilogue>--)|[ \t]{0,1000}(?P<headers>(?=\r\n))|(?P<undecided>-\Z|[ \t]{0,1000}\r?\Z)")
 
 
 class BadMultipart(ValueError):
@@ -26,7 +29,7 @@ class MediaType:
     @classmethod
     def parse(cls, header: str) -> "MediaType":
         message = Message()
-        message["Content-Type"] = header.replace("\r", " ").replace("\n", " ")
+        message["Content-Type"] = header[:LONGEST_TYPE].replace("\r", " ").replace("\n", " ")
         found = message.get_params(failobj=[], unquote=True)
         return cls(message.get_content_type(), {str(key).lower(): str(value) for key, value in found[1:]})
 
@@ -79,9 +82,9 @@ class MultipartReader:
 
     def _headers(self) -> PartStart | None:
         """The header block once it is whole. The buffer begins with the line end of the delimiter's line."""
-        end = self._buffer.find(b"\r\n\r\n")
+        end = self._buffer.find(b"\r\n\r\n", 0, LONGEST_HEADERS)
         if end < 0:
-            if len(self._buffer) > LONGEST_HEADERS:
+            if len(self._buffer) >= LONGEST_HEADERS:
                 raise BadMultipart("a part's headers do not end")
             return None
         lines = bytes(self._buffer[:end]).decode("latin-1").split("\r\n")
@@ -103,14 +106,11 @@ class MultipartReader:
         at = -1
         while (at := self._buffer.find(self._delimiter, at + 1)) >= 0:
             after = at + len(self._delimiter)
-            rest = bytes(self._buffer[after : after + LONGEST_HEADERS])
-            line = rest.lstrip(b" \t")
-            if rest.startswith(b"--"):
-                return at, after + 2, "epilogue"
-            if line.startswith(b"\r\n"):
-                return at, after + len(rest) - len(line), "headers"
-            if len(rest) < LONGEST_HEADERS and (b"--".startswith(rest) or b"\r\n".startswith(line)):
-                return at, at, ""  # undecided until more arrives
+            found = FOLLOWING.match(self._buffer, after)
+            if found and found.lastgroup == "undecided":
+                return at, at, ""
+            if found and found.lastgroup:
+                return at, found.end(), found.lastgroup
         certain = max(0, len(self._buffer) - len(self._delimiter) + 1)
         return certain, certain, ""
 
@@ -168,5 +168,5 @@ async def _until_next(
         size += len(event)
         yield event
     declared = start.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) != size:
-        raise BadMultipart(f"a part of {declared} bytes arrived with {size}")
+    if declared.isascii() and declared.isdigit() and (declared.lstrip("0") or "0") != str(size):
+        raise BadMultipart(f"a part of {declared[:20]} bytes arrived with {size}")

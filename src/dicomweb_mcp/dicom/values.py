@@ -60,7 +60,8 @@ def values_at(obj: DicomJson, tag: str) -> list[Any]:
 
 def normalized(obj: Mapping[Any, Any], depth: int = 0) -> dict[str, Any]:
     """The object as PS3.18 F.2.2 wants it, whatever a server wrote: tags in upper case, every element an object, its
-    ``vr`` text and its ``Value`` a list. What is none of that, or lies deeper than DEEPEST sequences, is left out."""
+    ``vr`` text and its ``Value`` a list of what such a value can be. What is none of that, or lies deeper than DEEPEST
+    sequences, is left out."""
     found: dict[str, Any] = {}
     for tag, element in obj.items():
         if not isinstance(element, Mapping) or not isinstance(tag, str) or not TAG.fullmatch(tag):
@@ -68,15 +69,28 @@ def normalized(obj: Mapping[Any, Any], depth: int = 0) -> dict[str, Any]:
         vr = element.get("vr")
         if not isinstance(vr, str):
             vr = by_tag(tag.upper()).vr
-        kept = {**element, "vr": vr}
-        if "Value" in kept:
-            values = kept["Value"] if isinstance(kept["Value"], list) else [kept["Value"]]
+        kept: dict[str, Any] = {"vr": vr}
+        for name in ("InlineBinary", "BulkDataURI"):
+            if isinstance(written := element.get(name), str):
+                kept[name] = written
+        if "Value" in element:
+            values = element["Value"] if isinstance(element["Value"], list) else [element["Value"]]
             if vr == "SQ":
                 items = values if depth < DEEPEST else []
-                values = [normalized(item, depth + 1) for item in items if isinstance(item, Mapping)]
-            kept["Value"] = values
+                kept["Value"] = [normalized(item, depth + 1) for item in items if isinstance(item, Mapping)]
+            else:
+                kept["Value"] = [_simple(value) for value in values]
         found[tag.upper()] = kept
     return found
+
+
+def _simple(value: Any) -> Any:
+    """A value that is text or a number, or the groups of a person name; None in the place of anything else."""
+    if isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {group: name for group, name in value.items() if isinstance(name, str)}
+    return None
 
 
 def text(obj: DicomJson, keyword: str) -> str:

@@ -51,7 +51,7 @@ class Shown:
 async def show_frame(app: App, archive_name: str | None, request: FrameRequest) -> Shown:
     """One frame, decoded and windowed here; by the archive only where this program cannot, and that is said.
 
-    Raises BadArgument, Undecodable or ArchiveError.
+    Raises BadArgument or ArchiveError.
     """
     archive = app.archive(archive_name)
     choice = await choose(
@@ -63,7 +63,12 @@ async def show_frame(app: App, archive_name: str | None, request: FrameRequest) 
         frame=request.frame,
         slice=request.slice,
     )
-    shown = await _picture(archive, choice, request)
+    from ..pixels.problems import Undecodable
+
+    try:
+        shown = await _picture(archive, choice, request)
+    except Undecodable as problem:
+        raise NotUnderstood(archive.name, f"this frame cannot be shown. {problem}") from None
     facts = {"archive": archive.name, **_identity(choice), **shown.facts}
     return Shown(shown.picture, facts, (*choice.notes, *_about(choice.obj), *shown.notes))
 
