@@ -5,7 +5,6 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from itertools import islice
-from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
@@ -227,7 +226,7 @@ class DicomwebArchive:
         except BadMultipart as error:
             raise NotUnderstood(self.name, f"{error}. Try again.") from None
 
-    async def _objects(self, answer: Answer) -> AsyncGenerator[dict[str, Any], None]:
+    async def _objects(self, answer: Answer) -> AsyncGenerator[DicomJson, None]:
         """The DICOM JSON objects of an answer, parsed in a thread; 204 and an empty body are none."""
         arriving = objects(b"" if answer.status == 204 else answer.body)
         try:
@@ -263,7 +262,7 @@ async def _pieces(body: bytes) -> AsyncIterator[bytes]:
         yield body[start : start + MiB]
 
 
-def _next(arriving: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+def _next(arriving: Iterator[DicomJson]) -> list[DicomJson]:
     return list(islice(arriving, AT_ONCE))
 
 

@@ -3,13 +3,15 @@
 They are parsed one at a time, so that a large answer is not held twice and other threads get their turn in between.
 """
 
+import gc
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..dicom.values import normalized
+from ..dicom.values import DicomJson, normalized
 
+MOST_OBJECTS = 100_000  # a few bytes each could otherwise become gigabytes
 LONGEST_INTEGER = 1_000  # digits; Python refuses to convert many more
 SPACE = re.compile(r"[ \t\r\n]*")
 NO_OBJECTS = "answered with JSON that is no list of DICOM objects. Check that its address is the DICOMweb base."
@@ -19,7 +21,7 @@ class NoObjects(ValueError):
     """The body is no list of DICOM JSON objects: what it is instead, and what to do."""
 
 
-def objects(body: bytes) -> Iterator[dict[str, Any]]:
+def objects(body: bytes) -> Iterator[DicomJson]:
     """The objects of a list, normalized; none of an empty body. Raises NoObjects where it stops being such a list."""
     text = body.decode("utf-8-sig", "replace")  # a byte that is no UTF-8 costs the value that it stands in
     start = _past_space(text, 0)
@@ -28,7 +30,9 @@ def objects(body: bytes) -> Iterator[dict[str, Any]]:
     if text[start] != "[":
         raise NoObjects(_instead(text[start:]))
     try:
-        for item in _items(text, start + 1):
+        for count, item in enumerate(_items(text, start + 1)):
+            if count == MOST_OBJECTS:
+                raise NoObjects(f"answered with more than {MOST_OBJECTS:,} objects at once. Narrow it with filters.")
             if not isinstance(item, dict):
                 raise NoObjects(NO_OBJECTS)
             yield normalized(item)
@@ -43,13 +47,25 @@ def _items(text: str, at: int) -> Iterator[Any]:
     at = _past_space(text, at)
     more = not text.startswith("]", at)
     while more:
-        item, at = _DECODER.raw_decode(text, at)
+        item, at = _decoded(text, at)
         yield item
         at = _past_space(text, at)
         more = text.startswith(",", at)
         at = _past_space(text, at + 1) if more else at
     if not text.startswith("]", at) or _past_space(text, at + 1) < len(text):
         raise json.JSONDecodeError("no end of the list", text, at)
+
+
+def _decoded(text: str, at: int) -> tuple[Any, int]:
+    """One item and where it ends. The decoder lets no other thread in, and on a large item the collector of garbage,
+    which finds none, would take most of its time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _DECODER.raw_decode(text, at)
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _instead(text: str) -> str:
