@@ -15,8 +15,8 @@ import pytest
 from archives.folder_helpers import SAMPLES, ask, make_file, names, opened
 from dicomweb_mcp.archives.base import Busy, NotFound, Place, Unreachable
 from dicomweb_mcp.archives.folder import FolderArchive, refresh
-from dicomweb_mcp.archives.folder.header import Header, read_header
 from dicomweb_mcp.archives.folder.index import FolderIndex
+from dicomweb_mcp.archives.part10.header import Header, read_header
 
 pytestmark = pytest.mark.anyio
 

@@ -12,9 +12,10 @@ import httpx
 
 from ..dicom.query import Plan
 from ..dicom.rules import Level
+from ..dicom.stow import StoreResponse, store_response
 from ..dicom.tags import Attribute
 from ..dicom.uids import EXPLICIT
-from ..dicom.values import DicomJson, clean, transfer_syntaxes
+from ..dicom.values import DicomJson, clean, normalized, transfer_syntaxes
 from ..settings import ArchiveSettings
 from .base import (
     ArchiveError,
@@ -24,16 +25,19 @@ from .base import (
     Health,
     Media,
     NotFound,
+    NotOffered,
     NotUnderstood,
     Page,
     Place,
     Refused,
     Unreachable,
 )
-from .dialects import query_string
+from .dialects import query_string, reason
 from .multipart import BadMultipart, MediaType, Part, parts
 from .objects import NoObjects, objects
+from .part10.outgoing import Outgoing
 from .profiles import AS_STORED, FILES, PROFILES, Profile
+from .stow import store_body
 from .wire import Answer, MiB, Patience, Wire
 
 DICOM_JSON = "application/dicom+json"
@@ -41,6 +45,7 @@ DICOM_JSON = "application/dicom+json"
 MOST_SEARCH = 64 * MiB
 MOST_METADATA = 64 * MiB
 MOST_PICTURE = 32 * MiB
+MOST_VERDICT = 16 * MiB
 MOST_FRAMES = 512 * MiB
 MOST_FILES = 64 * 1024 * MiB
 AT_ONCE = 100  # objects parsed in one turn of a thread
@@ -145,6 +150,32 @@ class DicomwebArchive:
         path, base = self._bulk_path(place, uri)
         answer = await self._wire.get(path, accept=AS_STORED, most=MOST_FRAMES, base=base)
         return b"".join([data for _, data in await self._bodies(answer, 1)])
+
+    async def store(self, files: Sequence[Outgoing], study_uid: str | None = None) -> StoreResponse:
+        """STOW-RS, PS3.18 10.5: one request. Its status is only believed where the body says nothing of any file."""
+        path = f"/studies/{study_uid}" if study_uid else "/studies"
+        answer = await self._wire.post(path, store_body(files), accept=DICOM_JSON, most=MOST_VERDICT)
+        said = self._store_response(answer)
+        if said.verdicts or said.others or 200 <= answer.status < 300:
+            return said
+        if answer.status in (404, 405, 415, 501):
+            raise NotOffered(self.name, f"takes no files at its address ({answer.status}): it may be for reading only.")
+        if answer.status in (400, 409):
+            why = reason(answer.body, answer.content_type)
+            raise Refused(
+                self.name, f"did not take it ({answer.status}){f': {why}' if why else ' and gave no reason'}."
+            )
+        raise self._wire.failure(answer)
+
+    def _store_response(self, answer: Answer) -> StoreResponse:
+        """The response's verdicts, also those of a failure; none where the body is no Store Instances Response."""
+        try:
+            found = json.loads(answer.body)
+        except (ValueError, RecursionError):
+            return StoreResponse({})
+        if isinstance(found, list) and len(found) == 1:  # Google's errors come in a list of one
+            found = found[0]
+        return store_response(normalized(found if isinstance(found, dict) else {}), self.profile.store_reasons)
 
     async def probe(self) -> Health:
         try:

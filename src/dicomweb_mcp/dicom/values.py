@@ -106,7 +106,12 @@ def _simple(value: Any) -> Any:
 
 def text(obj: DicomJson, keyword: str) -> str:
     """The first value as a stripped string, exactly as the archive gave it; empty when there is none. For machines."""
-    values = raw_values(obj, keyword)
+    return text_at(obj, tag_of(keyword))
+
+
+def text_at(obj: DicomJson, tag: str) -> str:
+    """As ``text``, by tag."""
+    values = values_at(obj, tag)
     if not values:
         return ""
     if isinstance(values[0], Mapping):

@@ -75,6 +75,25 @@ class MetadataAnswer(Answer):
         return frozenset({"instances", "sampled"})
 
 
+class TransferAnswer(Answer):
+    """What became of files that were to be stored; with ``dry_run`` what would become of them."""
+
+    dry_run: bool | None = Field(default=None, description="true: nothing was sent; to_store files would be")
+    to_store: int | None = Field(default=None, description="Files that would be sent")
+    bytes: int | None = Field(default=None, description="Of the files that were or would be stored")
+    stored: int = Field(description="Taken in by the archive and found there by a search")
+    already_there: int = Field(description="The archive has them, with the same attributes")
+    different: int = Field(description="The archive has another object of that UID; not sent")
+    rejected: int = Field(description="Not fit to be sent, or refused by the archive")
+    unknown: int = Field(description="May or may not be there as it should: run it again to see")
+    not_sent: int = Field(description="Not tried, because the archive stopped answering")
+    studies: dict[str, int] = Field(default={}, description="StudyInstanceUID -> files stored or to be stored")
+    files: list[dict[str, str]] = Field(default=[], description="Files that need a look: file, outcome, reason")
+
+    def always(self) -> frozenset[str]:
+        return frozenset({"stored", "already_there", "different", "rejected", "unknown", "not_sent"})
+
+
 class ArchivesAnswer(Answer):
     """The configured archives."""
 
@@ -175,6 +194,8 @@ def _ways(ways: Mapping[str, Any]) -> str:
 
 _WRITERS: Mapping[str, Callable[[str, Any], list[str]]] = {
     "rows": _table,
+    "files": _table,
+    "studies": _block,
     "common": _pairs,
     "sent": _pairs,
     "matched_here": _pairs,
