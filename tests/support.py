@@ -51,8 +51,7 @@ def app_over(fakes: dict[str, tuple[Answering, str]], roots: Sequence[Path] = ()
 
 
 def app_at(urls: dict[str, str], patience: Patience = HURRIED, **more: Any) -> App:
-    """An app whose archives are real servers at these addresses, asked without a proxy."""
-    settings = Settings.model_validate(
-        {"archives": [{"name": name, "url": url, "kind": "dcm4chee", **more} for name, url in urls.items()]}
-    )
+    """An app whose archives are real servers at these addresses, of kind dcm4chee where nothing else is said."""
+    archives = [{"name": name, "url": url, "kind": "dcm4chee", **more} for name, url in urls.items()]
+    settings = Settings.model_validate({"archives": archives})
     return App(settings, lambda archive: DicomwebArchive(archive, patience=patience))

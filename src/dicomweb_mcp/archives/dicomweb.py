@@ -276,7 +276,7 @@ class DicomwebArchive:
         except ValueError:
             raise Refused(self.name, "its metadata names a bulk value by an address that is none.") from None
         path = given.path
-        if not re.fullmatch(r"[A-Za-z0-9._~/-]*", path) or ".." in path.split("/"):
+        if not re.fullmatch(r"[A-Za-z0-9._~/-]{0,2000}", path) or ".." in path.split("/"):
             raise Refused(self.name, "its metadata names a bulk value by an address that is not safe to ask for.")
         if (at := path.find("/studies/")) >= 0:
             return path[at:], self._wire.base
