@@ -133,3 +133,27 @@ async def test_a_head_that_takes_its_time_for_every_try_does_not_add_up() -> Non
     late = [2.0, http(b"", status="503 Busy")]
     found = await outcomes_of({"late": lambda _: late}, ["search_studies"], replace(BRISK, silence=10), kind="google")
     assert "did not begin its answer within 3 s" in found["late", "search_studies"].text
+
+
+SIGN_INS: Mapping[str, tuple[dict[str, str], str]] = {
+    "bearer": ({"type": "bearer", "token_env": "SECRET"}, "Bearer s3cr3t-t0ken"),
+    "header": ({"type": "header", "name": "X-Api-Key", "value_env": "SECRET"}, "s3cr3t-t0ken"),
+    "basic": ({"type": "basic", "username": "alice", "password_env": "SECRET"}, "Basic YWxpY2U6czNjcjN0LXQwa2Vu"),
+}  # base64 of alice:s3cr3t-t0ken
+
+
+@pytest.mark.parametrize("sign_in", SIGN_INS)
+async def test_an_archive_that_repeats_the_credentials_does_not_get_them_into_an_error(
+    sign_in: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", "s3cr3t-t0ken")
+    auth, sent = SIGN_INS[sign_in]
+    said = json.dumps({"Message": f"not with {sent}, s3cr3t-t0ken", "Details": "s3cr3t-t0ken of alice"}).encode()
+    statuses = ["400 Bad Request", "403 Forbidden", "418 Teapot", "500 Oops"]
+    scripts = {status: lambda _, status=status: [http(said, status=status)] for status in statuses}
+    found = await outcomes_of(scripts, ["search_studies", "render_frame"], auth=auth)
+    for outcome in found.values():
+        assert sent.encode() in outcome.server.heads[0], "it was used"
+        assert "not with ***" in outcome.text
+        assert "s3cr3t" not in outcome.text
+        assert sent.rpartition(" ")[2] not in outcome.text

@@ -18,7 +18,7 @@ import httpx
 
 from .. import __version__
 from ..settings import ArchiveSettings
-from .auth import sign_in
+from .auth import sign_in, without_secrets
 from .base import ArchiveError, Busy, NotUnderstood, Refused, Unreachable
 from .failures import failure
 from .inflate import ASKED_FOR, BadCoding, Inflater
@@ -133,7 +133,7 @@ class Wire:
                 read = bytearray()
                 async for chunk in self._chunks(response, most, self.patience.verdict):
                     read += chunk
-                return Answer(response.status_code, response.headers, bytes(read))
+                return self._answer(response, read)
 
     def failure(self, answer: Answer) -> ArchiveError:
         """The error for an answer that is not a success."""
@@ -226,7 +226,12 @@ class Wire:
                 body += chunk
         except ArchiveError:
             pass  # the status says more than what is wrong with its body
-        raise self.failure(Answer(response.status_code, response.headers, bytes(body)))
+        raise self.failure(self._answer(response, body))
+
+    def _answer(self, response: httpx.Response, body: bytearray) -> Answer:
+        """An answer whose body may be repeated."""
+        said = without_secrets(bytes(body), response.request.headers, self._settings.auth.name)
+        return Answer(response.status_code, response.headers, said)
 
     def _check_redirect(self, response: httpx.Response) -> None:
         if 300 <= response.status_code < 400:
