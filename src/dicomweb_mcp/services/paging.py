@@ -1,5 +1,6 @@
 """Reading page after page from a server that may say little and honour less."""
 
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from ..dicom.rules import Match
 from ..dicom.values import DicomJson, text, values_at
 
 MOST_PAGES = 1_000
+MOST_SECONDS = 240.0  # after which no further page is asked for
 
 
 class Ignored(Exception):
@@ -139,9 +141,10 @@ async def _pages(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncGe
     size = archive.profile.page
     largest = archive.profile.largest[plan.level]
     size = min(size, largest) if largest else size
+    end = time.monotonic() + MOST_SECONDS
     for _ in range(MOST_PAGES):
         asked = min(size, most - scan.looked_at)
-        if asked <= 0:
+        if asked <= 0 or time.monotonic() > end:
             break
         page = await archive.search(plan, limit=asked, offset=scan.looked_at)
         check_obeyed(plan, page)
