@@ -43,7 +43,8 @@ class Scripted:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Scripted"]:
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        """At a new port the first time, at the same one when it is started again."""
+        server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self

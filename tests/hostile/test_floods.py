@@ -48,7 +48,7 @@ async def test_floods_end_and_drown_nobody() -> None:
                for number, (call, script, _) in enumerate(FLOODS.values())}  # fmt: skip
     texts: dict[str, str] = {}
     meanwhile = 0
-    async with client_of({**servers, "good": Scripted(good)}, replace(BRISK, silence=30, answer=2)) as client:
+    async with client_of({**servers, "good": Scripted(good)}, replace(BRISK, silence=30)) as client:
 
         async def flooded(archive: str, call: str) -> None:
             texts[archive] = await refusal(client, CALLS[call].tool, archive=archive, **CALLS[call].arguments)

@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import pytest
 
-from fakes.scripted import HANG, Scripted, http
-from hostile.world import BRISK, Outcome, client_of, outcomes_of
+from fakes.scripted import HANG, Scripted, Step, http
+from hostile.world import BRISK, Outcome, client_of, good, outcomes_of
 from tools.reading import answer, refusal
 
 pytestmark = pytest.mark.anyio
@@ -130,9 +130,9 @@ async def test_an_error_whose_body_hangs_is_told_by_its_status() -> None:
 
 async def test_a_head_that_takes_its_time_for_every_try_does_not_add_up() -> None:
     """Google's errors are retried: five tries of just under the time-out would be five time-outs."""
-    late = [2.0, http(b"", status="503 Busy")]
+    late = [1.2, http(b"", status="503 Busy")]
     found = await outcomes_of({"late": lambda _: late}, ["search_studies"], replace(BRISK, silence=10), kind="google")
-    assert "did not begin its answer within 3 s" in found["late", "search_studies"].text
+    assert "did not begin its answer within 2 s" in found["late", "search_studies"].text
 
 
 SIGN_INS: Mapping[str, tuple[dict[str, str], str]] = {
@@ -157,3 +157,19 @@ async def test_an_archive_that_repeats_the_credentials_does_not_get_them_into_an
         assert "not with ***" in outcome.text
         assert "s3cr3t" not in outcome.text
         assert sent.rpartition(" ")[2] not in outcome.text
+
+
+@pytest.mark.parametrize("first", ["503 Busy", "429 Too Many Requests", "504 Gateway Timeout"])
+async def test_an_archive_that_was_busy_is_not_taken_for_orthanc(first: str) -> None:
+    """Its address looks like Orthanc's, and whether it is one could not be learned the first time."""
+    system = http(b"", status=first)
+
+    def script(target: str) -> Iterable[Step]:
+        return [system] if target == "/system" else good(target)
+
+    async with client_of({"pacs": Scripted(script)}, kind=None) as client:
+        await answer(client, "search_studies")
+        assert [archive["kind"] for archive in (await answer(client, "list_archives"))["archives"]] == ["orthanc"]
+        system = http(b"", status="404 Not Found")
+        await answer(client, "search_studies")
+        assert [archive["kind"] for archive in (await answer(client, "list_archives"))["archives"]] == ["generic"]

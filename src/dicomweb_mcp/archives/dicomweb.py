@@ -19,6 +19,7 @@ from ..dicom.values import DicomJson, clean, normalized, transfer_syntaxes
 from ..settings import ArchiveSettings
 from .base import (
     ArchiveError,
+    Busy,
     Failed,
     File,
     Frame,
@@ -84,7 +85,7 @@ class DicomwebArchive:
             try:
                 answer = await self._wire.get("/system", accept="application/json", most=MiB, base=root)
                 is_orthanc = isinstance(json.loads(answer.body), dict) and b"DatabaseVersion" in answer.body
-            except Unreachable:
+            except (Unreachable, Busy):
                 return self.profile  # nothing was learned: ask again next time
             except (NotFound, NotUnderstood, Refused, Failed, ValueError):
                 is_orthanc = False

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..pixels.picture import Picture
     from ..pixels.render import Rendered
 
+LONGEST_PROBLEM = 300  # it may repeat what the metadata say
 MOST_TABLES = 8  # lookup tables fetched for one picture
 
 _T = TypeVar("_T")
@@ -68,7 +69,9 @@ async def show_frame(app: App, archive_name: str | None, request: FrameRequest) 
     try:
         shown = await _picture(archive, choice, request)
     except Undecodable as problem:
-        raise NotUnderstood(archive.name, f"this frame cannot be shown. {problem}") from None
+        raise NotUnderstood(
+            archive.name, f"this frame cannot be shown. {clean(str(problem), LONGEST_PROBLEM)}"
+        ) from None
     facts = {"archive": archive.name, **_identity(choice), **shown.facts}
     return Shown(shown.picture, facts, (*choice.notes, *_about(choice.obj), *shown.notes))
 
@@ -153,7 +156,7 @@ async def _rendered_there(archive: Archive, choice: Choice, request: FrameReques
         "window": "the archive's own, not known here: brightness says nothing about values",
         "native size": f"{columns} x {rows} pixels (columns x rows)",
         "picture": _size(picture),
-        "rendered by": f"the archive, because this program could not: {problem}",
+        "rendered by": f"the archive, because this program could not: {clean(str(problem), LONGEST_PROBLEM)}",
     }
     return Shown(picture, facts, ())
 
