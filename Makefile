@@ -1,6 +1,7 @@
 # make demo    the main job, on files that come with a dependency; no network, no server
 # make test    the whole suite; says what it skipped
 # make check   formatting, linting, types, the test of the floors
+# make bench   speed against peers, side by side; takes some minutes, no network
 # make lock    resolve the dependencies anew (needs uv)
 # PYTHON=python3.12 make ...   picks the interpreter; 3.11 or newer
 
@@ -8,7 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format lock clean
+.PHONY: demo test check bench format lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/dicomweb-mcp demo --output demo-output
@@ -21,6 +22,9 @@ check: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_floors.py
+
+bench: $(VENV)/.ready
+	$(BIN)/python -m benchmarks
 
 format: $(VENV)/.ready
 	$(BIN)/ruff format .

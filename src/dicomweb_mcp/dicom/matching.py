@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypeAlias
 
 from .rules import TEXT_VRS, Match
@@ -206,6 +206,7 @@ def _extent(vr: str, text: str) -> tuple[str, str]:
     return local, local.ljust(21, "9") if "." in local else f"{local}.999999"
 
 
+@lru_cache(maxsize=256)
 def _pattern(pattern: str) -> re.Pattern[str]:
     parts: Mapping[str, str] = {"*": ".*", "?": "."}
     return re.compile("".join(parts.get(char, re.escape(char)) for char in pattern), re.DOTALL)

@@ -31,6 +31,7 @@ AVAILABILITY = "00080056"
 INSTANCE_NUMBER = "00200013"
 NOT_COUNTED = frozenset({"00201200", "00201202", "00201204"})  # of a patient
 MOST_VERDICTS = 10_000
+MOST_RUNS = 4  # of letters and digits in a text that SQLite looks for
 LONGEST_ELEMENT = 20_000  # 1,024 bytes, each escaped as \\u0000, and 24 characters around each of 512 names
 
 _IN_STUDY = """(SELECT study AS of_study, COUNT(*) AS instances, COUNT(DISTINCT series) AS series_count,
@@ -235,10 +236,10 @@ def _test_narrowing(vr: str, test: Test, column: str) -> Sql | None:
             return Sql(f"instr({column}, ?)", (text,))
         case Exact(text) | Wildcard(text) | Fuzzy(text=text) if vr in TEXT_VRS:
             words = test.words if isinstance(test, Fuzzy) else (text,)
-            runs = re.findall(r"[a-z0-9]+", " ".join(words).casefold())
-            longest = max(runs, key=len, default="")
+            runs = sorted(set(re.findall(r"[a-z0-9]+", " ".join(words).casefold())), key=len)[-MOST_RUNS:]
+            contained = " AND ".join([f"instr(lower({column}), ?)"] * len(runs))
             # a backslash escapes what is not ASCII, which SQLite cannot fold
-            return Sql(f"(instr(lower({column}), ?) OR instr({column}, '\\'))", (longest,)) if longest else None
+            return Sql(f"({contained} OR instr({column}, '\\'))", tuple(runs)) if runs else None
     return None
 
 
