@@ -25,7 +25,12 @@ HOMES = {
     "XDG_STATE_HOME": ".local/state",
     "CLOUDSDK_CONFIG": ".config/gcloud",
 }
-CREDENTIALS = ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT", "DICOMWEB_MCP_CONFIG")
+CREDENTIALS = (
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_CLOUD_PROJECT",
+    "GOOGLE_CLOUD_QUOTA_PROJECT",
+    "DICOMWEB_MCP_CONFIG",
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -38,6 +43,7 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             patch.setenv(name, str(home / folder))
         for name in CREDENTIALS:
             patch.delenv(name, raising=False)
+        patch.setenv("NO_GCE_CHECK", "true")  # Google's metadata server is not looked for
         yield home
 
 

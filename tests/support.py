@@ -1,6 +1,7 @@
 """Ways to open the parts of the product over a fake."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,7 +10,7 @@ from dicomweb_mcp.archives.base import Archive
 from dicomweb_mcp.archives.dicomweb import DicomwebArchive
 from dicomweb_mcp.archives.wire import Patience
 from dicomweb_mcp.services.app import App
-from dicomweb_mcp.settings import ArchiveSettings, Settings
+from dicomweb_mcp.settings import READ_ONLY_KINDS, ArchiveSettings, Settings
 
 HURRIED = Patience(connect=1, silence=0.5, queue=1, answer=2, stream=5, back_off=0.001)
 Answering = Callable[[httpx.Request], httpx.Response]
@@ -36,11 +37,12 @@ def open_over(fake: Answering, kind: str, **more: Any) -> DicomwebArchive:
     return DicomwebArchive(settings_of(kind, **more), transport=httpx.MockTransport(fake), patience=HURRIED)
 
 
-def app_over(fakes: dict[str, tuple[Answering, str]]) -> App:
-    """An app whose archives are fakes: name -> (fake, kind)."""
-    settings = Settings.model_validate(
-        {"archives": [{"name": name, "url": URLS[kind], "kind": kind} for name, (_, kind) in fakes.items()]}
-    )
+def app_over(fakes: dict[str, tuple[Answering, str]], roots: Sequence[Path] = (), http: Any = None) -> App:
+    """An app whose archives are fakes: name -> (fake, kind). With ``roots`` all but IDC permit storing from there."""
+    archives = [{"name": name, "url": URLS[kind], "kind": kind} for name, (_, kind) in fakes.items()]
+    for archive in archives if roots else ():
+        archive["permit"] = () if archive["kind"] in READ_ONLY_KINDS else ("store",)
+    settings = Settings.model_validate({"archives": archives, "files": {"roots": list(roots)}, "http": http})
 
     def opener(archive: ArchiveSettings) -> Archive:
         fake, kind = fakes[archive.name]

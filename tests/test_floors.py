@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "dicomweb_mcp"
 FLOORS = {
-    "__init__": -2, "errors": -1,  # the ground that every room stands on
+    "__init__": -2, "errors": -1, "paths": -1,  # the ground that every room stands on
     "settings": 0,
     "dicom": 1,
     "archives": 2, "pixels": 2, "idc": 2,
@@ -20,6 +20,7 @@ FLOORS = {
 CONFINED = {
     "mcp": {"tools", "prompts", "server", "cli"},
     "httpx": {"archives"},
+    "msgspec": {"archives"},
     "sqlite3": {"archives"},
     "numpy": {"pixels"},
     "PIL": {"pixels"},
@@ -68,7 +69,7 @@ def test_every_room_has_a_floor() -> None:
     assert {room for _, room in rooms()} <= set(FLOORS)
 
 
-@pytest.mark.parametrize("name", ["pydicom", "httpx", "numpy", "PIL", "imagecodecs", "google.auth"])
+@pytest.mark.parametrize("name", ["pydicom", "httpx", "msgspec", "numpy", "PIL", "imagecodecs", "google.auth"])
 def test_a_start_does_not_pay_for(name: str) -> None:
     """Building the server imports the SDK and nothing heavy of our own."""
     import subprocess
@@ -76,7 +77,8 @@ def test_a_start_does_not_pay_for(name: str) -> None:
 
     program = (
         "import sys; from dicomweb_mcp.server import build; from dicomweb_mcp.services.app import App; "
-        "from dicomweb_mcp.settings import load; build(App(load(environment={}))); "
+        "from dicomweb_mcp.settings import load; "
+        "build(App(load(archives=['idc', 'lab=gcp:p/l/d/s'], environment={}))); "
         f"sys.exit({name!r} in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0

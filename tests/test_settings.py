@@ -28,6 +28,9 @@ def test_without_anything_it_is_idc() -> None:
     [
         ("https://healthcare.googleapis.com/v1/projects/p/locations/l/datasets/d/dicomStores/s/dicomWeb", "google"),
         ("https://healthcare.googleapis.com/v1/projects/nci-idc-data/locations/x/datasets/idc/dicomStores/s/dicomWeb", "idc-google"),
+        ("https://healthcare.us-central1.rep.googleapis.com/v1/projects/p/locations/us-central1/datasets/d/dicomStores/s/dicomWeb", "google"),
+        ("https://storage.googleapis.com/bucket/dicomweb", "generic"),
+        ("https://healthcare.googleapis.com.evil.example/dicomWeb", "generic"),
         (IDC_PROXY, "idc"),
         ("http://host:8080/dcm4chee-arc/aets/DCM4CHEE/rs", "dcm4chee"),
         ("http://host:8042/dicom-web", "orthanc"),
@@ -106,6 +109,71 @@ def test_user_and_password_from_the_environment() -> None:
         loaded("pacs=http://h/rs", environment={"DICOMWEB_PACS_USERNAME": "a"})
 
 
+STORE = "https://healthcare.googleapis.com/v1/projects/p/locations/l/datasets/d/dicomStores/s/dicomWeb"
+
+
+@pytest.mark.parametrize(
+    ("flag", "auth"),
+    [
+        ("lab=gcp:p/l/d/s", "google"),
+        (f"lab={STORE}", "google"),
+        (f"lab={STORE.replace('healthcare', 'HEALTHCARE')}", "google"),
+        ("idc-google", "google"),
+        ("idc", "none"),
+        ("lab=https://storage.googleapis.com/bucket/dicomweb", "none"),
+        ("lab=https://googleapis.com.evil.example/dicomWeb", "none"),
+        ("lab=http://h/rs", "none"),
+        ("lab=/data", "none"),
+    ],
+)
+def test_google_is_signed_in_to_by_its_own_credentials_unless_something_else_is_said(flag: str, auth: str) -> None:
+    (archive,) = loaded(flag).archives
+    assert archive.auth.type == auth
+    name = archive.name.upper().replace("-", "_")
+    (archive,) = loaded(flag, environment={f"DICOMWEB_{name}_TOKEN": "x"}).archives
+    assert archive.auth.type == "bearer"
+
+
+@pytest.mark.parametrize(
+    ("table", "auth"),
+    [
+        ("url = 'gcp:p/l/d/s'", "google"),
+        ("url = 'gcp:p/l/d/s'\nauth = {type = 'none'}", "none"),
+        ("url = 'gcp:p/l/d/s'\nauth = {}", "none"),
+        ("url = 'gcp:p/l/d/s'\nauth = {type = 'google', quota_project = 'example.com:q'}", "google"),
+        ("url = 'https://gateway.example/dicomWeb'\nkind = 'google'", "none"),
+        ("url = 'https://gateway.example/dicomWeb'\nkind = 'google'\nauth = {type = 'google'}", "google"),
+        ("url = 'http://127.0.0.1:1/dicomWeb'\nkind = 'google'", "none"),
+        ("url = 'http://127.0.0.1:1/dicomWeb'\nauth = {type = 'google'}", "google"),
+        ("url = 'http://[::1]:1/dicomWeb'\nauth = {type = 'google'}", "google"),
+    ],
+)
+def test_a_token_of_googles_goes_elsewhere_only_when_it_is_said(tmp_path: Path, table: str, auth: str) -> None:
+    (archive,) = written(tmp_path, f"[archives.lab]\n{table}").archives
+    assert archive.auth.type == auth
+
+
+@pytest.mark.parametrize(
+    ("place", "path"),
+    [
+        ("gcp:my-project/us-central1/my_set/my.store-1", "my-project/locations/us-central1/datasets/my_set/dicomStores/my.store-1"),
+        ("gcp:example.com:old/eu/d/s", "example.com:old/locations/eu/datasets/d/dicomStores/s"),
+        ("gcp:123456789012/l/Ärzte/s", "123456789012/locations/l/datasets/%C3%84rzte/dicomStores/s"),
+    ],
+)  # fmt: skip
+def test_stores_of_google_by_flag_and_in_a_file(tmp_path: Path, place: str, path: str) -> None:
+    (by_flag,) = loaded(f"lab={place}").archives
+    (in_file,) = written(tmp_path, f"[archives.lab]\nurl = '{place}'").archives
+    assert by_flag == in_file
+    assert by_flag.url == f"https://healthcare.googleapis.com/v1/projects/{path}/dicomWeb"
+    assert by_flag.resolved_kind == "google"
+
+
+def test_the_kind_of_a_google_store_can_be_overridden(tmp_path: Path) -> None:
+    (archive,) = written(tmp_path, "[archives.lab]\nurl = 'gcp:p/l/d/s'\nkind = 'generic'").archives
+    assert (archive.resolved_kind, archive.auth.type) == ("generic", "none")
+
+
 def test_permissions_by_flag_and_none_over_http() -> None:
     settings = loaded("pacs=http://h/rs", permits=["pacs:store", "pacs:delete"])
     assert settings.permits(settings.archives[0]) == ("store", "delete")
@@ -136,6 +204,18 @@ def test_permissions_by_flag_and_none_over_http() -> None:
         ([], {"config": Path("x\0.toml")}, "cannot be read"),
         (["a=gcp:p/l/d"], {}, "gcp:PROJECT"),
         (["a=gcp:p/l/d/../s"], {}, "gcp:PROJECT"),
+        (["a=gcp:p/../d/s"], {}, "gcp:PROJECT"),
+        (["a=gcp:p//d/s"], {}, "gcp:PROJECT"),
+        (["a=gcp:/l/d/s"], {}, "gcp:PROJECT"),
+        (["a=gcp:p/l/d/s/"], {}, "gcp:PROJECT"),
+        (["a=gcp:p/l/d/s?x"], {}, "gcp:PROJECT"),
+        (["a=gcp:p/l/d/s t"], {}, "gcp:PROJECT"),
+        (["a=gcp:p/l/d%2F/s"], {}, "gcp:PROJECT"),
+        (["a=gcp:a:b:p/l/d/s"], {}, "gcp:PROJECT"),
+        (["a=gcp::p/l/d/s"], {}, "gcp:PROJECT"),
+        (["a=gcp:p/l:x/d/s"], {}, "gcp:PROJECT"),
+        (["a=gcp:nci-idc-data/us-central1/idc/idc-store-v25"], {"permits": ["a:store"]}, "can only be read"),
+        (["a=http://healthcare.googleapis.com/v1/x"], {}, "needs a url that begins with https"),
         (["idc"], {"permits": ["idc:store"]}, "can only be read"),
         (["a=http://h/rs"], {"permits": ["b:store"]}, "no archive b"),
         (["a=http://h/rs"], {"permits": ["a:write"]}, "NAME:store or NAME:delete"),
@@ -160,6 +240,18 @@ def test_contradictions_end_with_a_sentence(archives: list[str], more: dict, say
         ("[archives.a]\nurl = 'http://h/rs'\nauth = {type = 'basic', password_env = 'x'}", "username or username_env"),
         ("[archives.a]\nurl = 'http://h/rs'\nauth = {type = 'header', value_env = 'x'}", "needs name"),
         ("[archives.a]\nurl = 'http://h/rs'\nauth = {type = 'magic'}", "type"),
+        ("[archives.a]\nurl = 'http://h/rs'\nauth = {type = 'google'}", "needs a url that begins with https"),
+        (
+            "[archives.a]\nurl = 'http://127.0.0.1.evil.example/rs'\nauth = {type = 'google'}",
+            "needs a url that begins with https",
+        ),
+        ("[archives.a]\npath = '/x'\nauth = {type = 'google'}", "needs a url that begins with https"),
+        ("[archives.a]\nurl = 'https://h/rs'\nauth = {type = 'google', token_env = 'X'}", "takes no token_env"),
+        ("[archives.a]\nurl = 'https://h/rs'\nauth = {type = 'google', quota_project = 'a b'}", "quota_project"),
+        ("[archives.a]\nurl = 'https://h/rs'\nauth = {quota_project = 'p'}", "belongs to auth of type google"),
+        ("[archives.a]\nurl = 'gcp:p/l/d'", "gcp:PROJECT"),
+        ("[archives.a]\nurl = 'https://healthcare.googleapis.com/x'\nkind = ['google']", "kind"),
+        ("[archives.a]\nurl = 'https://[::1/x'\nkind = 'google'", "begins with http"),
         ("[archives.a]\nurl = 'http://h/rs'\nkind = 'folder'", "needs path"),
         ("[archives.a]\npath = '/x'\nkind = 'orthanc'", "of kind folder"),
         ("[archive.a]\nurl = 'http://h/rs'", "archive is not a setting"),

@@ -15,6 +15,7 @@ from dicomweb_mcp.archives.base import (
     Busy,
     Failed,
     NotFound,
+    NotOffered,
     NotUnderstood,
     Refused,
     Unreachable,
@@ -112,6 +113,26 @@ async def test_a_retry_after_that_is_no_number_of_seconds_is_not_waited_for(valu
 GOOGLE_ERROR = {
     "error": {"code": 400, "message": "unknown/unsupported QIDO attribute: X", "status": "INVALID_ARGUMENT"}
 }
+DENIED = {
+    "error": {
+        "code": 403,
+        "message": "alice@example.org lacks a role on //healthcare.googleapis.com/projects/p, see https://cloud.google.com/iam?project=p for help",
+        "status": "PERMISSION_DENIED",
+    }
+}
+
+
+def error_info(reason: Any) -> dict[str, Any]:
+    """An error as Google's APIs write it, with a reason for programs."""
+    info = {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": reason,
+        "domain": "googleapis.com",
+        "metadata": {"consumer": "projects/764086051850", "service": "healthcare.googleapis.com"},
+    }
+    return {"error": {"code": 403, "message": "m", "status": "PERMISSION_DENIED", "details": [{"@type": "x"}, info]}}
+
+
 JAVA = "java.lang.NullPointerException: at patient DOE\n\tat org.dcm4chee.arc.Qido.search(Qido.java:17)\n"
 
 
@@ -122,6 +143,20 @@ JAVA = "java.lang.NullPointerException: at patient DOE\n\tat org.dcm4chee.arc.Qi
         ("google", 400, GOOGLE_ERROR, Refused, "unsupported QIDO attribute: X"),
         ("google", 401, {}, AccessDenied, "no credentials were configured: set DICOMWEB_PACS_TOKEN"),
         ("google", 403, {}, AccessDenied, "no such object, or does not show it.*dicomWebRead"),
+        ("google", 403, DENIED, AccessDenied, r"lacks a role on \(address\) see \(address\) for help.*dicomWebWrite"),
+        (
+            "google",
+            403,
+            error_info("SERVICE_DISABLED"),
+            AccessDenied,
+            "gcloud services enable healthcare.googleapis.com",
+        ),
+        ("google", 403, [error_info("USER_PROJECT_DENIED")], AccessDenied, "roles/serviceusage.serviceUsageConsumer"),
+        ("google", 403, error_info("CONSUMER_INVALID"), AccessDenied, "quota project.*does not exist"),
+        ("google", 403, error_info("BILLING_DISABLED"), AccessDenied, "billing"),
+        ("idc-google", 403, error_info("ACCESS_TOKEN_SCOPE_INSUFFICIENT"), AccessDenied, "cloud-platform"),
+        ("google", 403, error_info("SOMETHING_NEW"), AccessDenied, "dicomWebRead"),
+        ("google", 403, error_info(["no text"]), AccessDenied, "dicomWebRead"),
         ("google", 404, {}, NotFound, "no such object, or does not show it"),
         ("google", 429, {}, Busy, "quota of its project"),
         ("idc", 429, "<html>quota</html>", Busy, "midnight UTC"),
@@ -138,7 +173,7 @@ JAVA = "java.lang.NullPointerException: at patient DOE\n\tat org.dcm4chee.arc.Qi
         ("dcm4chee", 400, '{"errorMessage": "bad tag"}', Refused, "bad tag"),
         ("dcm4chee", 500, JAVA, Failed, r"failed while answering \(500\)\. Try"),
         ("dcm4chee", 413, "", Refused, "too large.*Narrow it"),
-        ("generic", 405, "", Refused, "does not offer"),
+        ("generic", 405, "", NotOffered, "does not offer"),
         ("generic", 406, "", Refused, "406"),
         ("generic", 409, "", Refused, "409"),
         ("generic", 503, "<h1>Service Unavailable</h1>", Busy, "overloaded"),
@@ -156,7 +191,7 @@ async def test_an_error_says_which_archive_what_happened_and_what_to_do(
     message = str(raised.value)
     assert message.startswith("Archive pacs: ")
     assert len(message) < 600
-    for never in ("http://", "https://", "<h", "java.", "DOE", "Qido.java"):
+    for never in ("http://", "https://", "<h", "java.", "DOE", "Qido.java", "alice", "//"):
         assert never not in message
 
 
@@ -329,6 +364,31 @@ async def test_a_token_from_a_command_is_fetched_again_when_it_is_refused(tmp_pa
     assert (await shared.get("/studies", accept="*/*", most=MiB)).body == b"[]"
     await shared.get("/studies", accept="*/*", most=MiB)
     assert tokens == ["Bearer token0", "Bearer token1", "Bearer token1"]
+
+
+async def test_requests_refused_together_share_one_new_token(tmp_path) -> None:
+    """Each of them was sent with the old token: the first renews it, the others use what it got."""
+    import sys
+
+    counter = tmp_path / "count"
+    program = f"import pathlib; p = pathlib.Path({str(counter)!r}); n = len(p.read_text()) if p.exists() else 0; p.write_text('x' * (n + 1)); print('token', n, sep='')"
+    refused, together = 0, anyio.Event()
+
+    async def server(request: httpx.Request) -> httpx.Response:
+        nonlocal refused
+        if request.headers["authorization"] == "Bearer token1":
+            return httpx.Response(200, content=b"[]")
+        refused += 1
+        if refused == 3:
+            together.set()
+        await together.wait()
+        return httpx.Response(401)
+
+    shared = wire(server, auth={"type": "bearer", "command": [sys.executable, "-c", program]})
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(lambda: shared.get("/studies", accept="*/*", most=MiB))
+    assert counter.read_text() == "xx"
 
 
 async def test_a_command_that_fails_is_named_without_its_output() -> None:

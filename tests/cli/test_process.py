@@ -49,6 +49,18 @@ async def test_over_stdio_in_both_eras(folder: Path, tmp_path: Path, mode: str) 
         assert "Modalty" in await refusal(client, "list_series", filters={"Modalty": "CT"})
 
 
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_storing_over_stdio(folder: Path, tmp_path: Path, mode: str) -> None:
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    flags = ("--archive", f"mine={archive}", "--permit", "mine:store", "--file-root", str(folder))
+    async with Client(command(*flags, cache=tmp_path / "cache"), mode=mode) as client:
+        assert (await answer(client, "store_instances", paths=["*.dcm"]))["stored"] == 2
+        assert (await answer(client, "search_studies", filters={"PatientID": "1CT1"}))["total"] == 1
+    stored = {path.read_bytes() for path in archive.rglob("*.dcm")}
+    assert stored == {path.read_bytes() for path in folder.glob("*.dcm")}
+
+
 def test_nothing_but_the_protocol_is_on_stdout_and_it_ends_with_its_input(folder: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "dicomweb_mcp", "--archive", f"mine={folder}"],
@@ -69,7 +81,7 @@ def served(folder: Path, tmp_path: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     process = subprocess.Popen(
         [sys.executable, "-m", "dicomweb_mcp", "--archive", f"mine={folder}", "--permit", "mine:store",
-         "--http", f"127.0.0.1:{port}"],
+         "--file-root", str(folder), "--http", f"127.0.0.1:{port}"],
         stderr=subprocess.PIPE, env=environment(tmp_path),
     )  # fmt: skip
     try:
@@ -86,12 +98,13 @@ def served(folder: Path, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_over_http_on_loopback_for_reading_only(served: str, mode: str) -> None:
+async def test_over_http_on_loopback_for_reading_only(served: str, folder: Path, mode: str) -> None:
     async with Client(served, mode=mode) as client:
         found = await answer(client, "search_studies", filters={"PatientID": "1CT1"})
         assert found["total"] == 1
         (archive,) = (await answer(client, "list_archives"))["archives"]
         assert archive["permits"] == ["read"]
+        assert "only read over HTTP" in await refusal(client, "store_instances", paths=[str(folder / "CT_small.dcm")])
 
 
 def test_a_page_of_another_host_cannot_reach_it(served: str) -> None:

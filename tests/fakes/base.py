@@ -172,12 +172,12 @@ class Fake:
         self.store = store
         self.base = (self.base if base is None else base).rstrip("/")
         self.requests: list[Asked] = []
-        self._failures: list[tuple[Failure, int, str]] = []
+        self._failures: list[tuple[Failure, int, str, str]] = []
 
-    def fail(self, what: Failure, times: int = 1, only: str = "") -> None:
-        """The next ``times`` requests (whose path contains ``only``) end so: a status as this server words it, an
+    def fail(self, what: Failure, times: int = 1, only: str = "", method: str = "") -> None:
+        """The next ``times`` requests (of this method, whose path contains ``only``) end so: a status as this server words it, an
         exception that is raised (``httpx.ConnectError("...")``), or whatever the given function answers."""
-        self._failures.append((what, times, only))
+        self._failures.append((what, times, only, method))
 
     @property
     def paths(self) -> list[str]:
@@ -204,9 +204,9 @@ class Fake:
             return self.error(refusal.status, refusal.message)
 
     def answer(self, asked: Asked) -> httpx.Response:
-        target = self.target(asked)
         if asked.method == "POST":
-            return self.stow(target, asked)
+            return self.stow(None if asked.path == "/studies" else self.target(asked), asked)
+        target = self.target(asked)
         if asked.method != "GET":
             raise Refusal(405, "method not allowed")
         if target.search:
@@ -248,7 +248,7 @@ class Fake:
     def bulk(self, target: Target, path: str, asked: Asked) -> httpx.Response:
         raise Refusal(404, "no bulk data here")
 
-    def stow(self, target: Target, asked: Asked) -> httpx.Response:
+    def stow(self, target: Target | None, asked: Asked) -> httpx.Response:
         raise Refusal(405, "nothing is stored here")
 
     def error(self, status: int, message: str) -> httpx.Response:
@@ -312,9 +312,9 @@ class Fake:
         return httpx.URL(asked.url).path.startswith(f"{self.base}/")
 
     def _due(self, asked: Asked) -> Failure | None:
-        for place, (what, times, only) in enumerate(self._failures):
-            if only in asked.path:
-                self._failures[place : place + 1] = [(what, times - 1, only)] if times > 1 else []
+        for place, (what, times, only, method) in enumerate(self._failures):
+            if only in asked.path and method in ("", asked.method):
+                self._failures[place : place + 1] = [(what, times - 1, only, method)] if times > 1 else []
                 return what
         return None
 

@@ -30,6 +30,7 @@ from .matching import sounds_like, wild, within
 from .render import fitted, picture, written
 from .standard_attributes import returned
 from .store import NATIVE, PIXELS, Held, Json, Row, Store, element, texts
+from .stow import CONFLICTING_PATIENT, Arrived, arrived, keep, response
 
 PARAMETERS = {
     "limit",
@@ -234,6 +235,20 @@ class Dcm4chee(Fake):
         return httpx.Response(status, content=multipart(parts, boundary), headers={"Content-Type": header})
 
     # ---- rendered
+
+    def stow(self, target: Target | None, asked: Asked) -> httpx.Response:
+        """200, 202 when some failed, 409 when all did; another patient than that of the study is refused."""
+        parts = [part for part in arrived(asked) if part.dataset is not None]
+        failed = [(part, CONFLICTING_PATIENT) for part in parts if self._conflicts(part)]
+        stored = [part for part in parts if not self._conflicts(part)]
+        for part in stored:
+            keep(self.store, part)
+        status = 200 if not failed else 202 if stored else 409
+        return httpx.Response(status, json=response(stored, failed), headers={"Content-Type": DICOM_JSON})
+
+    def _conflicts(self, part: Arrived) -> bool:
+        there = self.store.held(part.uid("StudyInstanceUID"))
+        return any(held.text("00100020") != part.uid("PatientID") for held in there)
 
     def rendered(self, target: Target, numbers: list[int], asked: Asked) -> httpx.Response:
         held, there = self._frames_of(target, numbers)

@@ -2,10 +2,11 @@
 
 import httpx
 
-from .base import Asked, Fake, Refusal, Target, keyword_of, tag_of
+from .base import DICOM_JSON, Asked, Fake, Refusal, Target, keyword_of, tag_of
 from .matching import any_prefix, wild, within
 from .standard_attributes import returned
 from .store import Json, Row, Store, element, texts
+from .stow import arrived, keep, response
 
 PARAMETERS = {"limit", "offset", "includefield", "fuzzymatching"}
 DATES = {"StudyDate", "StudyTime", "PerformedProcedureStepStartDate", "PerformedProcedureStepStartTime"}
@@ -50,6 +51,12 @@ class Deaf(Fake):
 
     def metadata(self, target: Target, asked: Asked) -> httpx.Response:
         return self.list_of([held.attributes for held in self.held(target)])
+
+    def stow(self, target: Target | None, asked: Asked) -> httpx.Response:
+        parts = [part for part in arrived(asked) if part.dataset is not None]
+        for part in parts:
+            keep(self.store, part)
+        return httpx.Response(200, json=response(parts, []), headers={"Content-Type": DICOM_JSON})
 
     def _number(self, asked: Asked, key: str, default: int) -> int:
         text = None if key in self.ignores else asked.one(key)

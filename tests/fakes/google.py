@@ -30,6 +30,7 @@ from .base import (
 from .matching import DATE_RANGE, any_prefix, equal, within
 from .render import fitted, picture, written
 from .store import PIXELS, Held, Json, Row, Store, element, texts
+from .stow import PROCESSING_FAILURE, Arrived, arrived, keep, response
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 PARAMETERS = {"limit", "offset", "includefield", "fuzzymatching"}
@@ -301,6 +302,24 @@ class Google(Fake):
         return httpx.Response(200, content=multipart(parts, boundary), headers={"Content-Type": header})
 
     # ---- rendered
+
+    def stow(self, target: Target | None, asked: Asked) -> httpx.Response:
+        """409 as soon as one part is not stored; what is there already is an error, also when it is identical. XML
+        unless JSON is asked for."""
+        parts = arrived(asked)
+        stored = [part for part in parts if part.dataset is not None and not self._has(part)]
+        failed = [(part, PROCESSING_FAILURE) for part in parts if part not in stored]
+        for part in stored:
+            keep(self.store, part)
+        if asked.accept != DICOM_JSON:
+            return httpx.Response(409 if failed else 200, content=b"<NativeDicomModel/>")
+        said = response(stored, failed)
+        for item in said.get("00081198", {}).get("Value", []):
+            item["00091097"] = element("UT", "already exists")
+        return httpx.Response(409 if failed else 200, json=said, headers={"Content-Type": DICOM_JSON})
+
+    def _has(self, part: Arrived) -> bool:
+        return bool(self.store.held(part.uid("StudyInstanceUID"), part.uid("SeriesInstanceUID"), part.uid()))
 
     def rendered(self, target: Target, numbers: list[int], asked: Asked) -> httpx.Response:
         held = self._image(target, numbers)

@@ -14,6 +14,7 @@ from .dcm4chee_attributes import MATCHED
 from .matching import equal, wild, within
 from .standard_attributes import returned
 from .store import LEVELS, Json, Row, element, texts
+from .stow import PROCESSING_FAILURE, arrived, keep, response
 
 WILDCARDS = {"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"}
 PARAMETERS = {"limit", "offset", "includefield", "fuzzymatching"}
@@ -21,7 +22,8 @@ OF_SERIES = MATCHED["series"] | {"Manufacturer", "ProtocolName", "SeriesDate", "
 
 
 class OrthancLike(Fake):
-    """No percent-decoding of queries, unknown keys ignored, no case, ``200 []``, no limit of its own. Searches only."""
+    """No percent-decoding of queries, unknown keys ignored, no case, ``200 []``, no limit of its own. Searches, metadata and
+    storing only."""
 
     def answer(self, asked: Asked) -> httpx.Response:
         if asked.method not in ("GET", "POST"):
@@ -53,6 +55,24 @@ class OrthancLike(Fake):
 
     def metadata(self, target: Target, asked: Asked) -> httpx.Response:
         return self.list_of([held.attributes for held in self.held(target)])
+
+    def stow(self, target: Target | None, asked: Asked) -> httpx.Response:
+        """What is there already counts as stored and is kept; an unreadable part makes it 400, although the others are
+        stored; a part whose Content-Type has parameters is skipped in silence; the list of failures is always there."""
+        parts = [part for part in arrived(asked) if part.headers.get("content-type") == "application/dicom"]
+        good = [part for part in parts if part.dataset is not None]
+        wrong = [part for part in good if target and part.uid("StudyInstanceUID") != target.study]
+        if wrong:
+            return self._stored(409, response([], [(part, PROCESSING_FAILURE) for part in wrong]))
+        for part in good:
+            if not self.store.held(part.uid("StudyInstanceUID"), part.uid("SeriesInstanceUID"), part.uid()):
+                keep(self.store, part)
+        if len(good) < len(parts):
+            return self._stored(400, {"00081198": element("SQ")})
+        return self._stored(200, {"00081198": element("SQ"), **response(good, [])})
+
+    def _stored(self, status: int, said: Json) -> httpx.Response:
+        return httpx.Response(status, content=json.dumps(said).encode())
 
     def _row(self, row: Row, fields: set[str]) -> Json:
         """SpecificCharacterSet says ISO_IR 100 although the JSON is UTF-8."""

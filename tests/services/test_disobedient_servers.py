@@ -146,6 +146,23 @@ async def test_a_series_of_another_study_is_not_passed_on() -> None:
     assert any("ignored the filter SeriesInstanceUID" in note for note in found.plan.notes)
 
 
+async def test_a_filter_ignored_in_a_page_of_thousands_is_noticed() -> None:
+    """Such pages are looked at beside the event loop. The truth is plain arithmetic."""
+    rows = [
+        {
+            "0020000D": {"vr": "UI", "Value": [f"1.{number}"]},
+            "00080020": {"vr": "DA", "Value": [f"{2000 + number % 7}0101"]},
+        }
+        for number in range(4_000)
+    ]
+    archive = open_over(
+        lambda request: httpx.Response(200, json=rows[int(request.url.params.get("offset", 0)) :]), "dcm4chee"
+    )
+    found = await studies(archive, {"StudyDate": "2003"}, count=True)
+    assert found.total == sum(number % 7 == 3 for number in range(4_000))
+    assert any("ignored the filter StudyDate" in note for note in found.plan.notes)
+
+
 # ---- rows that repeat, or lack something -------------------------------------------------------------------------------
 
 

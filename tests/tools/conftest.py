@@ -1,7 +1,8 @@
 """A client connected to the server over fakes, in both protocol eras."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +19,8 @@ def connect(request: pytest.FixtureRequest) -> Connect:
     """``async with connect(pacs=(fake, "google")) as client: ...``"""
 
     @asynccontextmanager
-    async def connected(**fakes: tuple[Answering, str]) -> AsyncIterator[Client]:
-        app = app_over(fakes)
+    async def connected(roots: Sequence[Path] = (), **fakes: tuple[Answering, str]) -> AsyncIterator[Client]:
+        app = app_over(fakes, roots)
         async with Client(build(app), mode=request.param, raise_exceptions=True) as client:
             yield client
 

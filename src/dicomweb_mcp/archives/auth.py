@@ -1,21 +1,49 @@
-"""How a request is signed in: none, basic, bearer, header. A secret is read when it is needed and never shown."""
+"""How a request is signed in. A secret is read when it is needed and never shown."""
 
 import base64
 import os
 import time
 from collections.abc import Mapping
+from typing import Protocol
 
 import anyio
 
-from ..settings import Auth, variable_prefix
+from ..settings import ArchiveSettings, Auth, variable_prefix
 from .base import AccessDenied
 
 COMMAND_SECONDS = 30
 COMMAND_LIFETIME = 30 * 60  # printed tokens commonly live an hour
 
 
-class Credentials:
+class SignIn(Protocol):
     """The headers that sign a request of one archive in."""
+
+    async def headers(self) -> dict[str, str]:
+        """Raises ArchiveError when they are not to be had: why, and what mends it."""
+        ...
+
+    def forget(self, refused: Mapping[str, str]) -> bool:
+        """Drop what gave headers that were refused, unless it was renewed meanwhile; true when asking again may give
+        others."""
+        ...
+
+    @property
+    def how(self) -> str:
+        """Which credentials were used, in words, for error messages."""
+        ...
+
+
+def sign_in(settings: ArchiveSettings) -> SignIn:
+    """How an archive is signed in to. google-auth is loaded only for an archive that uses it."""
+    if settings.auth.type == "google":
+        from .google_auth import GoogleCredentials
+
+        return GoogleCredentials(settings.name, settings.auth, settings.proxy)
+    return Credentials(settings.name, settings.auth)
+
+
+class Credentials:
+    """None, basic, bearer, header: secrets from the environment or from a command."""
 
     def __init__(self, archive: str, auth: Auth, environment: Mapping[str, str] = os.environ) -> None:
         self._archive = archive
@@ -26,22 +54,15 @@ class Credentials:
 
     async def headers(self) -> dict[str, str]:
         """Raises AccessDenied when the secret is not to be had: which variable or command was meant."""
-        auth = self._auth
-        if auth.type == "none":
+        if self._auth.type == "none":
             return {}
-        secret = await self._secret()
-        if auth.type == "bearer":
-            return {"Authorization": f"Bearer {secret}"}
-        if auth.type == "header":
-            return {str(auth.name): secret}
-        user = auth.username or self._variable(auth.username_env)
-        return {"Authorization": "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode()}
+        return self._headers_with(await self._secret())
 
-    def forget(self) -> bool:
-        """Drop a printed secret that was refused; true when asking again may give another one."""
-        had = self._printed is not None
-        self._printed = None
-        return had
+    def forget(self, refused: Mapping[str, str]) -> bool:
+        """True when there is a command, which may print another secret the next time."""
+        if self._printed is not None and self._headers_with(self._printed[1]) == refused:
+            self._printed = None
+        return self._auth.command is not None
 
     @property
     def how(self) -> str:
@@ -55,6 +76,15 @@ class Credentials:
             )
         source = "the configured command" if auth.command else self._variable_name
         return f"the {auth.type} credentials from {source} were used: check them"
+
+    def _headers_with(self, secret: str) -> dict[str, str]:
+        auth = self._auth
+        if auth.type == "bearer":
+            return {"Authorization": f"Bearer {secret}"}
+        if auth.type == "header":
+            return {str(auth.name): secret}
+        user = auth.username or self._variable(auth.username_env)
+        return {"Authorization": "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode()}
 
     @property
     def _variable_name(self) -> str:

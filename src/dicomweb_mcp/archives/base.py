@@ -3,6 +3,7 @@
 Problem
 └─ ArchiveError
    ├─ NotPermitted      the configuration does not allow it: which setting would
+   ├─ NotOffered        the archive has no such operation
    ├─ NotFound          no such study, series, instance or frame
    ├─ AccessDenied      401, 403: which credentials were used
    ├─ Refused           400, 406, 409, 413: the server understood and declined
@@ -21,8 +22,10 @@ from typing import Protocol
 
 from ..dicom.query import Plan
 from ..dicom.rules import Level
+from ..dicom.stow import StoreResponse
 from ..dicom.values import DicomJson
 from ..errors import Problem
+from .part10.outgoing import Outgoing
 from .profiles import Profile
 
 
@@ -35,6 +38,10 @@ class ArchiveError(Problem):
 
 class NotPermitted(ArchiveError):
     """The configuration does not allow it."""
+
+
+class NotOffered(ArchiveError):
+    """The archive has no such operation, whatever it is given: 404 of the resource itself, 405, 415, 501."""
 
 
 class NotFound(ArchiveError):
@@ -97,8 +104,8 @@ class Place:
 class Page:
     """What one search request brought.
 
-    ``remaining`` is how many more the server says can be requested, ``total`` how many match in all; None where it did
-    not say. ``incomplete`` says why rows may be missing.
+    ``rows`` may be decoded anew whenever they are looked at. ``remaining`` is how many more the server says can be
+    requested, ``total`` how many match in all; None where it did not say. ``incomplete`` says why rows may be missing.
     """
 
     rows: Sequence[DicomJson]
@@ -189,6 +196,12 @@ class Archive(Protocol):
 
     async def bulkdata(self, place: Place, uri: str) -> bytes:
         """The bytes that a BulkDataURI of this place's metadata stands for; only within the archive itself."""
+        ...
+
+    async def store(self, files: Sequence[Outgoing], study_uid: str | None = None) -> StoreResponse:
+        """Store whole files, into one study alone where it is named. What the answer says of each; nothing for those
+        that it does not mention. Raises ArchiveError when there was no such answer, Changed when a file changed: then
+        nobody knows what was stored before a search has shown it."""
         ...
 
     async def probe(self) -> Health:

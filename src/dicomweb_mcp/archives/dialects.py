@@ -9,6 +9,11 @@ from ..dicom.values import clean
 
 SAFE = "^*?-:.!~'()"
 LONGEST_REASON = 300
+LONGEST_SAID = 2_000  # characters of an error that are looked at
+ADDRESS = re.compile(
+    r"(?:\b[a-z][a-z0-9+.-]{0,20}:)?//[^\s\"'<>]+|[\w.+-]+@[\w.-]+", re.IGNORECASE
+)  # of pages and persons
+SERVICE = re.compile(r"[a-z0-9.-]+\.googleapis\.com")
 
 
 def query_string(pairs: Iterable[tuple[str, tuple[str, ...]]]) -> str:
@@ -21,18 +26,41 @@ def query_string(pairs: Iterable[tuple[str, tuple[str, ...]]]) -> str:
 
 
 def reason(body: bytes, content_type: str) -> str:
-    """What an error's body says, in one harmless line: the message of Google's, Orthanc's or dcm4chee's JSON, or a
-    short plain text; empty for HTML and stack traces."""
+    """What an error's body says, in one harmless line without addresses: the message of Google's, Orthanc's or
+    dcm4chee's JSON, or a short plain text; empty for HTML and stack traces."""
     text = body[:20_000].decode("utf-8", "replace").strip()
     if not text:
         return ""
     try:
-        return clean(_message(json.loads(text)), LONGEST_REASON)
+        return _harmless(_message(json.loads(text)))
     except (ValueError, RecursionError):
         pass
     if "html" in content_type.lower() or text.startswith("<") or _is_stack_trace(text):
         return ""
-    return clean(text.splitlines()[0], LONGEST_REASON)
+    return _harmless(text.splitlines()[0])
+
+
+def google_reason(body: bytes) -> tuple[str, str]:
+    """The reason that an error of Google's gives for programs (``google.rpc.ErrorInfo``) and the service that it
+    speaks of; empty where there is none."""
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return "", ""
+    if isinstance(parsed, list):
+        parsed = parsed[0] if parsed else None
+    error = parsed.get("error") if isinstance(parsed, dict) else None
+    details = error.get("details") if isinstance(error, dict) else None
+    for detail in details if isinstance(details, list) else []:
+        if isinstance(detail, dict) and str(detail.get("@type")).endswith("google.rpc.ErrorInfo"):
+            metadata = detail.get("metadata")
+            service = str(metadata.get("service")) if isinstance(metadata, dict) else ""
+            return str(detail.get("reason")), service if SERVICE.fullmatch(service) else ""
+    return "", ""
+
+
+def _harmless(text: str) -> str:
+    return clean(ADDRESS.sub("(address)", text[:LONGEST_SAID]), LONGEST_REASON)
 
 
 def _message(parsed: object) -> str:

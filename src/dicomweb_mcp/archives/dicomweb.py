@@ -4,13 +4,14 @@ import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from anyio import to_thread
 
 from ..dicom.query import Plan
 from ..dicom.rules import Level
+from ..dicom.stow import StoreResponse, store_response
 from ..dicom.tags import Attribute
 from ..dicom.uids import EXPLICIT
 from ..dicom.values import DicomJson, normalized, transfer_syntaxes
@@ -23,15 +24,19 @@ from .base import (
     Health,
     Media,
     NotFound,
+    NotOffered,
     NotUnderstood,
     Page,
     Place,
     Refused,
     Unreachable,
 )
-from .dialects import query_string
+from .dialects import query_string, reason
 from .multipart import BadMultipart, MediaType, Part, parts
+from .objects import objects
+from .part10.outgoing import Outgoing
 from .profiles import AS_STORED, FILES, PROFILES, Profile
+from .stow import store_body
 from .wire import Answer, MiB, Patience, Wire
 
 DICOM_JSON = "application/dicom+json"
@@ -39,8 +44,10 @@ DICOM_JSON = "application/dicom+json"
 MOST_SEARCH = 64 * MiB
 MOST_METADATA = 64 * MiB
 MOST_PICTURE = 32 * MiB
+MOST_VERDICT = 16 * MiB
 MOST_FRAMES = 512 * MiB
 MOST_FILES = 64 * 1024 * MiB
+LARGE = MiB  # JSON beyond is read in a thread, so that other calls go on, and decoded when it is looked at
 PICTURES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff"}  # media type -> how such bytes begin
 
 
@@ -93,15 +100,18 @@ class DicomwebArchive:
         )
         warning = answer.headers.get("warning", "")
         remaining = re.search(r"299\s+\S+\s+\"?There are (\d{1,12}) additional results", warning)
-        return Page(rows=self._objects(answer), remaining=int(remaining[1]) if remaining else None)
+        return Page(rows=await self._objects(answer), remaining=int(remaining[1]) if remaining else None)
 
     async def metadata(self, place: Place) -> AsyncGenerator[DicomJson, None]:
         answer = await self._wire.get(f"{place.path}/metadata", accept=DICOM_JSON, most=MOST_METADATA)
-        objects = self._objects(answer)
-        if not objects:
+        found = await self._objects(answer)
+        if not found:
             raise NotFound(self.name, f"has no {place}. Copy UIDs whole from a search answer.")
-        for obj in objects:
-            yield obj
+        for number in range(len(found)):
+            if len(answer.body) > LARGE:
+                yield await to_thread.run_sync(found.__getitem__, number)
+            else:
+                yield found[number]
 
     async def frames(self, place: Place, numbers: Sequence[int]) -> list[Frame]:
         found: list[Frame] = []
@@ -139,11 +149,37 @@ class DicomwebArchive:
         answer = await self._wire.get(path, accept=AS_STORED, most=MOST_FRAMES, base=base)
         return b"".join([data for _, data in await self._bodies(answer)])
 
+    async def store(self, files: Sequence[Outgoing], study_uid: str | None = None) -> StoreResponse:
+        """STOW-RS, PS3.18 10.5: one request. Its status is only believed where the body says nothing of any file."""
+        path = f"/studies/{study_uid}" if study_uid else "/studies"
+        answer = await self._wire.post(path, store_body(files), accept=DICOM_JSON, most=MOST_VERDICT)
+        said = self._store_response(answer)
+        if said.verdicts or said.others or 200 <= answer.status < 300:
+            return said
+        if answer.status in (404, 405, 415, 501):
+            raise NotOffered(self.name, f"takes no files at its address ({answer.status}): it may be for reading only.")
+        if answer.status in (400, 409):
+            why = reason(answer.body, answer.content_type)
+            raise Refused(
+                self.name, f"did not take it ({answer.status}){f': {why}' if why else ' and gave no reason'}."
+            )
+        raise self._wire.failure(answer)
+
+    def _store_response(self, answer: Answer) -> StoreResponse:
+        """The response's verdicts, also those of a failure; none where the body is no Store Instances Response."""
+        try:
+            found = json.loads(answer.body)
+        except (ValueError, RecursionError):
+            return StoreResponse({})
+        if isinstance(found, list) and len(found) == 1:  # Google's errors come in a list of one
+            found = found[0]
+        return store_response(normalized(found if isinstance(found, dict) else {}), self.profile.store_reasons)
+
     async def probe(self) -> Health:
         try:
             await self.settle()
             answer = await self._wire.get("/studies", accept=DICOM_JSON, query="limit=1", most=MOST_SEARCH)
-            self._objects(answer)
+            await self._objects(answer)
         except ArchiveError as problem:
             return Health(reachable=False, problem=str(problem))
         return Health(reachable=True)
@@ -205,20 +241,13 @@ class DicomwebArchive:
         except BadMultipart as error:
             raise NotUnderstood(self.name, f"{error}. Try again.") from None
 
-    def _objects(self, answer: Answer) -> list[dict[str, Any]]:
+    async def _objects(self, answer: Answer) -> Sequence[DicomJson]:
         """The DICOM JSON objects of an answer; 204 and an empty body are none."""
-        if answer.status == 204 or not answer.body.strip():
+        if answer.status == 204:
             return []
-        try:
-            found = json.loads(answer.body)
-        except (ValueError, RecursionError):
-            kind = "a web page" if answer.body.lstrip()[:1] == b"<" else "something that is not JSON"
-            raise NotUnderstood(
-                self.name, f"answered with {kind}. Check that its address is the DICOMweb base."
-            ) from None
-        if not isinstance(found, list) or not all(isinstance(obj, dict) for obj in found):
-            raise NotUnderstood(self.name, "answered with JSON that is no list of DICOM objects.")
-        return [normalized(obj) for obj in found]
+        if len(answer.body) > LARGE:
+            return await to_thread.run_sync(objects, self.name, answer.body)
+        return list(objects(self.name, answer.body))
 
     def _bulk_path(self, place: Place, uri: str) -> tuple[str, str]:
         """Path and base of a BulkDataURI. Servers write hosts that only they know, so what follows ``/studies/`` is

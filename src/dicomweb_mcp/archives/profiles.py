@@ -5,7 +5,7 @@ plugin 1.7 (measured) to 1.24 (source), PS3.18 tables 10.6.1-5 and 10.6.3-3 to -
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..dicom.rules import EXACT, NAME, RANGE, UIDS, WILDCARD, Level, Match, Rules
 from ..settings import Kind
@@ -27,7 +27,8 @@ class Profile:
     ``scan`` rows at most are looked at to match here. One that ``counts`` says with every page how many match in all.
     Of a server that is not ``trusted`` the rows must show every filter that it was sent; where it is not sure that
     it ``honours_offset``, a page is compared with the first one.
-    ``frame_accepts`` are tried in order while it declines.
+    ``frame_accepts`` are tried in order while it declines. ``store_reasons`` are failure reasons that mean something of
+    its own.
     """
 
     kind: Kind
@@ -45,6 +46,7 @@ class Profile:
     frames_per_request: int = 400
     counts: bool = False
     renders: bool = True
+    store_reasons: Mapping[int, str] = field(default_factory=dict)
     note: str = ""
 
 
@@ -251,6 +253,17 @@ ORTHANC = Profile(
 # ---- dcm4chee -----------------------------------------------------------------------------------------------------
 
 _NAMED = NAME | _LISTED
+_DCM4CHEE_REASONS = {
+    0xA770: "a rejection note that is there already",
+    0xA771: "rejected there before",
+    0xA772: "the rejection failed", 0xA773: "the rejection failed", 0xA774: "the rejection failed",
+    0xA775: "its retention has not expired", 0xA776: "its retention has expired",
+    0xA777: "it has no PatientID",
+    0xA778: "its patient conflicts with that of the study there",
+    0xA779: "its patient conflicts with that of the study there",
+    0xA77A: "the study is being deleted there",
+    0xA77B: "it does not belong to the study that was named",
+}  # fmt: skip
 DCM4CHEE = Profile(
     kind="dcm4chee",
     rules=Rules(
@@ -286,6 +299,7 @@ DCM4CHEE = Profile(
     largest=_capped(1_000, 1_000, 1_000),
     largest_offset=99_999,
     parallel=6,
+    store_reasons=_DCM4CHEE_REASONS,
 )
 
 # ---- any other server: what PS3.18 requires, nothing taken for granted ----------------------------------------------

@@ -7,9 +7,10 @@ import random
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import anyio
@@ -17,7 +18,7 @@ import httpx
 
 from .. import __version__
 from ..settings import ArchiveSettings
-from .auth import Credentials
+from .auth import sign_in
 from .base import ArchiveError, Busy, NotUnderstood, Refused, Unreachable
 from .failures import failure
 from .profiles import Profile
@@ -32,13 +33,14 @@ BROKEN = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)  # an id
 @dataclass(frozen=True)
 class Patience:
     """Seconds: to connect, without a byte, for a place among the parallel requests, for a whole answer, for a whole
-    stream of files, and the base of the exponential back-off."""
+    stream of files, for the verdict on files that were sent, and the base of the exponential back-off."""
 
     connect: float = 10
     silence: float = 30
     queue: float = 60
     answer: float = 120
     stream: float = 3_600
+    verdict: float = 300
     back_off: float = 0.5
 
 
@@ -53,6 +55,15 @@ class Answer:
     @property
     def content_type(self) -> str:
         return str(self.headers.get("content-type", ""))
+
+
+@dataclass(frozen=True)
+class Body:
+    """What a request sends: ``length`` bytes, which ``chunks`` gives anew for every try."""
+
+    content_type: str
+    length: int
+    chunks: Callable[[], AsyncIterator[bytes]]
 
 
 @dataclass(frozen=True)
@@ -80,9 +91,9 @@ class Wire:
         self.patience = patience or Patience()
         self._settings = settings
         self._transport = transport
-        self._credentials = Credentials(settings.name, settings.auth)
-        self._places = anyio.Semaphore(profile.parallel)
-        self._opening = anyio.Lock()
+        self._credentials = sign_in(settings)
+        self._places = anyio.Semaphore(profile.parallel, fast_acquire=True)
+        self._opening = anyio.Lock(fast_acquire=True)
         self._client: httpx.AsyncClient | None = None
 
     async def get(self, path: str, *, accept: str, query: str = "", most: int, base: str | None = None) -> Answer:
@@ -92,10 +103,10 @@ class Wire:
         """
         url = (base or self.base) + path + (f"?{query}" if query else "")
         async with self._response(url, accept) as response:
-            body = bytearray()
+            body = BytesIO()  # gives its bytes away without a copy
             async for chunk in self._chunks(response, most, self.patience.answer):
-                body += chunk
-            return Answer(response.status_code, response.headers, bytes(body))
+                body.write(chunk)
+            return Answer(response.status_code, response.headers, body.getvalue())
 
     @asynccontextmanager
     async def stream(self, path: str, *, accept: str, most: int) -> AsyncIterator[Stream]:
@@ -103,6 +114,30 @@ class Wire:
         async with self._response(self.base + path, accept) as response:
             chunks = self._chunks(response, most, self.patience.stream)
             yield Stream(response.headers.get("content-type", ""), chunks)
+
+    async def post(self, path: str, body: Body, *, accept: str, most: int) -> Answer:
+        """POST below the archive's base, once: only a request that was turned away unread, because its token had run
+        out, is sent again.
+
+        Every status but a redirect is an answer, because the body of a failure says which part failed; ``failure``
+        makes an error of it. Raises ArchiveError, and what ``body.chunks`` raises.
+        """
+        async with self._place():
+            try:
+                response = await self._send(self.base + path, accept, body)
+            except BROKEN as error:
+                raise self._unreachable(error) from None
+            async with self._closing(response):
+                self._check_redirect(response)
+                read = bytearray()
+                async for chunk in self._chunks(response, most, self.patience.verdict):
+                    read += chunk
+                return Answer(response.status_code, response.headers, bytes(read))
+
+    def failure(self, answer: Answer) -> ArchiveError:
+        """The error for an answer that is not a success."""
+        how = self._credentials.how
+        return failure(self.name, self.profile.kind, answer.status, answer.body, answer.content_type, how)
 
     async def close(self) -> None:
         """Close idle connections."""
@@ -115,12 +150,17 @@ class Wire:
         """A successful response whose body has not been read, after as many tries as the profile allows."""
         async with self._place():
             response = await self._persistently(url, accept)
-            try:
+            async with self._closing(response):
                 await self._check(response)
                 yield response
-            finally:
-                with anyio.move_on_after(2, shield=True):
-                    await response.aclose()
+
+    @asynccontextmanager
+    async def _closing(self, response: httpx.Response) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            with anyio.move_on_after(2, shield=True):
+                await response.aclose()
 
     async def _persistently(self, url: str, accept: str) -> httpx.Response:
         for attempt in range(1, self.profile.tries + 1):
@@ -138,49 +178,66 @@ class Wire:
             await anyio.sleep(self._wait(attempt, response.headers.get("retry-after", "")))
         raise AssertionError("every profile has at least one try")
 
-    async def _send(self, url: str, accept: str) -> httpx.Response:
-        """The response's head, signed in anew once when a printed token was refused. Raises one of BROKEN."""
-        response = await self._signed(url, accept)
-        if response.status_code == 401 and self._credentials.forget():
+    async def _send(self, url: str, accept: str, body: Body | None = None) -> httpx.Response:
+        """The response's head, signed in anew once when a token that can be renewed was refused. Raises one of
+        BROKEN."""
+        signed = await self._credentials.headers()
+        response = await self._head(url, {"Accept": accept, **signed}, body)
+        if response.status_code == 401 and self._credentials.forget(signed):
             await response.aclose()
-            response = await self._signed(url, accept)
+            response = await self._head(url, {"Accept": accept, **await self._credentials.headers()}, body)
         return response
 
-    async def _signed(self, url: str, accept: str) -> httpx.Response:
-        headers = {"Accept": accept, **await self._credentials.headers()}
+    async def _head(self, url: str, headers: dict[str, str], body: Body | None) -> httpx.Response:
         client = await self._opened()
+        seconds = self.patience.stream if body else self.patience.answer
         try:
-            with anyio.fail_after(self.patience.answer):
-                return await client.send(client.build_request("GET", url, headers=headers), stream=True)
+            with anyio.fail_after(seconds):
+                return await client.send(self._request(client, url, headers, body), stream=True)
         except BROKEN:
             raise
+        except TimeoutError:
+            raise Unreachable(
+                self.name, f"did not begin its answer within {seconds:g} s. Try again, or ask for less (TimeoutError)."
+            ) from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:  # TLS alerts come through as OSError
             raise self._unreachable(error) from None
 
+    def _request(
+        self, client: httpx.AsyncClient, url: str, headers: dict[str, str], body: Body | None
+    ) -> httpx.Request:
+        if body is None:
+            return client.build_request("GET", url, headers=headers)
+        headers = {**headers, "Content-Type": body.content_type, "Content-Length": str(body.length)}
+        # an archive may say nothing for long while it takes files in
+        patience = httpx.Timeout(self.patience.silence, connect=self.patience.connect, read=self.patience.verdict)
+        return client.build_request("POST", url, headers=headers, content=body.chunks(), timeout=patience)
+
     async def _check(self, response: httpx.Response) -> None:
         if response.status_code in (200, 204, 206):
-            # several encodings on top of each other can blow a few bytes up to gigabytes within one step
-            if response.headers.get("content-encoding", "identity").lower() not in ENCODINGS:
-                raise NotUnderstood(self.name, "its answer is compressed in a way that was not asked for.")
             return
-        if 300 <= response.status_code < 400:
-            raise Refused(
-                self.name,
-                "redirects to another address, which is not followed: configure the address it redirects to "
-                "(a redirect to a sign-in page means that credentials are missing).",
-            )
+        self._check_redirect(response)
         body = bytearray()
         try:
             async for chunk in self._chunks(response, LONGEST_ERROR_BODY, self.patience.silence):
                 body += chunk
         except ArchiveError:
             pass  # the status says more than what is wrong with its body
-        content_type = response.headers.get("content-type", "")
-        how = self._credentials.how
-        raise failure(self.name, self.profile.kind, response.status_code, bytes(body), content_type, how)
+        raise self.failure(Answer(response.status_code, response.headers, bytes(body)))
+
+    def _check_redirect(self, response: httpx.Response) -> None:
+        if 300 <= response.status_code < 400:
+            raise Refused(
+                self.name,
+                "redirects to another address, which is not followed: configure the address it redirects to "
+                "(a redirect to a sign-in page means that credentials are missing).",
+            )
 
     async def _chunks(self, response: httpx.Response, most: int, seconds: float) -> AsyncIterator[bytes]:
         """The decoded body; one that breaks off, exceeds ``most`` bytes or takes over ``seconds`` is an error."""
+        # several encodings on top of each other can blow a few bytes up to gigabytes within one step
+        if response.headers.get("content-encoding", "identity").lower() not in ENCODINGS:
+            raise NotUnderstood(self.name, "its answer is compressed in a way that was not asked for.")
         size, end = 0, time.monotonic() + seconds
         try:
             async for chunk in response.aiter_bytes():
@@ -222,8 +279,7 @@ class Wire:
         words = {
             "ConnectError": "cannot be reached: no connection. Check its address, and that it runs",
             "ConnectTimeout": f"cannot be reached: no connection within {self.patience.connect:g} s",
-            "ReadTimeout": f"sent nothing for {self.patience.silence:g} s. Try again, or ask for less",
-            "TimeoutError": f"did not begin its answer within {self.patience.answer:g} s. Try again, or ask for less",
+            "ReadTimeout": f"sent nothing for {_patience_of(error):g} s. Try again, or ask for less",
             "ProxyError": "cannot be reached through the configured proxy",
             "DecodingError": "sent an answer that cannot be decompressed",
         }
@@ -271,3 +327,8 @@ class Wire:
         if not path.is_file():
             raise Unreachable(self.name, f"the file of its setting {setting} does not exist.")
         return path
+
+
+def _patience_of(error: Exception) -> float:
+    """How many seconds without a byte the request of a ReadTimeout was given."""
+    return float(error.request.extensions["timeout"]["read"]) if isinstance(error, httpx.ReadTimeout) else 0

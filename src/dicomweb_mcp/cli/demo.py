@@ -20,6 +20,7 @@ from mcp.types import CallToolResult, ImageContent, TextContent
 
 from ..settings import CACHE_VARIABLE
 
+STORED_LATER = "examples_overlay.dcm"  # the only file of its patient
 LONGEST_SHOWN = 1_800
 SECONDS = 60
 
@@ -43,10 +44,15 @@ class DemoFailed(Exception):
 def demo(output: Path | None) -> int:
     """Run the tour; the picture is written into ``output`` (the working folder by default). The exit status."""
     with tempfile.TemporaryDirectory(prefix="dicomweb-mcp-demo-") as temporary:
-        folder = Path(temporary) / "dicom"
+        folder, outgoing = Path(temporary) / "dicom", Path(temporary) / "outgoing"
         count = _copy_files(folder)
-        print(f"{count} files that come with pydicom were copied into a temporary folder: the archive of this tour.\n")
-        failure = anyio.run(_tour, folder, Path(temporary) / "cache", output or Path.cwd())
+        outgoing.mkdir()
+        (folder / STORED_LATER).rename(outgoing / STORED_LATER)
+        print(
+            f"{count} files that come with pydicom were copied into temporary folders: all but one into the archive of "
+            "this tour, one beside it, to be stored.\n"
+        )
+        failure = anyio.run(_tour, folder, outgoing, Path(temporary) / "cache", output or Path.cwd())
     if failure:
         print(f"demo failed: {failure}", file=sys.stderr)
         return 1
@@ -62,11 +68,20 @@ def _copy_files(folder: Path) -> int:
     return sum(path.is_file() for path in folder.rglob("*"))
 
 
-async def _tour(folder: Path, cache: Path, output: Path) -> str:
+async def _tour(folder: Path, outgoing: Path, cache: Path, output: Path) -> str:
     """Everything, over stdio; empty, or what went wrong."""
     server = StdioServerParameters(
         command=sys.executable,
-        args=["-m", "dicomweb_mcp", "--archive", f"demo={folder}"],
+        args=[
+            "-m",
+            "dicomweb_mcp",
+            "--archive",
+            f"demo={folder}",
+            "--permit",
+            "demo:store",
+            "--file-root",
+            str(outgoing),
+        ],
         env={**os.environ, CACHE_VARIABLE: str(cache)},
     )
     with anyio.move_on_after(SECONDS):
@@ -91,6 +106,8 @@ async def _steps(client: Client, output: Path) -> None:
     for step in _looking(series_uid):
         answer = await _run(client, step)
     print(f"The picture is {_save(answer, output)}\n")
+    for step in _storing():
+        await _run(client, step)
 
 
 def _finding() -> list[Step]:
@@ -122,6 +139,24 @@ def _looking(series_uid: str) -> list[Step]:
              {"series_uid": series_uid, "window": "brain"},
              lambda answer: any(isinstance(block, ImageContent) for block in answer.content)
              and "preset brain (40/80)" in _text(answer)),
+    ]  # fmt: skip
+
+
+def _storing() -> list[Step]:
+    study = {"filters": {"StudyDescription": "abdomen*", "ModalitiesInStudy": "MR"}}
+    return [
+        Step("Is there a study of an abdomen?", "search_studies", study,
+             lambda answer: _rows(answer) == 0 and _structured(answer)["complete"] is True),
+        Step("Not yet. Would its file be fit to be stored?", "store_instances",
+             {"paths": [STORED_LATER], "dry_run": True},
+             lambda answer: _structured(answer)["to_store"] == 1 and _structured(answer)["stored"] == 0),
+        Step("Store it.", "store_instances", {"paths": [STORED_LATER]},
+             lambda answer: _structured(answer)["stored"] == 1),
+        Step("Now it is found.", "search_studies", study,
+             lambda answer: _rows(answer) == 1 and _structured(answer)["complete"] is True),
+        Step("A file outside the folder that was opened for storing is not touched.", "store_instances",
+             {"paths": ["../dicom/CT_small.dcm"]},
+             lambda answer: bool(answer.is_error) and "not below a file root" in _text(answer)),
     ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ is sent, what is matched here and what is refused.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from ..errors import Problem
 from .tags import Attribute
@@ -24,25 +25,25 @@ class Level(StrEnum):
     SERIES = "series"
     INSTANCE = "instance"
 
-    @property
+    @cached_property
     def plural(self) -> str:
         return {"study": "studies", "series": "series", "instance": "instances"}[self.value]
 
-    @property
+    @cached_property
     def uid(self) -> str:
         """The keyword of the UID that identifies an object of this level."""
         return {"study": "StudyInstanceUID", "series": "SeriesInstanceUID", "instance": "SOPInstanceUID"}[self.value]
 
-    @property
+    @cached_property
     def depth(self) -> int:
         return list(Level).index(self)
 
-    @property
+    @cached_property
     def uids(self) -> tuple[str, ...]:
         """The keywords of the UIDs that name an object of this level, its own first, then its parents' upward."""
         return tuple(level.uid for level in reversed(Level) if level.depth <= self.depth)
 
-    @property
+    @cached_property
     def tool(self) -> str:
         """The tool that searches this level; named in refusals, so that a model knows the next call."""
         return {"study": "search_studies", "series": "list_series", "instance": "list_instances"}[self.value]

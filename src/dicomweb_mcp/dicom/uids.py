@@ -11,11 +11,17 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 
 LOOSE = re.compile(r"[0-9]+(\.[0-9]+)*")
+STRICT = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
 
 
 def is_uid(text: str) -> bool:
     """Whether the text is digits and dots as a UID has them, so that it can stand in a path."""
     return len(text) <= 64 and LOOSE.fullmatch(text) is not None
+
+
+def is_strict_uid(text: str) -> bool:
+    """Whether the text is a UID as PS3.5 9.1 has it, without leading zeros: what may be stored."""
+    return len(text) <= 64 and STRICT.fullmatch(text) is not None
 
 
 def checked_uid(text: str, argument: str) -> str:

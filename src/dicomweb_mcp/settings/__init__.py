@@ -6,6 +6,7 @@ environment variable or command a secret comes, and it is read when it is used.
 
 from .model import (
     CACHE_VARIABLE,
+    GOOGLE_KINDS,
     IDC_PROXY,
     READ_ONLY_KINDS,
     ArchiveSettings,
@@ -19,6 +20,7 @@ from .sources import load, user_cache_folder, variable_prefix
 
 __all__ = [
     "CACHE_VARIABLE",
+    "GOOGLE_KINDS",
     "IDC_PROXY",
     "READ_ONLY_KINDS",
     "ArchiveSettings",

@@ -26,6 +26,8 @@ IDC_PROXY = (
 )
 IDC_RELEASE = 25  # the newest release when this version was made; idc-google=vN names another
 GOOGLE_HOST = "healthcare.googleapis.com"
+GOOGLE_KINDS = frozenset({"google", "idc-google"})
+PROJECT = r"^[A-Za-z0-9][A-Za-z0-9.:-]*$"  # a Google project's ID or number, with its domain where it has one
 CACHE_VARIABLE = "DICOMWEB_MCP_CACHE"  # names another place for what can be made anew: the indexes of folders
 HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.]+")  # a name or an address of a machine
 READ_ONLY_KINDS = frozenset({"idc", "idc-google"})
@@ -40,9 +42,10 @@ class _Frozen(BaseModel):
 
 
 class Auth(_Frozen):
-    """How an archive is signed in to. ``*_env`` name environment variables; ``command`` prints the secret."""
+    """How an archive is signed in to. ``*_env`` name environment variables; ``command`` prints the secret; ``google``
+    takes Google's application default credentials."""
 
-    type: Literal["none", "basic", "bearer", "header"] = "none"
+    type: Literal["none", "basic", "bearer", "header", "google"] = "none"
     username: str | None = None
     username_env: str | None = None
     password_env: str | None = None
@@ -50,6 +53,9 @@ class Auth(_Frozen):
     name: str | None = Field(default=None, description="the header's name, for type header")
     value_env: str | None = None
     command: tuple[str, ...] | None = Field(default=None, description="prints the password, token or header value")
+    quota_project: Annotated[str, Field(pattern=PROJECT)] | None = Field(
+        default=None, description="the Google project whose quota is used, for type google"
+    )
 
     @field_validator("command", mode="before")
     @classmethod
@@ -64,6 +70,12 @@ class Auth(_Frozen):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        if self.type == "google":
+            if others := sorted(self.model_fields_set - {"type", "quota_project"}):
+                raise ValueError(f"auth of type google takes no {others[0]}: it signs in as google-auth finds")
+            return self
+        if self.quota_project is not None:
+            raise ValueError("quota_project belongs to auth of type google")
         if self.type == "none":
             return self
         secret = {"basic": "password_env", "bearer": "token_env", "header": "value_env"}[self.type]
@@ -122,9 +134,18 @@ class ArchiveSettings(_Frozen):
             raise ValueError("a path is of kind folder")
         if self.url is not None and self.kind == "folder":
             raise ValueError("kind folder needs path, not url")
-        if self.permit and self.resolved_kind in READ_ONLY_KINDS:
+        if self.permit and self.is_read_only:
             raise ValueError("the Imaging Data Commons can only be read: leave permit out")
+        if self.auth.type == "google" and not (self.url and _is_private(self.url)):
+            raise ValueError(
+                "auth of type google needs a url that begins with https://: its token opens more than this archive"
+            )
         return self
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether nothing can ever be stored there."""
+        return self.resolved_kind in READ_ONLY_KINDS
 
     @property
     def resolved_kind(self) -> Kind:
@@ -177,6 +198,13 @@ class Settings(_Frozen):
         """What may be done to an archive beyond reading: nothing over HTTP, which has no authentication."""
         return () if self.http else archive.permit
 
+    @property
+    def storable(self) -> list[str]:
+        """The names of the archives that files can be stored in; none without a folder that files may come from."""
+        if not self.files.roots:
+            return []
+        return [archive.name for archive in self.archives if "store" in self.permits(archive)]
+
 
 def guess_kind(url: str) -> Kind:
     """The kind of server that an address suggests; ``generic`` when it says nothing."""
@@ -184,13 +212,27 @@ def guess_kind(url: str) -> Kind:
     host, path = (parts.hostname or "").lower(), parts.path.rstrip("/")
     if host == "proxy.imaging.datacommons.cancer.gov":
         return "idc"
-    if host == GOOGLE_HOST:
+    if is_google(url) and host.startswith("healthcare."):
         return "idc-google" if "/projects/nci-idc-data/" in path else "google"
     if host == "aurabox.cloud" or host.endswith(".aurabox.cloud"):
         return "aurabox"
     if re.search(r"/aets/[^/]+/rs$", path):
         return "dcm4chee"
     return "orthanc" if path.endswith("/dicom-web") else "generic"
+
+
+def is_google(url: str) -> bool:
+    """Whether an address is one of Google's APIs."""
+    return (urlsplit(url).hostname or "").lower().endswith(".googleapis.com")
+
+
+def _is_private(url: str) -> bool:
+    """Whether nobody on the way reads what is sent to an address: encrypted, or to this machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return (
+        parts.scheme == "https" or host in ("localhost", "::1") or re.fullmatch(r"127(\.[0-9]+){3}", host) is not None
+    )
 
 
 def absolute(place: Any) -> Path:

@@ -6,10 +6,22 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from .model import CACHE_VARIABLE, GOOGLE_HOST, IDC_PROXY, IDC_RELEASE, BadSettings, Settings, absolute
+from .model import (
+    CACHE_VARIABLE,
+    GOOGLE_HOST,
+    GOOGLE_KINDS,
+    IDC_PROXY,
+    IDC_RELEASE,
+    BadSettings,
+    Settings,
+    absolute,
+    guess_kind,
+    is_google,
+)
 
 Environment = Mapping[str, str]
 
@@ -45,7 +57,7 @@ def load(
     _add_permits(tables, permits)
     for name, table in tables.items():
         if "auth" not in table:
-            table["auth"] = _auth_from_environment(name, environment)
+            table["auth"] = _auth_from_environment(name, environment) or _usual_auth(table)
     if unknown := set(written) - {"archives", "files"}:
         raise BadSettings(f"{config}: {sorted(unknown)[0]} is not a setting. Known are [archives.NAME] and [files].")
     files = _table(written, "files")
@@ -106,7 +118,7 @@ def _place(name: str, place: str) -> dict[str, Any]:
     if not place:
         raise BadSettings(f"--archive {name}=: the address or folder is missing.")
     if place.startswith("gcp:"):
-        return {"url": _google_store(place), "kind": "google"}
+        return {"url": _google_store(place)}
     if re.match(r"[a-z][a-z0-9+.-]+:/", place, re.IGNORECASE):
         return {"url": place}
     if name == "idc-google":
@@ -122,7 +134,7 @@ def _expanded(name: str, written: Any) -> dict[str, Any]:
         raise BadSettings(f"archive {name}: write it as a table, [archives.{name}].")
     table: dict[str, Any] = dict(written)
     if isinstance(table.get("url"), str) and table["url"].startswith("gcp:"):
-        table = {"kind": "google", **table, "url": _google_store(table["url"])}
+        table["url"] = _google_store(table["url"])
     if "url" not in table and "path" not in table:
         table = {**(_well_known(name) or {}), **table}
     return table
@@ -140,10 +152,13 @@ def _idc_google(release: int) -> dict[str, Any]:
 
 
 def _google_store(place: str) -> str:
+    """The address of ``gcp:PROJECT/LOCATION/DATASET/STORE``; old projects are ``example.com:PROJECT``."""
     parts = place.removeprefix("gcp:").split("/")
-    if len(parts) != 4 or not all(re.fullmatch(r"[A-Za-z0-9._:-]+", part) for part in parts):
+    project, *others = parts
+    names = [*project.split(":", 1), *others]
+    if len(parts) != 4 or not all(re.fullmatch(r"[\w.-]+", name) and name.strip(".") for name in names):
         raise BadSettings(f"{place}: write gcp:PROJECT/LOCATION/DATASET/STORE.")
-    project, location, dataset, store = parts
+    project, location, dataset, store = (quote(part, safe=":") for part in parts)
     return (
         f"https://{GOOGLE_HOST}/v1/projects/{project}/locations/{location}"
         f"/datasets/{dataset}/dicomStores/{store}/dicomWeb"
@@ -168,8 +183,8 @@ def variable_prefix(name: str) -> str:
     return "DICOMWEB_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 
-def _auth_from_environment(name: str, environment: Environment) -> dict[str, Any]:
-    """DICOMWEB_<NAME>_TOKEN, or _USERNAME and _PASSWORD, for an archive without ``auth``."""
+def _auth_from_environment(name: str, environment: Environment) -> dict[str, Any] | None:
+    """DICOMWEB_<NAME>_TOKEN, or _USERNAME and _PASSWORD, for an archive without ``auth``; None where unset."""
     prefix = variable_prefix(name)
     if f"{prefix}_TOKEN" in environment:
         return {"type": "bearer", "token_env": f"{prefix}_TOKEN"}
@@ -178,7 +193,18 @@ def _auth_from_environment(name: str, environment: Environment) -> dict[str, Any
         return {"type": "basic", "username_env": f"{prefix}_USERNAME", "password_env": f"{prefix}_PASSWORD"}
     if any(given):
         raise BadSettings(f"Set both {prefix}_USERNAME and {prefix}_PASSWORD, or neither.")
-    return {"type": "none"}
+    return None
+
+
+def _usual_auth(table: Mapping[str, Any]) -> dict[str, Any]:
+    """How an archive is signed in to when nothing was said: Google's by Google's credentials, others not at all. The
+    host decides beside the kind, because such a token goes to nobody but Google unless somebody says so."""
+    url = table.get("url")
+    try:
+        google = isinstance(url, str) and is_google(url) and (table.get("kind") or guess_kind(url)) in GOOGLE_KINDS
+    except (ValueError, TypeError):  # no address, or no kind: refused with the other settings
+        google = False
+    return {"type": "google" if google else "none"}
 
 
 def _http(text: str) -> dict[str, Any]:

@@ -75,6 +75,25 @@ class MetadataAnswer(Answer):
         return frozenset({"instances", "sampled"})
 
 
+class TransferAnswer(Answer):
+    """What became of files that were to be stored; with ``dry_run`` what would become of them."""
+
+    dry_run: bool | None = Field(default=None, description="true: nothing was sent; to_store files would be")
+    to_store: int | None = Field(default=None, description="Files that would be sent")
+    bytes: int | None = Field(default=None, description="Of the files that were or would be stored")
+    stored: int = Field(description="Taken in by the archive and found there by a search")
+    already_there: int = Field(description="The archive has them, with the same attributes")
+    different: int = Field(description="The archive has another object of that UID; not sent")
+    rejected: int = Field(description="Not fit to be sent, or refused by the archive")
+    unknown: int = Field(description="May or may not be there as it should: run it again to see")
+    not_sent: int = Field(description="Not tried, because the archive stopped answering")
+    studies: dict[str, int] = Field(default={}, description="StudyInstanceUID -> files stored or to be stored")
+    files: list[dict[str, str]] = Field(default=[], description="Files that need a look: file, outcome, reason")
+
+    def always(self) -> frozenset[str]:
+        return frozenset({"stored", "already_there", "different", "rejected", "unknown", "not_sent"})
+
+
 class ArchivesAnswer(Answer):
     """The configured archives."""
 
@@ -136,7 +155,7 @@ def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         return [f"{name}: none"]
     columns = _columns(rows)
     lines = ["|".join(columns)]
-    lines += ["|".join(_escaped(cell(row.get(column, ""))) for column in columns) for row in rows]
+    lines += ["|".join([_escaped(cell(row.get(column, ""))) for column in columns]) for row in rows]
     return lines
 
 
@@ -149,6 +168,8 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """All keys of the rows, each behind the key that it follows in its row."""
     columns: list[str] = []
     for row in rows:
+        if row.keys() <= set(columns):
+            continue
         at = 0
         for key in row:
             if key not in columns:
@@ -175,6 +196,8 @@ def _ways(ways: Mapping[str, Any]) -> str:
 
 _WRITERS: Mapping[str, Callable[[str, Any], list[str]]] = {
     "rows": _table,
+    "files": _table,
+    "studies": _block,
     "common": _pairs,
     "sent": _pairs,
     "matched_here": _pairs,
@@ -191,6 +214,8 @@ def cell(value: Any) -> str:
     """One value as text: lists joined by ``, ``, objects as compact JSON, true, false and null as JSON writes them."""
     if isinstance(value, str):
         return value
+    if type(value) is int:  # and no bool
+        return str(value)
     if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
         return ", ".join(map(str, value))
     return json.dumps(value, ensure_ascii=False)

@@ -1,7 +1,7 @@
 """The ``Archive`` over a folder.
 
 Searches and look-ups go to an SQLite index in the user's cache folder (``index``), which a scan keeps up to date
-(``scan``); everything else is read from the files when it is asked. Nothing is ever written beside them.
+(``scan``); everything else is read from the files when it is asked. Nothing but stored files is ever written there.
 """
 
 import os
@@ -14,7 +14,9 @@ from typing import NoReturn, TypeVar
 from anyio import to_thread
 
 from ...dicom.query import Plan
+from ...dicom.stow import StoreResponse, Verdict
 from ...dicom.values import DicomJson
+from ...paths import Changed
 from ...settings import user_cache_folder
 from ..base import (
     Busy,
@@ -29,12 +31,15 @@ from ..base import (
     Refused,
     Unreachable,
 )
+from ..part10.dataset import Damaged, parse
+from ..part10.dicom_json import NoSuchValue, bulk_value, metadata
+from ..part10.outgoing import Outgoing
 from ..profiles import FOLDER, Profile
-from .dicom_json import NoSuchValue, bulk_value, metadata
-from .files import Changed, Damaged, StoredFile, parse
+from .files import StoredFile
 from .frames import FrameReader, NoPixels, NoSuchFrame
 from .index import FolderIndex
 from .lookup import Contents, contents, files_at, problems
+from .placing import place
 from .refresh import Refresher
 from .search import long_texts, search
 
@@ -102,7 +107,7 @@ class FolderArchive:
         stored = await self._one(place, "a BulkDataURI")
 
         def value(stored: StoredFile) -> bytes:
-            with stored.open() as file:
+            with stored.opened() as file:
                 return bulk_value(parse(file), uri)
 
         try:
@@ -141,6 +146,28 @@ class FolderArchive:
         """The files at the place as they are on disk. Raises NotFound."""
         for stored in await self._files(place):
             yield File(stored.transfer_syntax, self._chunks(stored))
+
+    async def store(self, files: Sequence[Outgoing], study_uid: str | None = None) -> StoreResponse:
+        """Copy the files into the folder, each whole or not at all; the index knows them afterwards.
+
+        Nothing is overwritten: a name that is taken is a failure. ``study_uid`` is what the caller checked before.
+        """
+        verdicts = {}
+        for outgoing in files:
+            verdicts[outgoing.instance_uid] = await to_thread.run_sync(self._placed, outgoing)
+        await self._fresh(anew=True)
+        return StoreResponse(verdicts)
+
+    def _placed(self, outgoing: Outgoing) -> Verdict:
+        try:
+            place(self._folder, outgoing)
+        except FileExistsError:
+            return Verdict(False, "a file of its name is there already, which does not count as this instance")
+        except OSError as error:
+            return Verdict(False, f"it cannot be written: {error.strerror or error}")
+        except Changed:
+            return Verdict(False, "it changed after it was checked, or cannot be read any more")
+        return Verdict(True)
 
     async def problems(self) -> list[tuple[str, str]]:
         """Every file that could not be used or is flawed: (path relative to the folder, why), by path."""
@@ -276,5 +303,5 @@ class FolderArchive:
 
 
 def _metadata(stored: StoredFile) -> DicomJson:
-    with stored.open() as file:
+    with stored.opened() as file:
         return metadata(parse(file))

@@ -7,7 +7,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from ...dicom.uids import BIG_ENDIAN, DEFLATED, EXPLICIT
-from .files import Damaged, PixelValue, StoredFile, parse
+from ..part10.dataset import Damaged, PixelValue, parse
+from .files import StoredFile
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -60,7 +61,7 @@ class FrameReader:
 
         Raises NoPixels, NoSuchFrame, Damaged with the reason, or Changed.
         """
-        with stored.open() as file:
+        with stored.opened() as file:
             if stored.transfer_syntax == DEFLATED:
                 parsed = parse(file, tags=list(_TAGS))
                 layout = _layout(parsed.dataset, parsed.pixels)

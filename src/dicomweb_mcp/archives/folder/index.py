@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from .header import Header
+from ..part10.header import Header
 
 SCHEMA = 2
 BUSY_SECONDS = 20.0

@@ -8,7 +8,7 @@ from threading import Event, Lock, Thread
 
 import anyio
 
-from .header import read_header
+from ..part10.header import read_header
 from .index import FolderIndex
 from .scan import Progress, Reader, scan
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
-from .header import Header, NotDicom, Unreadable, read_header
+from ...paths import is_inside, is_link
+from ..part10.header import Header, NotDicom, Unreadable, read_header
 from .index import Entry, FolderIndex, Seen, folders, joined, known, write
 
 BATCH = 500
 BATCH_SECONDS = 0.5
+PART_SUFFIX = ".dicomweb-mcp-part"  # a file that is still being written
 RACY_NS = 100_000_000  # a file this young may change again without a new time
 
 Reader = Callable[[str], Header]
@@ -133,8 +135,11 @@ def _changed(item: _Item, seen: Seen | None) -> bool:
 
 
 def _item(root: str, entry: os.DirEntry[str]) -> _Item | None:
-    """None for what is silently left out: a link to something inside the folder, which is indexed where it stands."""
+    """None for what is silently left out: a link to something inside the folder, which is indexed where it stands, and
+    files that are still being written."""
     name = entry.name
+    if name.endswith(PART_SUFFIX):
+        return None
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -142,7 +147,7 @@ def _item(root: str, entry: os.DirEntry[str]) -> _Item | None:
     try:
         status = entry.stat(follow_symlinks=False)
         size, mtime = status.st_size, status.st_mtime_ns
-        if _is_link(entry):
+        if is_link(entry):
             problem = _link_problem(root, entry.path)
             return _Item(name, size, mtime, problem=problem) if problem else None
         if entry.is_dir(follow_symlinks=False):
@@ -154,28 +159,11 @@ def _item(root: str, entry: os.DirEntry[str]) -> _Item | None:
         return _Item(name, problem=f"cannot be read: {error.strerror}")
 
 
-def _is_link(entry: os.DirEntry[str]) -> bool:
-    if entry.is_symlink():
-        return True
-    if os.name != "nt" or not entry.is_dir(follow_symlinks=False):
-        return False
-    is_junction = getattr(entry, "is_junction", None)  # Python 3.12
-    if is_junction is not None:
-        return bool(is_junction())
-    return os.path.normcase(os.path.realpath(entry.path)) != os.path.normcase(entry.path)
-
-
 def _link_problem(root: str, path: str) -> str:
     target = os.path.realpath(path)
     if not is_inside(root, target):
         return "a link that leads outside the folder; it is not followed"
     return "" if Path(target).exists() else "a link that leads nowhere"
-
-
-def is_inside(root: str, target: str) -> bool:
-    """Whether a resolved path lies in the resolved folder ``root``, or is it."""
-    root, target = os.path.normcase(root), os.path.normcase(target)
-    return target == root or target.startswith(root.rstrip(os.sep) + os.sep)
 
 
 def _entry(root: str, folder: str, item: _Item, read: Reader) -> Entry:

@@ -5,6 +5,7 @@ caller asks pydicom, which knows what writers of files do. The walk exists becau
 """
 
 import zlib
+from collections.abc import Callable
 from struct import Struct
 from typing import BinaryIO, NamedTuple
 
@@ -13,14 +14,15 @@ from ...dicom.uids import BIG_ENDIAN, DEFLATED, IMPLICIT
 UNDEFINED = 0xFFFFFFFF
 LONGEST_VALUE = 1_024
 WINDOW = 1 << 16
-MOST_INFLATED = 512 << 20
+MOST_INFLATED = 256 << 20
 PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 PER_FRAME_GROUPS = 0x52009230  # can hold 100,000 items, and no search asks for them
 
-_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-_LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
-_SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
-_NAMES = {vr: vr.decode() for vr in _LONG | _SHORT}
+ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_META = b"\x02\x00"  # group 0002, always little endian
+LONG_VRS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
+SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+_NAMES = {vr: vr.decode() for vr in LONG_VRS | SHORT_VRS}
 _explicit = Struct("<HH2sH").unpack_from
 _long = Struct("<L").unpack_from
 
@@ -67,23 +69,52 @@ def walk(file: BinaryIO, size: int) -> Walked:
 
 
 def check_inflation(file: BinaryIO) -> None:
-    """Raises TooLarge when a deflated file unpacks to more than MOST_INFLATED bytes; leaves the file at its beginning.
+    """Raises TooLarge when a deflated file unpacks to more than MOST_INFLATED bytes, EOFError or zlib.error when it
+    does not unpack; leaves the file at its beginning.
 
     pydicom unpacks such files as a whole, and a megabyte can hold gigabytes.
     """
-    file.seek(0)
-    try:
-        syntax, _, position = _meta(file.read(WINDOW))
-    except Unusual:
-        syntax, position = "", 0
+    syntax, position = find_data_set(file)
     if syntax == DEFLATED:
         file.seek(position)
-        unpack, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
-        while size <= MOST_INFLATED and not unpack.eof and (chunk := unpack.unconsumed_tail or file.read(WINDOW)):
-            size += len(unpack.decompress(chunk, WINDOW))
+        inflate(file, lambda _: None)
+    file.seek(0)
+
+
+def inflate(file: BinaryIO, write: Callable[[bytes], object]) -> int:
+    """Write what the rest of a file unpacks to, piece by piece; where the stream ends in the file. Raises TooLarge
+    behind MOST_INFLATED bytes, EOFError when the stream has no end, zlib.error when it is none."""
+    unpack, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    while not unpack.eof and (chunk := unpack.unconsumed_tail or file.read(WINDOW)):
+        piece = unpack.decompress(chunk, WINDOW)
+        size += len(piece)
         if size > MOST_INFLATED:
             raise TooLarge(f"its deflated data set unpacks to more than {MOST_INFLATED >> 20} MiB")
+        write(piece)
+    if not unpack.eof:
+        raise EOFError("the deflated data set is cut off")
+    return file.tell() - len(unpack.unused_data)
+
+
+def find_data_set(file: BinaryIO) -> tuple[str, int]:
+    """The transfer syntax that the File Meta Information of a file names, empty where it names none, and the position
+    of its data set (PS3.10 7.1). A VR that PS3.5 does not know has a short length, as pydicom takes it."""
     file.seek(0)
+    if file.read(132)[128:] != b"DICM":
+        return "", 0
+    syntax, position = "", 132
+    while (start := file.read(12))[:2] == _META and len(start) == 12:
+        _, element, vr, length = _explicit(start)
+        position += 8
+        if vr in LONG_VRS:
+            length = _long(start, 8)[0]
+            position += 4
+        if element == 0x0010 and length <= 64:
+            file.seek(position)
+            syntax = file.read(length).decode("latin-1").rstrip("\0 ")
+        position += length
+        file.seek(position)
+    return syntax, position
 
 
 def _meta(data: bytes) -> tuple[str, str, int]:
@@ -97,10 +128,10 @@ def _meta(data: bytes) -> tuple[str, str, int]:
         if group != 2:
             return found[0x0010], found[0x0002], position
         position += 8
-        if vr in _LONG:
+        if vr in LONG_VRS:
             length = _long(data, position)[0]
             position += 4
-        elif vr not in _SHORT:
+        elif vr not in SHORT_VRS:
             raise Unusual
         if element in found:
             found[element] = data[position : position + length].decode("latin-1").rstrip("\0 ")
@@ -130,9 +161,9 @@ def _elements(
         if explicit:
             group, element, code, length = read_explicit(data, position)
             position += 8
-            if code in _SHORT:
+            if code in SHORT_VRS:
                 vr = _NAMES[code]
-            elif code in _LONG:
+            elif code in LONG_VRS:
                 if position + 4 > limit:
                     raise Unusual
                 vr = _NAMES[code]
@@ -147,9 +178,9 @@ def _elements(
             position += 8
         tag = group << 16 | element
         if group == 0xFFFE:
-            if not depth or tag not in (_ITEM, _ITEM_END, _SEQUENCE_END):
+            if not depth or tag not in (ITEM, ITEM_END, SEQUENCE_END):
                 raise Unusual
-            if tag == _SEQUENCE_END:
+            if tag == SEQUENCE_END:
                 depth -= 1
             if length != UNDEFINED:
                 position += length

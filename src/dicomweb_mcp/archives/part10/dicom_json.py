@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ...dicom.values import BULK_VRS, DicomJson
-from .files import Parsed
+from .dataset import Parsed
 from .values import as_written, tidy
 
 if TYPE_CHECKING:

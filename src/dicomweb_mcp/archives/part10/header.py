@@ -58,7 +58,7 @@ def read_header(path: str) -> Header:
         start = file.read(132)
         has_magic = start[128:] == b"DICM"
         claims = has_magic or path.lower().endswith((".dcm", ".dicom"))
-        if not has_magic and start[:4] not in _FIRST_TAGS:
+        if not has_magic and start[:4] not in FIRST_TAGS:
             _not_dicom("not DICOM" if size else "empty", claims)
         try:
             return _header(*_walked(file, size, has_magic))
@@ -82,7 +82,7 @@ class _NoInstance(Exception):
     """A data set without SOP Instance UID."""
 
 
-_FIRST_TAGS = frozenset(  # how a file without preamble begins, in either byte order
+FIRST_TAGS = frozenset(  # how a file without preamble begins, in either byte order
     struct.pack(order, group, element)
     for order in ("<HH", ">HH")
     for group in (0x0002, 0x0008)

@@ -1,0 +1,129 @@
+"""A file on its way into an archive: checked once, and sent only while it is still the file that was checked."""
+
+import os
+from collections.abc import Generator, MutableSequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ...dicom.uids import is_strict_uid
+from ...dicom.values import DicomJson
+from ...paths import Changed, open_regular
+from .dataset import Damaged, parse
+from .dicom_json import metadata
+from .header import DIRECTORY
+from .whole import Unfit, check_whole
+
+CHUNK = 1 << 20
+UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+TAGS = [0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00100020]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A whole DICOM file with valid UIDs. ``path`` is resolved; ``stamp`` tells whether it has changed since.
+
+    ``is_named_otherwise``: its File Meta Information names another class or instance than its data set, which counts.
+    """
+
+    path: Path
+    size: int
+    stamp: tuple[int, ...]
+    instance_uid: str
+    study_uid: str
+    series_uid: str
+    patient_id: str
+    is_named_otherwise: bool
+
+    def chunks(self) -> Generator[bytes, None, None]:
+        """Its bytes, at most CHUNK at a time. Raises Changed, also behind the last one."""
+        try:
+            with self._opened() as file:
+                left = self.size
+                while left and (chunk := file.read(min(CHUNK, left))):
+                    left -= len(chunk)
+                    yield chunk
+                self._check_same(file)
+        except OSError:
+            raise Changed from None
+
+    def metadata(self) -> DicomJson:
+        """Its elements that are not long, as DICOM JSON. Raises Changed, Damaged or Unfit."""
+        try:
+            with self._opened() as file:
+                short = check_whole(file, self.size)
+                file.seek(0)
+                return metadata(parse(file, tags=short))
+        except OSError:
+            raise Changed from None
+        except RecursionError:
+            raise Damaged("its sequences lie too deep to be read") from None
+
+    def _opened(self) -> BinaryIO:
+        file = open_regular(self.path)
+        try:
+            self._check_same(file)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def _check_same(self, file: BinaryIO) -> None:
+        if _stamp(os.fstat(file.fileno())) != self.stamp:
+            raise Changed
+
+
+def checked(path: Path) -> Outgoing:
+    """The file at a resolved path as one that can be stored. Raises Unfit with the reason."""
+    try:
+        with open_regular(path) as file:
+            status = os.fstat(file.fileno())
+            check_whole(file, status.st_size)
+            file.seek(0)
+            dataset = parse(file, tags=TAGS).dataset
+            if dataset.file_meta.get("MediaStorageSOPClassUID") == DIRECTORY:
+                raise Unfit("a DICOMDIR, which lists other files and is not stored")
+            found = {keyword: _uid(dataset, keyword) for keyword in UIDS}
+            patient_id = _text(dataset, "PatientID").strip(" \0")
+    except OSError as error:
+        raise Unfit(f"cannot be read: {error.strerror or type(error).__name__}") from None
+    except Damaged as reason:
+        raise Unfit(f"damaged: {reason}") from None
+    return Outgoing(
+        path,
+        status.st_size,
+        _stamp(status),
+        instance_uid=found["SOPInstanceUID"],
+        study_uid=found["StudyInstanceUID"],
+        series_uid=found["SeriesInstanceUID"],
+        patient_id=patient_id,
+        is_named_otherwise=_is_named_otherwise(dataset, found),
+    )
+
+
+def _stamp(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _text(dataset: Any, keyword: str) -> str:
+    """A value as it stands in the file, also one of several values."""
+    value = dataset.get(keyword)
+    return "\\".join(map(str, value)) if isinstance(value, list | tuple | MutableSequence) else str(value or "")
+
+
+def _uid(dataset: Any, keyword: str) -> str:
+    value = _text(dataset, keyword).rstrip("\0 ")
+    if not value:
+        raise Unfit(f"it has no {keyword}")
+    if not is_strict_uid(value):
+        raise Unfit(f"its {keyword} is not a valid UID (PS3.5 9.1): {value[:70]!r}")
+    return value
+
+
+def _is_named_otherwise(dataset: Any, found: dict[str, str]) -> bool:
+    """Against PS3.10 table 7.1-1, and common where files were made anonymous."""
+    for keyword in ("SOPClassUID", "SOPInstanceUID"):
+        said = str(dataset.file_meta.get(f"MediaStorage{keyword}") or "").rstrip("\0 ")
+        if said and said != found[keyword]:
+            return True
+    return False

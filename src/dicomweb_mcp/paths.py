@@ -1,0 +1,81 @@
+"""Files of others, opened safely: where paths really lead, and whether a file is still the one that was looked at."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+# Not waiting for the other end of a pipe, and not following a link that was put in a file's place meanwhile
+_FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC"))
+# A folder as a place only, which needs no permission to list it
+_FOLDER_FLAGS = _FLAGS | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_PATH", 0)
+_FOLDERS_CAN_BE_HELD = os.open in os.supports_dir_fd and hasattr(os, "O_PATH")  # not on Windows, nor on macOS
+
+
+class Changed(Exception):
+    """The file is not the one that was indexed or checked: removed, written to, a link now, or unreadable."""
+
+
+class NotRegular(OSError):
+    """A folder, link, pipe or device where a regular file is due."""
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(0, "no regular file", str(path))
+
+
+def is_inside(root: str, target: str) -> bool:
+    """Whether a resolved path lies in the resolved folder ``root``, or is it."""
+    root, target = os.path.normcase(root), os.path.normcase(target)
+    return target == root or target.startswith(root.rstrip(os.sep) + os.sep)
+
+
+def is_link(entry: os.DirEntry[str]) -> bool:
+    """Whether a directory entry is a symbolic link or a junction of Windows."""
+    if entry.is_symlink():
+        return True
+    if os.name != "nt" or not entry.is_dir(follow_symlinks=False):
+        return False
+    is_junction = getattr(entry, "is_junction", None)  # Python 3.12
+    if is_junction is not None:
+        return bool(is_junction())
+    return os.path.normcase(os.path.realpath(entry.path)) != os.path.normcase(entry.path)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A regular file at a resolved path, for a caller that closes it; anything else is not even opened.
+
+    No folder on the way may have become a link meanwhile. Raises NotRegular or another OSError.
+    """
+    if os.path.realpath(path) != str(path):
+        raise NotRegular(path)
+    if _FOLDERS_CAN_BE_HELD:
+        with _held_folder(path) as folder:
+            return _open_regular(path, path.name, folder)
+    return _open_regular(path, str(path), None)
+
+
+def _open_regular(path: Path, name: str, folder: int | None) -> BinaryIO:
+    if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+        raise NotRegular(path)
+    file = os.fdopen(os.open(name, _FLAGS, dir_fd=folder), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise NotRegular(path)
+    return file
+
+
+@contextmanager
+def _held_folder(path: Path) -> Iterator[int]:
+    """The folder of a file, reached folder by folder, so that none can be exchanged for a link between looking and
+    opening."""
+    folder = os.open(path.anchor, _FOLDER_FLAGS)
+    try:
+        for part in path.parts[1:-1]:
+            inner = os.open(part, _FOLDER_FLAGS, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        yield folder
+    finally:
+        os.close(folder)

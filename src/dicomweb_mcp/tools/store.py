@@ -1,0 +1,132 @@
+"""store_instances: files from below the file roots into an archive that permits it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated
+
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult, ToolAnnotations
+from pydantic import Field
+
+from ..dicom.values import clean
+from ..services.app import App
+from ..services.items import Fit, Item, Outcome
+from ..services.transfer import Transfer, store
+from ..settings import Settings
+from .answers import LIST_BUDGET, TransferAnswer, result, size
+from .arguments import Archive
+
+ADD = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
+MOST_PATHS = 1_000
+LONGEST_PATH = 4_096
+LONGEST_REASON = 300
+STUDIES_SHOWN = 20
+PathText = Annotated[str, Field(min_length=1, max_length=LONGEST_PATH)]
+
+
+async def store_instances(
+    ctx: Context[App],
+    paths: Annotated[
+        list[PathText],
+        Field(
+            min_length=1,
+            max_length=MOST_PATHS,
+            description="Files, folders (with all below them) or patterns with *, ?, [...] and **, below a file root; "
+            "relative ones are looked for there",
+        ),
+    ],
+    archive: Archive = None,
+    study_uid: Annotated[str | None, Field(description="The only study that the files may belong to")] = None,
+    dry_run: Annotated[bool, Field(description="Check and compare only, and say what would be done")] = False,
+) -> Annotated[CallToolResult, TransferAnswer]:
+    """Store DICOM files in an archive, and say of every file what became of it.
+
+    Each file is checked first (a whole DICOM file, valid UIDs, no conflict with the study that is there), and what the
+    archive already has is compared and not sent. A file counts as stored when the archive says so and a search finds
+    it. Files that need a look are listed with the reason; calling this again with the same paths sends what is missing.
+    Nothing in the archive is changed or overwritten. Use dry_run=true first when there are many files.
+    """
+    app = ctx.request_context.lifespan_context
+
+    transfer = await store(app, archive, paths, study_uid=study_uid, dry_run=dry_run, report=ctx.report_progress)
+    return result(transfer_answer(app.configured(archive).name, transfer))
+
+
+def permission(settings: Settings) -> str:
+    """The sentence of the tool's description that says which archives permit storing, or how to permit one."""
+    if settings.storable:
+        return f"Permitted for: {', '.join(settings.storable)}."
+    if settings.http:
+        return "Over HTTP nothing is permitted but reading, so every call is refused."
+    if any(archive.permit for archive in settings.archives):
+        return "No file root is configured, so every call is refused: start the server with --file-root FOLDER."
+    possible = [archive.name for archive in settings.archives if not archive.is_read_only]
+    if not possible:
+        return "No configured archive can be stored into, so every call is refused."
+    return (
+        "No archive permits it, so every call is refused: start the server with "
+        f"--permit {possible[0]}:store --file-root FOLDER."
+    )
+
+
+def transfer_answer(archive: str, transfer: Transfer) -> TransferAnswer:
+    """The answer within its budget: files that need a look give way last to first, and are counted."""
+    counts = Counter(item.outcome for item in transfer.items if item.outcome)
+    going = [item for item in transfer.items if isinstance(item, Fit) and item.outcome in (None, Outcome.STORED)]
+    rows = [_row(item) for item in transfer.items if _needs_a_look(item)]
+    answer = TransferAnswer(
+        archive=archive,
+        notes=[*transfer.notes, *_notes(transfer, going)],
+        dry_run=transfer.dry_run or None,
+        to_store=len(going) if transfer.dry_run else None,
+        bytes=sum(item.file.size for item in going) or None,
+        studies=_studies(going),
+        files=rows,
+        **{outcome.value: counts[outcome] for outcome in Outcome},
+    )
+    return _fitted(answer, rows)
+
+
+def _fitted(answer: TransferAnswer, rows: Sequence[dict[str, str]]) -> TransferAnswer:
+    notes, shown = answer.notes, len(rows)
+    while shown and size(answer) > LIST_BUDGET:
+        shown = min(shown - 1, shown * 4 // 5)
+        answer.files = list(rows[:shown])
+        hidden = Counter(row["outcome"] for row in rows[shown:])
+        listed = ", ".join(f"{count:,} {outcome}" for outcome, count in hidden.items())
+        answer.notes = [*notes, f"Not listed for space: {listed}. Call again with fewer paths to see them."]
+    return answer
+
+
+def _needs_a_look(item: Item) -> bool:
+    """Everything but what went well: a stored file with a warning needs one too."""
+    well = item.outcome in (None, Outcome.STORED, Outcome.ALREADY_THERE)
+    return not well or bool(item.reason)
+
+
+def _row(item: Item) -> dict[str, str]:
+    return {"file": item.shown, "outcome": str(item.outcome), "reason": clean(item.reason, LONGEST_REASON)}
+
+
+def _studies(items: Sequence[Fit]) -> dict[str, int]:
+    return dict(Counter(item.file.study_uid for item in items).most_common(STUDIES_SHOWN))
+
+
+def _notes(transfer: Transfer, going: Sequence[Fit]) -> list[str]:
+    notes = []
+    if (studies := len({item.file.study_uid for item in going})) > STUDIES_SHOWN:
+        notes.append(f"They belong to {studies:,} studies; the {STUDIES_SHOWN} with most files are named.")
+    if transfer.dry_run:
+        notes.append("A dry run: nothing was sent.")
+    otherwise = sum(isinstance(item, Fit) and item.file.is_named_otherwise for item in transfer.items)
+    if otherwise:
+        notes.append(
+            f"{otherwise:,} files name another object in their File Meta Information than in their data set, "
+            "which counts."
+        )
+    outcomes = {item.outcome for item in transfer.items}
+    if Outcome.ALREADY_THERE in outcomes:
+        notes.append("already_there: the same UIDs and attributes; pixel data and long values were not compared.")
+    if outcomes & {Outcome.UNKNOWN, Outcome.NOT_SENT}:
+        notes.append("Not everything is known to be stored: call this again with the same paths to finish it.")
+    return notes
