@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from dicomweb_mcp.archives.part10.header import NotDicom, Unreadable, read_header
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from archives.folder_helpers import SAMPLES, make_file
+from dicomweb_mcp.archives.part10.header import NotDicom, Unreadable, read_header
 
 
 def test_a_file_cut_within_a_sequence_is_damaged(tmp_path: Path) -> None:
