@@ -8,6 +8,7 @@ from itertools import islice
 from urllib.parse import urlsplit
 
 import anyio
+import anyio.lowlevel
 import httpx
 
 from ..dicom.query import Plan
@@ -292,6 +293,7 @@ class DicomwebArchive:
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(body), MiB):
         yield body[start : start + MiB]
+        await anyio.lowlevel.checkpoint()
 
 
 def _next(arriving: Iterator[DicomJson]) -> list[DicomJson]:
