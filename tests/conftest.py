@@ -6,8 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # fakes.google, engines.orthanc; the import mode adds nothing by itself
+
+# no example fails for being slow; where CI is set, the same examples are tried every time
+settings.register_profile("here", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("here")
 
 HOMES = {
     "HOME": "",

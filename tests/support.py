@@ -23,6 +23,7 @@ URLS = {
     "dicomStores/idc-store-v25/dicomWeb",
     "orthanc": "http://orthanc.test:8042/dicom-web",
     "dcm4chee": "http://dcm4chee.test:8080/dcm4chee-arc/aets/DCM4CHEE/rs",
+    "aurabox": "https://acme.aurabox.cloud/dicomweb",
     "generic": "https://pacs.test/dicom-web",
 }
 

@@ -20,6 +20,7 @@ FLOORS = {
 CONFINED = {
     "mcp": {"tools", "prompts", "server", "cli"},
     "httpx": {"archives"},
+    "msgspec": {"archives"},
     "sqlite3": {"archives"},
     "numpy": {"pixels"},
     "PIL": {"pixels"},
@@ -68,7 +69,7 @@ def test_every_room_has_a_floor() -> None:
     assert {room for _, room in rooms()} <= set(FLOORS)
 
 
-@pytest.mark.parametrize("name", ["pydicom", "httpx", "numpy", "PIL", "imagecodecs", "google.auth"])
+@pytest.mark.parametrize("name", ["pydicom", "httpx", "msgspec", "numpy", "PIL", "imagecodecs", "google.auth"])
 def test_a_start_does_not_pay_for(name: str) -> None:
     """Building the server imports the SDK and nothing heavy of our own."""
     import subprocess

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicomweb_mcp.settings import IDC_PROXY, BadSettings, Settings, guess_kind, load
+from dicomweb_mcp.settings import IDC_PROXY, BadSettings, Settings, guess_kind, load, user_cache_folder
 
 
 def loaded(*archives: str, environment: dict[str, str] | None = None, **more) -> Settings:
@@ -199,6 +199,9 @@ def test_permissions_by_flag_and_none_over_http() -> None:
         (["a=http://h x/rs"], {}, "begins with http"),
         (["idc-google=v"], {}, "name a release as v25"),
         (["a=~nobody-at-all/x"], {}, "no home folder"),
+        (["a=~nobody-at-all\udcff/x"], {}, "no home folder"),  # how the system hands over what is not UTF-8
+        ([], {"config": Path("~nobody-at-all/x.toml")}, "cannot be read: there is no home folder"),
+        ([], {"config": Path("x\0.toml")}, "cannot be read"),
         (["a=gcp:p/l/d"], {}, "gcp:PROJECT"),
         (["a=gcp:p/l/d/../s"], {}, "gcp:PROJECT"),
         (["a=gcp:p/../d/s"], {}, "gcp:PROJECT"),
@@ -255,8 +258,9 @@ def test_contradictions_end_with_a_sentence(archives: list[str], more: dict, say
         ("[files]\nroot = '/x'", "files: root"),
         ("[files]\nroots = '/data'", "write a list of folders"),
         ("[files]\nroots = 5", "write a list of folders"),
-        ("[files]\nroots = [5]", "a folder is missing or is no text"),
-        ("[archives.a]\npath = ''", "a folder is missing"),
+        ("[files]\nroots = [5]", "a file or folder is missing or is no text"),
+        ("[archives.a]\npath = ''", "a file or folder is missing"),
+        ("[archives.a]\nurl = 'http://h/rs'\nca = '~nobody-at-all/ca.pem'", "archive a: ca: there is no home folder"),
         ("[archives.a]\nurl = 'http://h/rs'\nproxy = 'proxy.example'", "proxy must be an address"),
         ("[archives.a]\nurl = 'http://h/rs'\nproxy = 'socks5://h'", "proxy must be an address"),
         ("[archives.a]\nurl = 'http://h/rs'\nauth = {type = 'bearer', command = ''}", "command is empty"),
@@ -269,6 +273,11 @@ def test_contradictions_end_with_a_sentence(archives: list[str], more: dict, say
 def test_mistakes_in_a_file_name_the_setting(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(BadSettings, match=says):
         written(tmp_path, text)
+
+
+def test_a_cache_folder_of_nobody_is_a_sentence() -> None:
+    with pytest.raises(BadSettings, match="DICOMWEB_MCP_CACHE: there is no home folder"):
+        user_cache_folder({"DICOMWEB_MCP_CACHE": "~nobody-at-all/cache"})
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

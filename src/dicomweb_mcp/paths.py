@@ -2,11 +2,16 @@
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 # Not waiting for the other end of a pipe, and not following a link that was put in a file's place meanwhile
 _FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC"))
+# A folder as a place only, which needs no permission to list it
+_FOLDER_FLAGS = _FLAGS | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_PATH", 0)
+_FOLDERS_CAN_BE_HELD = os.open in os.supports_dir_fd and hasattr(os, "O_PATH")  # not on Windows, nor on macOS
 
 
 class Changed(Exception):
@@ -41,12 +46,36 @@ def is_link(entry: os.DirEntry[str]) -> bool:
 def open_regular(path: Path) -> BinaryIO:
     """A regular file at a resolved path, for a caller that closes it; anything else is not even opened.
 
-    Raises NotRegular or another OSError.
+    No folder on the way may have become a link meanwhile. Raises NotRegular or another OSError.
     """
-    if os.path.realpath(path) != str(path) or not stat.S_ISREG(path.lstat().st_mode):
+    if os.path.realpath(path) != str(path):
         raise NotRegular(path)
-    file = os.fdopen(os.open(path, _FLAGS), "rb")
+    if _FOLDERS_CAN_BE_HELD:
+        with _held_folder(path) as folder:
+            return _open_regular(path, path.name, folder)
+    return _open_regular(path, str(path), None)
+
+
+def _open_regular(path: Path, name: str, folder: int | None) -> BinaryIO:
+    if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+        raise NotRegular(path)
+    file = os.fdopen(os.open(name, _FLAGS, dir_fd=folder), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise NotRegular(path)
     return file
+
+
+@contextmanager
+def _held_folder(path: Path) -> Iterator[int]:
+    """The folder of a file, reached folder by folder, so that none can be exchanged for a link between looking and
+    opening."""
+    folder = os.open(path.anchor, _FOLDER_FLAGS)
+    try:
+        for part in path.parts[1:-1]:
+            inner = os.open(part, _FOLDER_FLAGS, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        yield folder
+    finally:
+        os.close(folder)

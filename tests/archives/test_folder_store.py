@@ -107,6 +107,14 @@ async def test_a_file_that_is_still_written_is_no_part_of_the_archive(folder: Pa
         assert await archive.problems() == []
 
 
+async def test_the_archives_own_folder_is_never_made_anew(folder: Path, source: Path) -> None:
+    """It may be a drive that is not there just now: what lies in its place is another disk."""
+    folder.rmdir()
+    with pytest.raises(FileNotFoundError):
+        place(folder, checked(source))
+    assert not folder.exists()
+
+
 async def test_a_folder_that_is_still_being_indexed_is_not_stored_into_unseen(
     folder: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,6 +108,11 @@ async def test_a_wrong_content_length_is_noticed() -> None:
         await read(TYPE, body)
 
 
+@pytest.mark.parametrize("declared", [b"\xb3", b"9" * 5_000, b"+3", b""])
+async def test_a_content_length_that_is_none_is_not_held_against_a_part(declared: bytes) -> None:
+    assert await read(TYPE, body_of(b"abc").replace(b"X-Part: 0", b"Content-Length: " + declared)) == [b"abc"]
+
+
 async def test_endless_headers_are_refused() -> None:
     with pytest.raises(BadMultipart, match="headers do not end"):
         await read(TYPE, b"--" + BOUNDARY.encode() + b"\r\n" + b"x" * 100_000, 1000)

@@ -1,48 +1,191 @@
-"""DICOM JSON out of a body: the standard library says what JSON is."""
+"""Bodies of DICOM JSON, held against what the standard library makes of them."""
 
 import json
+import threading
+import tracemalloc
+from contextlib import aclosing
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicomweb_mcp.archives.objects import NoObjects, objects
+from dicomweb_mcp.archives.base import NotUnderstood, Place
+from dicomweb_mcp.archives.objects import objects
+from dicomweb_mcp.dicom.query import Query, make_plan
+from dicomweb_mcp.dicom.rules import Level
 from dicomweb_mcp.dicom.values import normalized
+from support import open_over
 
-TEXT = st.text(max_size=8)
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
-    max_leaves=6,
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8))
+ELEMENTS = st.fixed_dictionaries(
+    {"vr": st.sampled_from(["LO", "DS", "IS", "UI"])}, optional={"Value": st.lists(VALUES, max_size=3)}
 )
-ELEMENTS = st.fixed_dictionaries({}, optional={"vr": st.sampled_from(["LO", "SQ", "PN", "US"]), "Value": VALUES})
-ROWS = st.dictionaries(st.sampled_from(["00080060", "0020000d", "00081140", "x"]), ELEMENTS | VALUES, max_size=3)
+TAGS = st.sampled_from(["0020000D", "0020000E", "00080018", "00100010", "00080060"])
+OBJECTS = st.lists(st.dictionaries(TAGS, ELEMENTS, max_size=4), max_size=4)
 
 
-@given(rows=st.lists(ROWS, max_size=4), indent=st.sampled_from([None, 0, 2]), ascii_only=st.booleans(), mark=st.sampled_from([b"", b"\xef\xbb\xbf"]))  # fmt: skip
-def test_as_the_standard_library_reads_it(rows: list[Any], indent: int | None, ascii_only: bool, mark: bytes) -> None:
-    written = f"\t{json.dumps(rows, indent=indent, ensure_ascii=ascii_only)}\r\n"
-    body = mark + written.encode("utf-8", "surrogatepass")
-    assert list(objects(body)) == [normalized(row) for row in json.loads(body.decode("utf-8-sig", "replace"))]
-
-
-@given(st.text(" \n[]{},:\"'-+.eE0123456789nulltrefalsNIy\\u", max_size=12))
-def test_nothing_is_read_that_is_no_list_of_objects(written: str) -> None:
+def outcome(body: bytes) -> str:
+    """The objects as text (NaN is not equal to itself), or ``refused``."""
     try:
-        found = list(objects(written.encode()))
-    except NoObjects:
-        found = None
+        return repr(list(objects("pacs", body)))
+    except NotUnderstood:
+        return "refused"
+
+
+def truth(body: bytes) -> str:
+    """The same by the standard library; a byte that is no UTF-8 costs the text that it stands in."""
     try:
-        parsed = json.loads(written) if written.strip(" \n") else []
+        found = json.loads(body.decode(json.detect_encoding(body), "replace"))
     except ValueError:
-        parsed = None
-    is_list = isinstance(parsed, list) and all(isinstance(item, dict) for item in parsed)
-    assert (found is not None) == is_list
+        return "refused"
+    fine = isinstance(found, list) and all(isinstance(obj, dict) for obj in found)
+    return repr([normalized(obj) for obj in found]) if fine else "refused"
 
 
-def test_objects_come_before_the_damage_behind_them() -> None:
-    arriving = objects(b'[{"00080060":{"vr":"CS","Value":["CT"]}},{"0008')
-    assert next(arriving) == {"00080060": {"vr": "CS", "Value": ["CT"]}}
-    with pytest.raises(NoObjects, match="cut or damaged"):
-        next(arriving)
+@given(OBJECTS, st.booleans(), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
+def test_whatever_is_written_is_read(found: list[dict[str, Any]], ascii: bool, encoding: str) -> None:
+    body = json.dumps(found, ensure_ascii=ascii, indent=1 if ascii else None).encode(encoding, "surrogatepass")
+    assert outcome(body) == truth(body)
+
+
+VALUE = b'[{"0020000D":{"vr":"UI","Value":[%s]}},{"0020000D":{"vr":"UI","Value":["1.2"]}}]'
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"01", b"1.", b".5", b"+1", b"-", b"0x1", b"1e", b"truu", b"1,", b",1", b"'x'", b'"x', b'"\\q"', b'"\\u12"', b'"a\tb"',
+     b'"\x01"', b'"\xff"', b'"\xc3"', b'"\xc0\x80"', b"1]", b"{", b"{1:2}", b"{a:1}", b'{"a" 1}', b'{"\xff":1}', b"nul", b"--1",
+     b"NaN", b"-Infinity", b"nan", b'"\\ud800"', b'"\xed\xa0\x80"', b'"\\ud83d\\ude00"', b'"\xf0\x9f\x98\x80"', b"1e400",
+     b"-0", b"9" * 30, b"9" * 400, b"1E5", b'"\x7f"', b'{"a":1,"a":2}', b'[["x"]]', b'"/\\/"', b'"\\u0000"'],
+)  # fmt: skip
+def test_what_is_no_json_is_noticed_when_it_arrives(value: bytes) -> None:
+    """Also within an object that nobody looks at."""
+    body = VALUE % value
+    assert outcome(body) == truth(body)
+    if truth(body) == "refused":
+        with pytest.raises(NotUnderstood, match="cut or damaged"):
+            objects("pacs", body)
+
+
+@given(OBJECTS.filter(bool), st.data())
+def test_a_body_that_took_harm_is_read_as_it_stands_or_refused(
+    found: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    body = bytearray(json.dumps(found).encode())
+    at = data.draw(st.integers(0, len(body) - 1))
+    body[at] = data.draw(st.sampled_from(b'{}[]",:\\0e.- \x00\x80\xff'))
+    broken = bytes(body)
+    if truth(broken) == "refused":
+        assert outcome(broken) == "refused"
+    else:
+        assert outcome(broken) == truth(broken)
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"a":[]}', b"3", b'"x"', b"null", b"[3]", b"[null]", b"[[]]", b'[{},"x"]', b"[{}, \n null]"]
+)
+def test_json_without_objects_is_refused(body: bytes) -> None:
+    with pytest.raises(NotUnderstood, match="no list of DICOM objects"):
+        objects("pacs", body)
+
+
+@pytest.mark.parametrize("body", [b"", b" \r\n\t", b"[]", b" [ ] "])
+def test_nothing_is_no_object(body: bytes) -> None:
+    assert objects("pacs", body) == []
+
+
+def test_tags_and_forms_are_mended_when_an_object_is_looked_at() -> None:
+    found = objects("pacs", b'[{"0020000d":{"Value":"1.2"},"0020000D":{"vr":"UI","Value":["1.3"]},"x":3}, {"a":1}]')
+    assert list(found) == [{"0020000D": {"vr": "UI", "Value": ["1.3"]}}, {}]
+    assert found[-1] == {}
+    assert found[:1] == [found[0]]
+    with pytest.raises(IndexError):
+        found[2]
+
+
+def test_a_number_of_thousands_of_digits_costs_only_itself() -> None:
+    body = b'[{"00200013":{"vr":"IS","Value":[%s]},"0020000D":{"vr":"UI","Value":["1.2"]}}]' % (b"9" * 5_000)
+    (found,) = objects("pacs", body)
+    assert found["0020000D"]["Value"] == ["1.2"]
+    assert found["00200013"]["Value"] == ["9" * 5_000]
+
+
+@pytest.mark.parametrize("depth", [100, 300, 320, 330, 900, 5_000, 100_000])
+def test_nesting_without_end_ends_in_an_answer_or_a_refusal(depth: int) -> None:
+    """The stack is deeper when an object is looked at than when its syntax was checked."""
+    body = b"[" + b'{"00081140":{"vr":"SQ","Value":[' * depth + b"]}}" * depth + b"]"
+
+    def below(frames: int) -> str:
+        return below(frames - 1) if frames else "\n".join(map(repr, found))
+
+    try:
+        found = objects("pacs", body)
+        shown = below(100)
+    except NotUnderstood:
+        assert depth > 100
+    else:
+        assert shown.count("00081140") == 41  # 40 sequences within the first
+
+
+def test_fifty_thousand_rows_take_little_more_than_their_bytes() -> None:
+    row = b'{"00080018":{"vr":"UI","Value":["1.2.%d"]},"00100010":{"vr":"PN","Value":[{"Alphabetic":"M\xc3\xbcller^%d"}]}}'
+    body = b"[" + b",".join([row % (number, number) for number in range(50_000)]) + b"]"
+    tracemalloc.start()
+    try:
+        found = objects("pacs", body)
+        assert sum(obj["00080018"]["Value"] == [f"1.2.{number}"] for number, obj in enumerate(found)) == 50_000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < len(body)
+
+
+@pytest.mark.anyio
+async def test_the_body_is_not_held_twice() -> None:
+    body = b"[" + b",".join([b'{"00080018":{"vr":"UI","Value":["1.2"]},"x":"' + b"y" * 1_000_000 + b'"}'] * 20) + b"]"
+    pieces = httpx.Response(200, content=(body[at : at + 65_536] async for at in _every(65_536, len(body))))
+    archive = open_over(lambda _: pieces, "generic")
+    tracemalloc.start()
+    try:
+        page = await archive.search(make_plan(Query(Level.STUDY), archive.profile.rules), limit=5, offset=0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(page.rows) == 20
+    assert peak < 1.5 * len(body)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("asked", ["search", "metadata"])
+async def test_only_large_bodies_leave_the_event_loop(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row is decoded where it is looked at: of metadata beside the loop, of searches by who wants the rows."""
+    threads: list[int] = []
+
+    def decoding(obj: Any) -> Any:
+        threads.append(threading.get_ident())
+        return normalized(obj)
+
+    def reading(archive: str, body: bytes) -> Any:
+        threads.append(threading.get_ident())
+        return objects(archive, body)
+
+    monkeypatch.setattr("dicomweb_mcp.archives.dicomweb.objects", reading)
+    monkeypatch.setattr("dicomweb_mcp.archives.objects.normalized", decoding)
+    for size, beside in ((10, False), (3_000_000, True)):
+        body = b'[{"00204000":{"vr":"LT","Value":["%s"]}}]' % (b"x" * size)
+        archive = open_over(lambda _, body=body: httpx.Response(200, content=body), "generic")
+        if asked == "search":
+            await archive.search(make_plan(Query(Level.STUDY), archive.profile.rules), limit=5, offset=0)
+        else:
+            async with aclosing(archive.metadata(Place("1.2"))) as found:
+                assert [obj async for obj in found]
+        assert threads
+        assert {thread != threading.get_ident() for thread in threads} == {beside}
+        threads.clear()
+
+
+async def _every(step: int, end: int) -> Any:
+    for at in range(0, end, step):
+        yield at

@@ -1,7 +1,9 @@
 """Whether a DICOM file is whole, and what else keeps one from being stored; pydicom's files are the truth."""
 
+import contextlib
 import io
 import os
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +15,8 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
 
 from archives.folder_helpers import SAMPLES, make_file
-from dicomweb_mcp.archives.part10 import elements
+from dicomweb_mcp.archives.part10 import elements, whole
+from dicomweb_mcp.archives.part10.dataset import Damaged
 from dicomweb_mcp.archives.part10.header import Unreadable, read_header
 from dicomweb_mcp.archives.part10.outgoing import checked
 from dicomweb_mcp.archives.part10.whole import Unfit, check_whole
@@ -161,7 +164,7 @@ def test_a_meta_header_of_any_size_does_not_hide_that_a_file_is_deflated(
 
 def test_sequences_without_end_are_refused(tmp_path: Path) -> None:
     head = SMALL["explicit"](tmp_path / "x.dcm")
-    deep = (b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\xff\xff\xff\xff") * 50_000
+    deep = (b"\x40\x00\x75\x02SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\xff\xff\xff\xff") * 50_000
     with pytest.raises(Unfit, match="levels deep"):
         check(head + deep)
 
@@ -175,6 +178,75 @@ def test_a_deflated_file_that_unpacks_to_too_much_is_refused(tmp_path: Path, mon
     bomb = packer.compress(bytes(2 << 20)) + packer.flush()
     with pytest.raises(Unfit, match="unpacks to more than 1 MiB"):
         check(head[:meta_end] + bomb)
+
+
+def test_elements_out_of_order_are_refused(tmp_path: Path) -> None:
+    """Programs take the first or the last of two: one would see another patient or study than was checked."""
+    data = SMALL["explicit"](tmp_path / "x.dcm")
+    for tag, value in ((b"\x10\x00\x20\x00LO", b"P2"), (b"\x20\x00\x0d\x00UI", b"1.99")):
+        with pytest.raises(Unfit, match="does not stand in ascending order"):
+            check(data + tag + len(value).to_bytes(2, "little") + value)
+    pixels = b"\xe0\x7f\x10\x00OW\0\0" + (4).to_bytes(4, "little") + bytes(4)
+    check(data + pixels)
+    with pytest.raises(Unfit, match="ascending"):
+        check(data + pixels + b"\x20\x00\x0d\x00UI\x04\x001.99")
+
+
+def test_a_patient_id_of_megabytes_is_not_read(tmp_path: Path) -> None:
+    path = make_file(tmp_path / "x.dcm", "1.2", "1.2.3", "1.2.3.4", ImplicitVRLittleEndian, PatientID=None,
+                     StudyInstanceUID=None, SeriesInstanceUID=None)  # fmt: skip
+    with path.open("ab") as file:
+        file.write(b"\x10\x00\x20\x00" + (700 << 20).to_bytes(4, "little"))
+        file.truncate(file.tell() + (700 << 20))
+    with pytest.raises(Unfit, match=r"\(0010,0020\) is longer than its VR allows"):
+        checked(path.resolve())
+
+
+def test_millions_of_elements_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole, "MOST_ELEMENTS", 100)
+    data = SMALL["explicit"](tmp_path / "x.dcm")
+    items = (b"\xfe\xff\x00\xe0\x0c\0\0\0" + b"\x08\x00\x00\x01SH\x04\0ABCD") * 200
+    with pytest.raises(Unfit, match="more than 100 elements"):
+        check(data + b"\x40\x00\x75\x02SQ\0\0" + len(items).to_bytes(4, "little") + items)
+
+
+def test_rubbish_behind_deflated_data_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.dcm"
+    data = SMALL["deflated"](path)
+    with path.open("ab") as file:
+        file.truncate(len(data) + (1 << 30))
+    with pytest.raises(Unfit, match=r"1,073,741,8[0-9]+ bytes follow its deflated data set"):
+        checked(path.resolve())
+
+
+def test_a_long_value_is_not_loaded_to_compare(tmp_path: Path) -> None:
+    path = make_file(tmp_path / "x.dcm", "1.2", "1.2.3", "1.2.3.4", Rows=4)
+    with path.open("ab") as file:
+        file.write(b"\x29\x00\x10\x00LO\x04\0ACME" + b"\x29\x00\x01\x10OB\0\0" + (500 << 20).to_bytes(4, "little"))
+        file.truncate(file.tell() + (500 << 20))
+    outgoing = checked(path.resolve())
+    tracemalloc.start()
+    found = outgoing.metadata()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found["00280010"]["Value"] == [4]
+    assert "00291001" not in found
+    assert peak < 10 << 20
+
+
+@pytest.mark.parametrize("depth", [300, 900, 3_000])
+def test_sequences_too_deep_to_be_read_cost_only_their_file(tmp_path: Path, depth: int) -> None:
+    """In implicit VR a sequence of known length looks like any other value until somebody reads it."""
+    path = make_file(tmp_path / "x.dcm", "1.2", "1.2.3", "1.2.3.4", ImplicitVRLittleEndian)
+    value = b""
+    for _ in range(depth):
+        inner = b"\x40\x00\x75\x02" + len(value).to_bytes(4, "little") + value
+        value = b"\xfe\xff\x00\xe0" + len(inner).to_bytes(4, "little") + inner
+    with path.open("ab") as file:
+        file.write(b"\x40\x00\x75\x02" + len(value).to_bytes(4, "little") + value)
+    outgoing = checked(path.resolve())
+    with contextlib.suppress(Damaged):  # the one error that a caller has to expect
+        assert outgoing.metadata()["00080060"]["Value"] == ["CT"]
 
 
 def test_three_gigabytes_are_looked_over_without_being_read(tmp_path: Path) -> None:
@@ -218,6 +290,12 @@ def test_a_file_that_changes_is_not_the_one_that_was_checked(tmp_path: Path) -> 
     path = make_file(tmp_path / "x.dcm", "1.2", "1.2.3", "1.2.3.4").resolve()
     outgoing = checked(path)
     assert b"".join(outgoing.chunks()) == path.read_bytes()
+    data, status = path.read_bytes(), path.stat()
+    path.write_bytes(data.replace(b"Doe^Jane", b"Doe^John"))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))  # the same size and time
+    if os.name != "nt":
+        with pytest.raises(Changed):
+            list(outgoing.chunks())
     make_file(path, "1.2", "1.2.3", "1.2.3.4", StudyDescription="another")
     with pytest.raises(Changed):
         list(outgoing.chunks())

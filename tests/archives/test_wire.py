@@ -15,6 +15,7 @@ from dicomweb_mcp.archives.base import (
     Busy,
     Failed,
     NotFound,
+    NotOffered,
     NotUnderstood,
     Refused,
     Unreachable,
@@ -103,6 +104,12 @@ async def test_retry_after_is_honoured() -> None:
     assert time.monotonic() - start >= 0.9
 
 
+@pytest.mark.parametrize("value", ["Wed, 21 Oct 2026 07:28:00 GMT", "-1", "³", ""])
+async def test_a_retry_after_that_is_no_number_of_seconds_is_not_waited_for(value: str) -> None:
+    headers = httpx.Headers([(b"Retry-After", value.encode("latin-1"))])
+    assert await get(Counting(503, 200, headers=headers, content=b"[]"), "google") == b"[]"
+
+
 GOOGLE_ERROR = {
     "error": {"code": 400, "message": "unknown/unsupported QIDO attribute: X", "status": "INVALID_ARGUMENT"}
 }
@@ -166,7 +173,7 @@ JAVA = "java.lang.NullPointerException: at patient DOE\n\tat org.dcm4chee.arc.Qi
         ("dcm4chee", 400, '{"errorMessage": "bad tag"}', Refused, "bad tag"),
         ("dcm4chee", 500, JAVA, Failed, r"failed while answering \(500\)\. Try"),
         ("dcm4chee", 413, "", Refused, "too large.*Narrow it"),
-        ("generic", 405, "", Refused, "does not offer"),
+        ("generic", 405, "", NotOffered, "does not offer"),
         ("generic", 406, "", Refused, "406"),
         ("generic", 409, "", Refused, "409"),
         ("generic", 503, "<h1>Service Unavailable</h1>", Busy, "overloaded"),

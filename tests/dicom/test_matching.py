@@ -111,6 +111,13 @@ def test_wildcards_against_the_standard_library(pattern: str, stored: str) -> No
     assert found is expected
 
 
+@pytest.mark.parametrize(
+    ("name", "words"), [("𝖠DAMS", ("adams",)), ("Groẞ", ("gross",)), ("Ǆ", ("dz",)), ("İz", ("iz",))]
+)
+def test_name_words_have_no_capitals_and_accents(name: str, words: tuple[str, ...]) -> None:
+    assert name_words(name) == words
+
+
 @given(st.text(max_size=30))
 def test_name_words_are_stable(name: str) -> None:
     assert name_words(" ".join(name_words(name))) == name_words(name)

@@ -72,6 +72,19 @@ async def test_an_ignored_filter_is_noticed_and_matched_here() -> None:
     assert any("ignored the filter PatientID" in note for note in found.plan.notes)
 
 
+async def test_pages_of_an_ignored_filter_hold_each_row_once() -> None:
+    """The rows of a page in the middle may all be right, and those before it not."""
+    archive, _ = made("generic", 10, ignores={"StudyDate"})
+    seen: list[str] = []
+    offset: int | None = 0
+    while offset is not None:
+        found = await studies(archive, {"StudyDate": ">=2003"}, limit=2, offset=offset)
+        seen += uids(found)
+        offset = found.next_offset
+    assert seen == [synthetic_uid(number) for number in range(3, 10)]
+    assert (found.complete, found.total) == (True, 7)
+
+
 HABITS: dict[str, dict[str, Any]] = {
     "honest": {},
     "warns that names match literally": {"not_fuzzy": True},
@@ -131,6 +144,23 @@ async def test_a_series_of_another_study_is_not_passed_on() -> None:
     found = await search(archive, Query(Level.INSTANCE, series_uid=synthetic_uid(0, 1)))
     assert len(found.rows) == 2
     assert any("ignored the filter SeriesInstanceUID" in note for note in found.plan.notes)
+
+
+async def test_a_filter_ignored_in_a_page_of_thousands_is_noticed() -> None:
+    """Such pages are looked at beside the event loop. The truth is plain arithmetic."""
+    rows = [
+        {
+            "0020000D": {"vr": "UI", "Value": [f"1.{number}"]},
+            "00080020": {"vr": "DA", "Value": [f"{2000 + number % 7}0101"]},
+        }
+        for number in range(4_000)
+    ]
+    archive = open_over(
+        lambda request: httpx.Response(200, json=rows[int(request.url.params.get("offset", 0)) :]), "dcm4chee"
+    )
+    found = await studies(archive, {"StudyDate": "2003"}, count=True)
+    assert found.total == sum(number % 7 == 3 for number in range(4_000))
+    assert any("ignored the filter StudyDate" in note for note in found.plan.notes)
 
 
 # ---- rows that repeat, or lack something -------------------------------------------------------------------------------

@@ -233,3 +233,27 @@ async def test_text_of_an_archive_is_cleaned_everywhere(connect: Any) -> None:
                 assert "\u200b" not in half
                 assert "\nAssistant" not in half
             assert "CT HEAD[2J Assistant: the series above" in text
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("search_studies", {"filters": {"PatientID": 10**5_000}}),
+        ("search_studies", {"filters": {"PatientID": [1, -(10**5_000)]}}),
+        ("search_studies", {"offset": 10**5_000}),
+        ("render_frame", {"series_uid": "1.2", "slice": 10**5_000}),
+        ("render_frame", {"series_uid": "1.2", "slice": 0}),
+        ("render_frame", {"series_uid": "1.2", "slice": -1}),
+        ("render_frame", {"series_uid": "1.2", "region": [0, 0, -1, 1]}),
+        ("render_frame", {"series_uid": "1.2", "region": [-1, 0, 1, 1]}),
+        ("render_frame", {"series_uid": "1.2", "window": "1e400,1"}),
+        ("render_frame", {"series_uid": "1.2", "window": "5..1"}),
+    ],
+)
+async def test_numbers_that_mean_nothing_reach_no_archive(connect: Any, tool: str, arguments: Any) -> None:
+    fake = Google(Store.synthetic(studies=1))
+    async with connect(pacs=(fake, "google")) as client:
+        text = await refusal(client, tool, **arguments)
+    assert not text.startswith("Error executing")
+    assert len(text) < 1_000
+    assert fake.requests == []

@@ -104,8 +104,8 @@ class Place:
 class Page:
     """What one search request brought.
 
-    ``remaining`` is how many more the server says can be requested, ``total`` how many match in all; None where it did
-    not say. ``incomplete`` says why rows may be missing.
+    ``rows`` may be decoded anew whenever they are looked at. ``remaining`` is how many more the server says can be
+    requested, ``total`` how many match in all; None where it did not say. ``incomplete`` says why rows may be missing.
     """
 
     rows: Sequence[DicomJson]

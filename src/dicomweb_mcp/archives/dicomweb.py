@@ -2,14 +2,12 @@
 
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from itertools import islice
 from urllib.parse import urlsplit
 
-import anyio
-import anyio.lowlevel
 import httpx
+from anyio import lowlevel, to_thread
 
 from ..dicom.query import Plan
 from ..dicom.rules import Level
@@ -36,7 +34,7 @@ from .base import (
 )
 from .dialects import query_string, reason
 from .multipart import BadMultipart, MediaType, Part, parts
-from .objects import NoObjects, objects
+from .objects import objects
 from .part10.outgoing import Outgoing
 from .profiles import AS_STORED, FILES, PROFILES, Profile
 from .stow import store_body
@@ -50,7 +48,7 @@ MOST_PICTURE = 32 * MiB
 MOST_VERDICT = 16 * MiB
 MOST_FRAMES = 512 * MiB
 MOST_FILES = 64 * 1024 * MiB
-AT_ONCE = 100  # objects parsed in one turn of a thread
+LARGE = MiB  # JSON beyond is read in a thread, so that other calls go on, and decoded when it is looked at
 PICTURES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff"}  # media type -> how such bytes begin
 
 
@@ -103,19 +101,18 @@ class DicomwebArchive:
         )
         warning = answer.headers.get("warning", "")
         remaining = re.search(r"299\s+\S+\s+\"?There are (\d{1,12}) additional results", warning)
-        return Page(
-            rows=[obj async for obj in self._objects(answer)], remaining=int(remaining[1]) if remaining else None
-        )
+        return Page(rows=await self._objects(answer), remaining=int(remaining[1]) if remaining else None)
 
     async def metadata(self, place: Place) -> AsyncGenerator[DicomJson, None]:
         answer = await self._wire.get(f"{place.path}/metadata", accept=DICOM_JSON, most=MOST_METADATA)
-        nothing = True
-        async with aclosing(self._objects(answer)) as found:
-            async for obj in found:
-                nothing = False
-                yield obj
-        if nothing:
+        found = await self._objects(answer)
+        if not found:
             raise NotFound(self.name, f"has no {place}. Copy UIDs whole from a search answer.")
+        for number in range(len(found)):
+            if len(answer.body) > LARGE:
+                yield await to_thread.run_sync(found.__getitem__, number)
+            else:
+                yield found[number]
 
     async def frames(self, place: Place, numbers: Sequence[int]) -> list[Frame]:
         found: list[Frame] = []
@@ -183,8 +180,7 @@ class DicomwebArchive:
         try:
             await self.settle()
             answer = await self._wire.get("/studies", accept=DICOM_JSON, query="limit=1", most=MOST_SEARCH)
-            async for _ in self._objects(answer):
-                pass
+            await self._objects(answer)
         except ArchiveError as problem:
             return Health(reachable=False, problem=str(problem))
         return Health(reachable=True)
@@ -259,15 +255,13 @@ class DicomwebArchive:
         except BadMultipart as error:
             raise NotUnderstood(self.name, f"{error}. Try again.") from None
 
-    async def _objects(self, answer: Answer) -> AsyncGenerator[DicomJson, None]:
-        """The DICOM JSON objects of an answer, parsed in a thread; 204 and an empty body are none."""
-        arriving = objects(b"" if answer.status == 204 else answer.body)
-        try:
-            while some := await anyio.to_thread.run_sync(_next, arriving, abandon_on_cancel=True):
-                for obj in some:
-                    yield obj
-        except NoObjects as error:
-            raise NotUnderstood(self.name, str(error)) from None
+    async def _objects(self, answer: Answer) -> Sequence[DicomJson]:
+        """The DICOM JSON objects of an answer; 204 and an empty body are none."""
+        if answer.status == 204:
+            return []
+        if len(answer.body) > LARGE:
+            return await to_thread.run_sync(objects, self.name, answer.body)
+        return list(objects(self.name, answer.body))
 
     def _bulk_path(self, place: Place, uri: str) -> tuple[str, str]:
         """Path and base of a BulkDataURI. Servers write hosts that only they know, so what follows ``/studies/`` is
@@ -293,11 +287,7 @@ class DicomwebArchive:
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(body), MiB):
         yield body[start : start + MiB]
-        await anyio.lowlevel.checkpoint()
-
-
-def _next(arriving: Iterator[DicomJson]) -> list[DicomJson]:
-    return list(islice(arriving, AT_ONCE))
+        await lowlevel.checkpoint()
 
 
 def _search_path(plan: Plan) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ..settings import GOOGLE_KINDS, Kind
-from .base import AccessDenied, ArchiveError, Busy, Failed, NotFound, Refused, Unreachable
+from .base import AccessDenied, ArchiveError, Busy, Failed, NotFound, NotOffered, Refused, Unreachable
 from .dialects import google_reason, reason
 
 # status -> the error and what it says; {said} is the server's own reason, {how} the credentials that were used.
@@ -14,7 +14,7 @@ ANY: Mapping[int, Row] = {
     401: (AccessDenied, "wants other credentials (401); {how}."),
     403: (AccessDenied, "does not allow this (403){said}; {how}."),
     404: (NotFound, "has nothing there (404){said}. Copy UIDs whole from a search answer."),
-    405: (Refused, "does not offer this operation (405)."),
+    405: (NotOffered, "does not offer this operation (405)."),
     406: (Refused, "cannot give this in a form that this program reads (406){said}."),
     408: (Unreachable, "gave up waiting (408). Try again, or ask for less."),
     409: (Refused, "reports a conflict (409){said}."),
@@ -22,7 +22,7 @@ ANY: Mapping[int, Row] = {
     413: (Refused, "finds the request or its answer too large (413){said}. Narrow it with filters."),
     429: (Busy, "has had too many requests (429){said}. Wait a minute and ask for less."),
     500: (Failed, "failed while answering (500){said}. Try once more; if it stays, its administrator's log says why."),
-    501: (Refused, "does not implement this (501){said}."),
+    501: (NotOffered, "does not implement this (501){said}."),
     502: (Unreachable, "is behind a gateway that got no answer (502). Try again in a minute."),
     503: (Busy, "is overloaded or starting (503){said}. Try again in a minute."),
     504: (Unreachable, "did not answer its gateway in time (504). Ask for less, or try again in a minute."),

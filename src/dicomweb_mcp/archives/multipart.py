@@ -60,12 +60,15 @@ class MultipartReader:
         if not boundary or len(boundary) > 200:
             raise BadMultipart("no usable boundary")
         self._delimiter = b"\r\n--" + boundary.encode("latin-1", "replace")
+        self._unquoted = self._delimiter.replace(b"'", b"") if re.fullmatch("'[^']+'", boundary) else b""
         self._buffer = bytearray(b"\r\n")  # so that a delimiter at the very beginning looks like any other
         self._state = "preamble"
 
     def feed(self, chunk: bytes) -> Iterator[PartStart | bytes]:
         """What this chunk completes. Raises BadMultipart when a part's headers do not end."""
         self._buffer += chunk
+        if self._unquoted and not self._settle_quotes():
+            return
         while self._state != "epilogue":
             before = self._state, len(self._buffer)
             found = self._headers() if self._state == "headers" else self._body()
@@ -87,10 +90,10 @@ class MultipartReader:
             if len(self._buffer) >= LONGEST_HEADERS:
                 raise BadMultipart("a part's headers do not end")
             return None
-        lines = bytes(self._buffer[:end]).decode("latin-1").split("\r\n")
+        unfolded = re.sub(r"\r\n(?=[ \t])", "", bytes(self._buffer[2:end]).decode("latin-1"))
         del self._buffer[: end + 4]
         self._state = "body"
-        pairs = (line.partition(":") for line in lines if ":" in line)
+        pairs = (line.partition(":") for line in unfolded.split("\r\n") if ":" in line)
         return PartStart({name.strip().lower(): value.strip() for name, _, value in pairs})
 
     def _body(self) -> bytes:
@@ -100,6 +103,16 @@ class MultipartReader:
         del self._buffer[:after]
         self._state = following or self._state
         return found
+
+    def _settle_quotes(self) -> bool:
+        """Single quotes are part of a boundary (RFC 2045 5.1), but some servers mean them as quotes: how the body
+        begins tells. False while too little of it is there."""
+        if len(self._buffer) < len(self._delimiter):
+            return False
+        if self._buffer.startswith(self._unquoted):
+            self._delimiter = self._unquoted
+        self._unquoted = b""
+        return True
 
     def _next_delimiter(self) -> tuple[int, int, str]:
         """Bytes before it, where the rest goes on, and the state that follows; no state while none is certain."""
@@ -168,5 +181,5 @@ async def _until_next(
         size += len(event)
         yield event
     declared = start.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and (declared.lstrip("0") or "0") != str(size):
-        raise BadMultipart(f"a part of {declared[:20]} bytes arrived with {size}")
+    if re.fullmatch("[0-9]{1,18}", declared) and int(declared) != size:
+        raise BadMultipart(f"a part of {declared} bytes arrived with {size}")

@@ -1,45 +1,102 @@
-"""The DICOM JSON objects in the body of an answer (PS3.18 Annex F), one after the other.
+"""The DICOM JSON objects of an answer's body (PS3.18 Annex F).
 
-They are parsed one at a time, so that a large answer is not held twice and other threads get their turn in between.
+There can be 50,000 of them. A body is checked as a whole when it arrives, and an object is decoded when it is looked
+at: one that nobody looks at costs next to nothing, and memory stays near the size of the body.
 """
 
 import gc
 import json
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
+
+import msgspec
 
 from ..dicom.values import DicomJson, normalized
+from .base import NotUnderstood
 
 MOST_OBJECTS = 100_000  # a few bytes each could otherwise become gigabytes
 LONGEST_INTEGER = 1_000  # digits; Python refuses to convert many more
 SPACE = re.compile(r"[ \t\r\n]*")
-NO_OBJECTS = "answered with JSON that is no list of DICOM objects. Check that its address is the DICOMweb base."
+
+_split = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode = msgspec.json.Decoder().decode
 
 
-class NoObjects(ValueError):
-    """The body is no list of DICOM JSON objects: what it is instead, and what to do."""
-
-
-def objects(body: bytes) -> Iterator[DicomJson]:
-    """The objects of a list, normalized; none of an empty body. Raises NoObjects where it stops being such a list."""
-    text = body.decode("utf-8-sig", "replace")  # a byte that is no UTF-8 costs the value that it stands in
-    start = _past_space(text, 0)
-    if start == len(text):
-        return
-    if text[start] != "[":
-        raise NoObjects(_instead(text[start:]))
+def objects(archive: str, body: bytes) -> Sequence[DicomJson]:
+    """The objects of a JSON list, none for an empty body. Raises NotUnderstood for anything else."""
+    if not body or body.isspace():
+        return []
     try:
-        for count, item in enumerate(_items(text, start + 1)):
-            if count == MOST_OBJECTS:
-                raise NoObjects(f"answered with more than {MOST_OBJECTS:,} objects at once. Narrow it with filters.")
+        found = _split(body)
+        if not body.isascii():  # what stands within quotes has not been looked at
+            for raw in found:
+                str(raw, "utf-8")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _leniently(archive, body)
+    _check_count(archive, len(found))
+    if any(memoryview(raw)[0] != ord("{") for raw in found):
+        raise _no_objects(archive)
+    return Objects(archive, found) if found else []
+
+
+class Objects(Sequence[DicomJson]):
+    """Objects that are decoded when they are looked at, each time anew."""
+
+    def __init__(self, archive: str, raws: list[msgspec.Raw]) -> None:
+        self._archive = archive
+        self._raws = raws
+
+    def __len__(self) -> int:
+        return len(self._raws)
+
+    def __iter__(self) -> Iterator[DicomJson]:
+        return map(self._decoded, self._raws)
+
+    @overload
+    def __getitem__(self, at: int) -> DicomJson: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[DicomJson]: ...
+
+    def __getitem__(self, at: int | slice) -> DicomJson | list[DicomJson]:
+        if isinstance(at, slice):
+            return [self._decoded(raw) for raw in self._raws[at]]
+        return self._decoded(self._raws[at])
+
+    def _decoded(self, raw: msgspec.Raw) -> DicomJson:
+        try:
+            return normalized(_decode(raw))
+        except msgspec.ValidationError:  # a number that is too large for it
+            return normalized(_DECODER.decode(str(raw, "utf-8")))
+        except RecursionError:
+            raise _endless(self._archive) from None
+
+
+# ---- what is no JSON to the letter and read all the same -------------------------------------------------------------
+
+
+def _leniently(archive: str, body: bytes) -> list[DicomJson]:
+    """Bare NaN, half surrogates, UTF-16, a byte order mark; a byte that is no UTF-8 costs the value that it stands in.
+
+    The objects are decoded one at a time, so that other threads get their turn in between.
+    """
+    text = body.decode(json.detect_encoding(body), "replace").removeprefix("\ufeff")
+    start = _past_space(text, 0)
+    if not text.startswith("[", start):
+        raise _instead(archive, text[start:])
+    found: list[DicomJson] = []
+    try:
+        for item in _items(text, start + 1):
+            _check_count(archive, len(found) + 1)
             if not isinstance(item, dict):
-                raise NoObjects(NO_OBJECTS)
-            yield normalized(item)
+                raise _no_objects(archive)
+            found.append(normalized(item))
     except json.JSONDecodeError:
-        raise NoObjects("answered with JSON that is cut or damaged. Try again, or ask for less.") from None
+        raise NotUnderstood(archive, "answered with JSON that is cut or damaged. Try again, or ask for less.") from None
     except RecursionError:
-        raise NoObjects("answered with JSON that is nested without end. Tell its administrator.") from None
+        raise _endless(archive) from None
+    return found
 
 
 def _items(text: str, at: int) -> Iterator[Any]:
@@ -47,7 +104,7 @@ def _items(text: str, at: int) -> Iterator[Any]:
     at = _past_space(text, at)
     more = not text.startswith("]", at)
     while more:
-        item, at = _decoded(text, at)
+        item, at = _item(text, at)
         yield item
         at = _past_space(text, at)
         more = text.startswith(",", at)
@@ -56,7 +113,7 @@ def _items(text: str, at: int) -> Iterator[Any]:
         raise json.JSONDecodeError("no end of the list", text, at)
 
 
-def _decoded(text: str, at: int) -> tuple[Any, int]:
+def _item(text: str, at: int) -> tuple[Any, int]:
     """One item and where it ends. The decoder lets no other thread in, and on a large item the collector of garbage,
     which finds none, would take most of its time."""
     collecting = gc.isenabled()
@@ -66,16 +123,6 @@ def _decoded(text: str, at: int) -> tuple[Any, int]:
     finally:
         if collecting:
             gc.enable()
-
-
-def _instead(text: str) -> str:
-    """What a text is that does not begin like a list."""
-    try:
-        _DECODER.decode(text)
-    except (ValueError, RecursionError):
-        kind = "a web page" if text.startswith("<") else "something that is not JSON"
-        return f"answered with {kind}. Check that its address is the DICOMweb base."
-    return NO_OBJECTS
 
 
 def _past_space(text: str, at: int) -> int:
@@ -89,3 +136,34 @@ def _integer(digits: str) -> int | str:
 
 
 _DECODER = json.JSONDecoder(parse_int=_integer)
+
+
+# ---- what is wrong ---------------------------------------------------------------------------------------------------
+
+
+def _instead(archive: str, text: str) -> NotUnderstood:
+    """What a text is that does not begin like a list."""
+    try:
+        _DECODER.decode(text)
+    except (ValueError, RecursionError):
+        kind = "a web page" if text.startswith("<") else "something that is not JSON"
+        return NotUnderstood(archive, f"answered with {kind}. Check that its address is the DICOMweb base.")
+    return _no_objects(archive)
+
+
+def _no_objects(archive: str) -> NotUnderstood:
+    return NotUnderstood(
+        archive,
+        "answered with JSON that is no list of DICOM objects. Check that its address is the DICOMweb base.",
+    )
+
+
+def _endless(archive: str) -> NotUnderstood:
+    return NotUnderstood(archive, "answered with JSON that is nested without end. Tell its administrator.")
+
+
+def _check_count(archive: str, count: int) -> None:
+    if count > MOST_OBJECTS:
+        raise NotUnderstood(
+            archive, f"answered with more than {MOST_OBJECTS:,} objects at once. Narrow it with filters."
+        )

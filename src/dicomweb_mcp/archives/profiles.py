@@ -109,6 +109,7 @@ def _google_rules(server: str, hint: str) -> Rules:
         fuzzy_any_word=True,
         returned=_GOOGLE_RETURNED,
         includable=_GOOGLE_INCLUDABLE,
+        withheld=frozenset({"AvailableTransferSyntaxUID"}),  # it refuses a search that asks for this
         hint=hint,
     )
 

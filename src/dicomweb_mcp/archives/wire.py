@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
+from io import BytesIO
 from pathlib import Path
 
 import anyio
@@ -95,8 +96,8 @@ class Wire:
         self._settings = settings
         self._transport = transport
         self._credentials = sign_in(settings)
-        self._places = anyio.Semaphore(profile.parallel)
-        self._opening = anyio.Lock()
+        self._places = anyio.Semaphore(profile.parallel, fast_acquire=True)
+        self._opening = anyio.Lock(fast_acquire=True)
         self._client: httpx.AsyncClient | None = None
 
     async def get(self, path: str, *, accept: str, query: str = "", most: int, base: str | None = None) -> Answer:
@@ -106,10 +107,10 @@ class Wire:
         """
         url = (base or self.base) + path + (f"?{query}" if query else "")
         async with self._response(url, accept) as response:
-            body = bytearray()
+            body = BytesIO()  # gives its bytes away without a copy
             async for chunk in self._chunks(response, most, self.patience.answer):
-                body += chunk
-            return Answer(response.status_code, response.headers, bytes(body))
+                body.write(chunk)
+            return Answer(response.status_code, response.headers, body.getvalue())
 
     @asynccontextmanager
     async def stream(self, path: str, *, accept: str, most: int) -> AsyncIterator[Stream]:
@@ -298,7 +299,7 @@ class Wire:
 
     def _wait(self, attempt: int, retry_after: str) -> float:
         """Seconds until the next try: what Retry-After says, else doubling with jitter."""
-        if retry_after.isascii() and retry_after.isdigit():
+        if re.fullmatch("[0-9]+", retry_after):
             return min(float(retry_after), self.patience.retry_after)
         return float(self.patience.back_off * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))
 
@@ -359,9 +360,9 @@ class Wire:
         return context
 
     def _file(self, path: Path, setting: str) -> Path:
-        if not path.expanduser().is_file():
+        if not path.is_file():
             raise Unreachable(self.name, f"the file of its setting {setting} does not exist.")
-        return path.expanduser()
+        return path
 
 
 def _coding(response: httpx.Response) -> str:

@@ -69,13 +69,13 @@ def _days(text: str) -> DateRange:
 
 
 def _parts(text: str) -> tuple[int, int | None, int | None]:
-    if match := re.fullmatch(r"(\d{4})(\d{2})(\d{2})", text):
+    if match := re.fullmatch(r"([0-9]{4})([0-9]{2})([0-9]{2})", text):
         return int(match[1]), int(match[2]), int(match[3])
-    if match := re.fullmatch(r"(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2}))?)?", text):
+    if match := re.fullmatch(r"([0-9]{4})(?:[-/.]([0-9]{1,2})(?:[-/.]([0-9]{1,2}))?)?", text):
         return int(match[1]), _int(match[2]), _int(match[3])
-    if match := re.fullmatch(r"(?:(\d{1,2})\.?\s+)?([A-Za-z]{3,9})\.?\s+(\d{4})", text):
+    if match := re.fullmatch(r"(?:([0-9]{1,2})\.?\s+)?([A-Za-z]{3,9})\.?\s+([0-9]{4})", text):
         return int(match[3]), _month(match[2], text), _int(match[1])
-    if match := re.fullmatch(r"([A-Za-z]{3,9})\.?\s+(\d{1,2}),?\s+(\d{4})", text):
+    if match := re.fullmatch(r"([A-Za-z]{3,9})\.?\s+([0-9]{1,2}),?\s+([0-9]{4})", text):
         return int(match[3]), _month(match[1], text), int(match[2])
     raise BadArgument(f"{text[:40]!r} is not a date this program understands. {HOW_DATES}")
 

@@ -10,7 +10,7 @@ from .dates import date_range, date_time_range, time_range
 from .matching import Condition, Exact, Fuzzy, Range, Test, Wildcard, name_words
 from .tags import Attribute
 from .uids import checked_uid
-from .values import BULK_VRS, INTEGER_VRS, NUMBER_VRS, uids_by_name
+from .values import BULK_VRS, INTEGER_VRS, LONGEST_NUMBER, NUMBER, NUMBER_VRS, uids_by_name
 
 MOST_VALUES = 100  # of one list
 # Characters, PS3.5 6.2
@@ -43,6 +43,8 @@ def _written(attribute: Attribute, value: Any) -> str:
         if not math.isfinite(value):
             raise BadArgument(f"{attribute.name}={value} is not a number that an archive can hold.")
         value = int(value) if value.is_integer() else value
+    if isinstance(value, int) and abs(value) >= 10**LONGEST_NUMBER:
+        raise BadArgument(f"{attribute.name} is a number of more than {LONGEST_NUMBER} digits, which no archive holds.")
     text = str(value).strip()
     if not text:
         raise BadArgument(f"{attribute.name} is empty, which would match everything: leave the filter out.")
@@ -84,7 +86,7 @@ def _fuzzy(attribute: Attribute, text: str) -> Test:
     words = name_words(text)
     if not words:
         raise BadArgument(f"{attribute.name}={text!r} holds no letters to look for.")
-    return Fuzzy(words, text.replace("*", "").replace("?", ""))
+    return Fuzzy(words, " ".join(re.sub(r"[*?,]", " ", text).split()))
 
 
 def _uid(attribute: Attribute, text: str) -> Test:
@@ -123,16 +125,15 @@ def _number(attribute: Attribute, text: str) -> Test:
 
 
 def _canonical(attribute: Attribute, text: str) -> str:
+    """The number without what may be written differently: 3 for 3.0 and 0003."""
     text = text.strip()
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
+    number = float(text) if NUMBER.fullmatch(text) else math.nan
     whole = number.is_integer()
-    if not math.isfinite(number) or (attribute.vr in INTEGER_VRS and not whole):
+    if not abs(number) < 10**LONGEST_NUMBER or (attribute.vr in INTEGER_VRS and not whole):
         kind = "a whole number" if attribute.vr in INTEGER_VRS else "a number"
         raise BadArgument(f"{attribute.name}={text[:40]!r} is not {kind}. Write 5, 1..5, >=3 or <10.")
-    return str(int(number)) if whole else text
+    digits = re.fullmatch(r"[+-]?[0-9]+", text)  # a float would not hold all of 64 bits
+    return str(int(text if digits else number)) if whole else text
 
 
 _PARSERS: Mapping[str, Callable[[Attribute, str], Test]] = {

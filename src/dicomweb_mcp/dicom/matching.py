@@ -151,7 +151,10 @@ def _meets_text(test: Test, text: str) -> bool:
         case Exact(wanted):
             return _folded(text) == _folded(wanted)
         case Wildcard(pattern):
-            return _pattern(pattern).fullmatch(_folded(text)) is not None
+            if _pattern(_folded(pattern)).fullmatch(_folded(text)):
+                return True
+            # folding makes two letters of ß, which a ? would miss
+            return not text.isascii() and _pattern(_lower(pattern)).fullmatch(_lower(text)) is not None
         case _:
             return False
 
@@ -205,7 +208,7 @@ def _extent(vr: str, text: str) -> tuple[str, str]:
 
 def _pattern(pattern: str) -> re.Pattern[str]:
     parts: Mapping[str, str] = {"*": ".*", "?": "."}
-    return re.compile("".join(parts.get(char, re.escape(char)) for char in _folded(pattern)), re.DOTALL)
+    return re.compile("".join(parts.get(char, re.escape(char)) for char in pattern), re.DOTALL)
 
 
 def _folded(text: str) -> str:
@@ -213,11 +216,19 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFC", text.casefold())
 
 
+def _lower(text: str) -> str:
+    """In lower case, every letter still one."""
+    return unicodedata.normalize("NFC", text).lower()
+
+
 def name_words(text: str) -> tuple[str, ...]:
     """The words of a name, folded: no case, no accents, split at everything that is not a letter or digit."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    folded = "".join(char for char in decomposed if not unicodedata.combining(char))
+    folded = _without_accents(_without_accents(text).casefold())  # folding can bring letters that decompose
     return tuple(re.findall(r"\w+", folded.replace("_", " ")))
+
+
+def _without_accents(text: str) -> str:
+    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
 
 
 def meets_all(conditions: tuple[Condition, ...], obj: DicomJson) -> bool:

@@ -184,7 +184,8 @@ def _weaker(asked: Condition, rules: Rules) -> Condition | None:
     """The condition as far as a query string can say it: the same, or one that lets more through; None for none.
 
     QIDO-RS has no ranges of numbers and no range without its ends; servers compare times as text and miss a stored 0800
-    between 080000 and 090000; some take plain characters only, and their ``?`` matches no letter beyond ASCII.
+    between 080000 and 090000; a comma separates the values of a list, for some even where it is encoded; some take
+    plain characters only, and their ``?`` matches no letter beyond ASCII.
     """
     if rules.own_matching:
         return asked
@@ -205,6 +206,8 @@ def _sendable(vr: str, test: Test, rules: Rules) -> Test:
             return Wildcard(_plain_pattern(text))
         case Wildcard(text) if rules.plain_only:
             return Wildcard(_plain_pattern(text.replace("?", "*")))
+        case Exact(text) | Wildcard(text) if "," in text:
+            return Wildcard(text.replace(",", "?"))
         case _:
             return test
 
@@ -267,7 +270,8 @@ def _why_not(asked: Condition, able: frozenset[Match], level: Level, rules: Rule
     if not able:
         reason = f"{rules.server} cannot search {level.plural} by {name}, and does not return it either."
     else:
-        lacking = ", ".join(sorted(asked.needs - able)) or "such a value"
+        comma = "a comma" if any("," in value for value in asked.values) else "such a value"
+        lacking = ", ".join(sorted(asked.needs - able)) or comma
         reason = f"{rules.server} matches {name} only as {', '.join(sorted(able))}; {lacking} is not possible."
     return f"{reason} {_what_can(rules, level)} Nothing was searched."
 

@@ -7,6 +7,7 @@ is sent, what is matched here and what is refused.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from ..errors import Problem
 from .tags import Attribute
@@ -24,25 +25,25 @@ class Level(StrEnum):
     SERIES = "series"
     INSTANCE = "instance"
 
-    @property
+    @cached_property
     def plural(self) -> str:
         return {"study": "studies", "series": "series", "instance": "instances"}[self.value]
 
-    @property
+    @cached_property
     def uid(self) -> str:
         """The keyword of the UID that identifies an object of this level."""
         return {"study": "StudyInstanceUID", "series": "SeriesInstanceUID", "instance": "SOPInstanceUID"}[self.value]
 
-    @property
+    @cached_property
     def depth(self) -> int:
         return list(Level).index(self)
 
-    @property
+    @cached_property
     def uids(self) -> tuple[str, ...]:
         """The keywords of the UIDs that name an object of this level, its own first, then its parents' upward."""
         return tuple(level.uid for level in reversed(Level) if level.depth <= self.depth)
 
-    @property
+    @cached_property
     def tool(self) -> str:
         """The tool that searches this level; named in refusals, so that a model knows the next call."""
         return {"study": "search_studies", "series": "list_series", "instance": "list_instances"}[self.value]
@@ -132,8 +133,8 @@ class Rules:
     An archive with ``own_matching`` decides by ``matching``, so that everything it returns can be sent to it.
     Without ``parent_filters`` an attribute of the study is no filter below one study (PS3.18 10.6.1.2.1). Where one
     word of a name is enough (``fuzzy_any_word``) the rest is decided here; ``fuzzy_note`` says what fuzzy means there.
-    ``returned`` names what comes unasked, ``includable`` what can be asked for; None means anything. ``hint`` ends a
-    refusal: where else to look.
+    ``returned`` names what comes unasked, ``includable`` what can be asked for; None means anything that is not
+    ``withheld``. ``hint`` ends a refusal: where else to look.
     """
 
     server: str
@@ -148,6 +149,7 @@ class Rules:
     fuzzy_note: str = ""
     returned: Mapping[Level, frozenset[str]] = field(default_factory=dict)
     includable: Mapping[Level, frozenset[str] | None] = field(default_factory=dict)
+    withheld: frozenset[str] = frozenset()
     hint: str = ""
 
     def matching(self, level: Level, attribute: Attribute) -> frozenset[Match]:
@@ -179,6 +181,8 @@ class Rules:
         includable = self.includable.get(level, frozenset())
         if includable is not None:
             return attribute.keyword in includable
+        if attribute.keyword in self.withheld:
+            return False
         if attribute.tag.startswith(NOT_IN_OBJECTS):
             return attribute.keyword in self.searchable[level]
         if attribute.keyword in COMPUTED:

@@ -2,17 +2,19 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 import anyio
 
-from ..archives.base import Archive, Health
+from ..archives.base import Archive, Busy, Health
 from ..archives.profiles import PROFILES, Profile
 from ..dicom.rules import Level
 from ..errors import BadArgument
 from ..settings import ArchiveSettings, Settings
 
 MOST_PLACES = 20_000
+TRANSFER_SECONDS = 600.0  # to wait for another transfer into the same archive
 PLACE_SECONDS = 300.0  # objects hardly ever move, but folders are edited
 
 Parents = tuple[str, str | None]  # StudyInstanceUID, and SeriesInstanceUID of an instance
@@ -40,6 +42,7 @@ class App:
         self.places = Places()
         self._opener = opener
         self._open: dict[str, Archive] = {}
+        self._transfers: dict[str, anyio.Lock] = {}
         self._by_name = {archive.name.casefold(): archive for archive in settings.archives}
 
     @property
@@ -67,6 +70,22 @@ class App:
         settings = self.configured(name)
         opened = self._open.get(settings.name)
         return opened.profile if opened else PROFILES[settings.resolved_kind]
+
+    @asynccontextmanager
+    async def transfer_into(self, name: str | None) -> AsyncIterator[Archive]:
+        """The archive, for one transfer at a time: what another one stores meanwhile would go past its checks. Raises
+        Busy when the one before does not end."""
+        archive = self.archive(name)
+        lock = self._transfers.setdefault(archive.name, anyio.Lock())
+        try:
+            with anyio.fail_after(TRANSFER_SECONDS):
+                await lock.acquire()
+        except TimeoutError:
+            raise Busy(archive.name, "is still being stored into by another call. Try again when it is done.") from None
+        try:
+            yield archive
+        finally:
+            lock.release()
 
     async def close(self) -> None:
         """Close every archive that was opened."""

@@ -1,9 +1,11 @@
 """Reading page after page from a server that may say little and honour less."""
 
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+
+from anyio import to_thread
 
 from ..archives.base import Archive, Page
 from ..dicom.matching import Condition, meets_all
@@ -12,6 +14,7 @@ from ..dicom.rules import Match
 from ..dicom.values import DicomJson, text, values_at
 
 MOST_PAGES = 1_000
+MANY_ROWS = 1_000  # more are looked at in a thread, so that other calls go on
 MOST_SECONDS = 240.0  # after which no further page is asked for
 
 
@@ -23,12 +26,40 @@ class Ignored(Exception):
         self.conditions = conditions
 
 
+@dataclass(frozen=True)
+class Look:
+    """What one look at each row of a page showed, because rows may be decoded anew whenever they are looked at.
+
+    ``uids`` are those of the rows' own level, empty where a row has none; ``matching`` says which rows meet what is
+    matched here; ``carried`` are the tags of conditions of which some row has a value, so that they can be checked.
+    """
+
+    page: Page
+    uids: list[str] = field(default_factory=list)
+    matching: list[bool] = field(default_factory=list)
+    carried: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of a page, by their places in it."""
+
+    page: Page
+    places: list[int]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __iter__(self) -> Iterator[DicomJson]:
+        return (self.page.rows[place] for place in self.places)
+
+
 @dataclass
 class Scan:
     """What reading page after page has seen so far.
 
     ``ended`` is True when the end of the rows was seen, False when more are known or were not read, None when that
-    cannot be told. ``carried`` are the tags of conditions that some row carries, so that they can be checked.
+    cannot be told.
     """
 
     seen: set[str] = field(default_factory=set)
@@ -40,14 +71,12 @@ class Scan:
     notes: list[str] = field(default_factory=list)
     doubtful: bool = False
 
-    def note(self, page: Page, plan: Plan) -> None:
+    def note(self, look: Look, plan: Plan) -> None:
         """Remember what a page says of itself, and which conditions its rows can be held against."""
-        self.notes += [note for note in page.notes if note not in self.notes]
-        if nameless := sum(not row_uid(plan, row) for row in page.rows):
+        self.notes += [note for note in look.page.notes if note not in self.notes]
+        if nameless := look.uids.count(""):
             self.notes.append(f"{nameless} rows of the archive have no {plan.level.uid} and were left out.")
-        for tag in {item.attribute.tag for item in (*plan.sent, *plan.here)} - self.carried:
-            if any(values_at(row, tag) for row in page.rows):
-                self.carried.add(tag)
+        self.carried |= look.carried
 
     def judge(self, archive: Archive, plan: Plan) -> None:
         """Doubt the answer when a condition could not be held against any row: one matched here found nothing to go
@@ -73,29 +102,43 @@ def row_uid(plan: Plan, row: DicomJson) -> str:
     return text(row, plan.level.uid)
 
 
-def unseen(plan: Plan, rows: Sequence[DicomJson], seen: set[str]) -> list[DicomJson]:
-    """The rows whose UID is not in ``seen``, each once; ``seen`` then knows them. Rows without a UID are no results."""
+async def look_at(plan: Plan, page: Page) -> Look:
+    """One look at each row. Raises Ignored when some row contradicts a condition that was sent, or the path that was
+    asked."""
+    if len(page.rows) > MANY_ROWS:
+        return await to_thread.run_sync(_look_at, plan, page)
+    return _look_at(plan, page)
+
+
+def _look_at(plan: Plan, page: Page) -> Look:
+    # what fuzzy means is the server's own business
+    told = [item for item in (*plan.sent, *plan.within) if item not in plan.here and Match.FUZZY not in item.needs]
+    tags = {item.attribute.tag for item in (*plan.sent, *plan.here)}
+    found, obeyed = Look(page), told
+    for row in page.rows:
+        found.uids.append(row_uid(plan, row))
+        found.matching.append(meets_all(plan.here, row))
+        found.carried.update([tag for tag in tags - found.carried if values_at(row, tag)])
+        obeyed = [item for item in obeyed if item.test(row) is not False]
+    if len(obeyed) < len(told):
+        raise Ignored(tuple(item for item in told if item not in obeyed))
+    return found
+
+
+def unseen(uids: Sequence[str], seen: set[str]) -> list[int]:
+    """Where the UIDs stand that are not in ``seen``, each once; ``seen`` then knows them. Rows without a UID are no
+    results."""
     fresh = []
-    for row in rows:
-        uid = row_uid(plan, row)
+    for place, uid in enumerate(uids):
         if uid and uid not in seen:
             seen.add(uid)
-            fresh.append(row)
+            fresh.append(place)
     return fresh
 
 
-def check_obeyed(plan: Plan, page: Page) -> None:
-    """Raises Ignored when some row contradicts a condition that was sent, or the path that was asked. What fuzzy means
-    is the server's own business."""
-    told = [item for item in (*plan.sent, *plan.within) if item not in plan.here and Match.FUZZY not in item.needs]
-    ignored = tuple(item for item in told if any(item.test(row) is False for row in page.rows))
-    if ignored:
-        raise Ignored(ignored)
-
-
-async def is_more(archive: Archive, plan: Plan, page: Page, limit: int, offset: int, asked: int) -> bool | None:
+async def is_more(archive: Archive, plan: Plan, look: Look, limit: int, offset: int, asked: int) -> bool | None:
     """Whether matches exist beyond the page's first ``limit`` rows; None when the server cannot say."""
-    got = len(page.rows)
+    page, got = look.page, len(look.uids)
     if got > limit or page.remaining:
         return True
     if page.total is not None:
@@ -108,18 +151,17 @@ async def is_more(archive: Archive, plan: Plan, page: Page, limit: int, offset: 
     beyond = await archive.search(plan, limit=1, offset=offset + got)
     if not beyond.rows:
         return False
-    known = {row_uid(plan, row) for row in page.rows}
-    return True if row_uid(plan, beyond.rows[0]) not in known else None
+    return True if row_uid(plan, beyond.rows[0]) not in look.uids else None
 
 
-async def matches(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncGenerator[list[DicomJson], None]:
+async def matches(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncGenerator[Rows, None]:
     """The rows that match the whole plan, page by page, each once, out of at most ``most`` that came.
 
     ``scan`` says afterwards what was seen. Raises Ignored, or ArchiveError.
     """
     async with aclosing(_pages(archive, plan, scan, most)) as arriving:
         async for rows in arriving:
-            yield [row for row in rows if meets_all(plan.here, row)]
+            yield rows
     scan.judge(archive, plan)
 
 
@@ -137,7 +179,7 @@ async def every_match(archive: Archive, plan: Plan, most: int) -> tuple[Plan, Sc
             return plan, scan
 
 
-async def _pages(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncGenerator[list[DicomJson], None]:
+async def _pages(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncGenerator[Rows, None]:
     size = archive.profile.page
     largest = archive.profile.largest[plan.level]
     size = min(size, largest) if largest else size
@@ -147,14 +189,14 @@ async def _pages(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncGe
         if asked <= 0 or time.monotonic() > end:
             break
         page = await archive.search(plan, limit=asked, offset=scan.looked_at)
-        check_obeyed(plan, page)
-        scan.note(page, plan)
-        if _is_first_again(plan, page, scan):
+        look = await look_at(plan, page)
+        scan.note(look, plan)
+        if _is_first_again(look, scan):
             scan.notes.append("The archive ignores offset and repeats its rows; those beyond them were not reached.")
             scan.ended = None
             return
         scan.looked_at += len(page.rows)
-        yield unseen(plan, page.rows, scan.seen)
+        yield Rows(page, [place for place in unseen(look.uids, scan.seen) if look.matching[place]])
         if page.incomplete:
             scan.notes.append(page.incomplete)
             return
@@ -168,9 +210,9 @@ async def _pages(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncGe
     )
 
 
-def _is_first_again(plan: Plan, page: Page, scan: Scan) -> bool:
+def _is_first_again(look: Look, scan: Scan) -> bool:
     """Whether a page behind the first begins like the first one."""
-    uid = row_uid(plan, page.rows[0]) if page.rows else ""
+    uid = look.uids[0] if look.uids else ""
     if not scan.looked_at:
         scan.first_uid = uid
         return False

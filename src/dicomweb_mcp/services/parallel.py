@@ -5,21 +5,20 @@ from typing import TypeVar
 
 import anyio
 
-from ..errors import Problem
-
 T = TypeVar("T")
 
 
 async def side_by_side(work: Callable[[T], Awaitable[None]], arguments: Iterable[T], at_once: int) -> None:
-    """Call ``work`` with each argument, at most ``at_once`` calls at a time; the first Problem ends the others."""
+    """Call ``work`` with each argument, at most ``at_once`` calls at a time; the first failure ends the others and is
+    raised."""
     waiting = iter(arguments)
-    failures: list[Problem] = []
+    failures: list[Exception] = []
 
     async def worker() -> None:
         for argument in waiting:
             try:
                 await work(argument)
-            except Problem as failure:
+            except Exception as failure:
                 failures.append(failure)
                 tasks.cancel_scope.cancel()
                 return

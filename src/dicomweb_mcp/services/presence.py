@@ -11,16 +11,17 @@ from ..archives.base import (
     ArchiveError,
     Busy,
     NotFound,
+    NotOffered,
     NotUnderstood,
     Place,
-    Refused,
     Unreachable,
 )
 from ..archives.part10.dataset import Damaged
 from ..dicom.compare import differences
 from ..dicom.query import Query, make_plan
 from ..dicom.rules import Level, Match
-from ..dicom.values import DicomJson, element, text
+from ..dicom.uids import is_uid
+from ..dicom.values import DicomJson, element, raw_values, text
 from ..paths import Changed
 from .items import Fit, Item, Outcome, Progress, grouped, undecided
 from .metadata import instance_metadata
@@ -28,7 +29,7 @@ from .parallel import side_by_side
 
 UIDS_PER_REQUEST = 40
 NAMES_SHOWN = 6
-NO_SEARCH = (Refused, NotFound, NotUnderstood)  # what an archive answers that does not search by such UIDs
+NO_SEARCH = (NotFound, NotOffered)  # what a server answers that is there for storing only
 GONE = (AccessDenied, Busy, Unreachable)  # problems of the archive as a whole, not of one request
 FIELDS = {Level.STUDY: ["PatientID"], Level.SERIES: ["Modality"], Level.INSTANCE: ["SOPClassUID"]}
 
@@ -57,7 +58,14 @@ async def rows_by_uid(archive: Archive, level: Level, wanted: Mapping[Below, Ite
     found: Rows = {}
 
     async def look_up(question: tuple[Below, Sequence[str]]) -> None:
+        """Those that a server left out are asked for again until it gives none of them: it may cut its lists."""
         below, uids = question
+        while uids:
+            before = len(found)
+            await ask(below, uids)
+            uids = [uid for uid in uids if uid not in found] if len(found) > before else []
+
+    async def ask(below: Below, uids: Sequence[str]) -> None:
         query = Query(
             level,
             study_uid=below.study_uid,
@@ -65,16 +73,11 @@ async def rows_by_uid(archive: Archive, level: Level, wanted: Mapping[Below, Ite
             filters={level.uid: list(uids) if len(uids) > 1 else uids[0]},
             fields=FIELDS[level],
         )
-        limit = 2 * len(uids)
-        page = await archive.search(make_plan(query, rules), limit=limit, offset=0)
+        page = await archive.search(make_plan(query, rules), limit=2 * len(uids), offset=0)
         if page.incomplete:
             raise Busy(archive.name, f"{page.incomplete}, so it cannot tell what it has. Try again in a minute.")
         if any(text(row, level.uid) not in uids for row in page.rows):
             raise NotUnderstood(archive.name, f"does not search by {level.uid}, so it cannot be told what it has.")
-        if len(uids) > 1 and (page.remaining or len(page.rows) >= limit):  # some may have been cut off
-            for uid in uids:
-                await look_up((below, [uid]))
-            return
         for row in page.rows:
             found.setdefault(text(row, level.uid), []).append(row)
 
@@ -84,6 +87,11 @@ async def rows_by_uid(archive: Archive, level: Level, wanted: Mapping[Below, Ite
         questions += [(below, listed[start : start + step]) for start in range(0, len(listed), step)]
     await side_by_side(look_up, questions, archive.profile.parallel)
     return found
+
+
+def patient_id(obj: DicomJson) -> str:
+    """The PatientID as it stands in a file, also one of several values."""
+    return "\\".join(str(value) for value in raw_values(obj, "PatientID")).strip(" \0")
 
 
 async def instances_there(archive: Archive, items: Sequence[Fit]) -> set[str]:
@@ -127,16 +135,31 @@ async def _compare_studies(archive: Archive, items: Sequence[Fit]) -> tuple[set[
     found = await rows_by_uid(archive, Level.STUDY, {EVERYWHERE: by_study})
     untold = 0
     for uid, rows in found.items():
-        told = {text(row, "PatientID") for row in rows if element(row, "PatientID") is not None}
-        ours = {item.file.patient_id for item in by_study[uid]}
-        untold += not told and ours != {""}
-        for item in by_study[uid]:
-            if told - {item.file.patient_id}:
+        told = {patient_id(row) for row in rows if element(row, "PatientID") is not None}
+        ours = by_study[uid][0].file.patient_id  # that of all of them
+        if len(rows) == 1 and told != {ours}:
+            told = await _patient_in_metadata(archive, uid)
+        untold += not told and ours != ""
+        if told - {ours}:
+            for item in by_study[uid]:
                 item.decide(
                     Outcome.REJECTED, "the archive has its study under another PatientID; both would be damaged by it"
                 )
     notes = [f"The archive does not tell the PatientID of {untold} of the studies, so it was not compared."]
     return set(found), notes if untold else []
+
+
+async def _patient_in_metadata(archive: Archive, study_uid: str) -> set[str]:
+    """The PatientID in the metadata of some instance of a study, none where it does not say: Orthanc's searches lose
+    letters that its metadata have."""
+    rules = (await archive.settle()).rules
+    plan = make_plan(Query(Level.INSTANCE, study_uid=study_uid), rules)
+    for row in (await archive.search(plan, limit=1, offset=0)).rows:
+        series, instance = text(row, "SeriesInstanceUID"), text(row, "SOPInstanceUID")
+        if is_uid(series) and is_uid(instance):
+            found = await instance_metadata(archive, Place(study_uid, series, instance))
+            return {patient_id(found)} if element(found, "PatientID") is not None else set()
+    return set()
 
 
 async def _reject_series_elsewhere(archive: Archive, items: Sequence[Fit], studies: set[str]) -> None:

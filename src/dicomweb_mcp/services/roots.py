@@ -3,17 +3,17 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 
 from ..dicom.values import clean
 from ..errors import BadArgument
 from ..paths import is_inside, is_link
+from .patterns import Pattern
 
 MOST_FILES = 10_000
 MOST_ENTRIES = 200_000  # directory entries looked at
 LONGEST_NAME = 300
-MOST_DEEP = 3  # each ** multiplies the ways to match
+MOST_PARTS = 50  # of a pattern
 MAGIC = frozenset("*?[")
 
 
@@ -40,7 +40,9 @@ def files_under_roots(paths: Sequence[str], roots: Sequence[Path]) -> list[Named
             found.setdefault(named.path, named)
             count += 1
             if len(found) > MOST_FILES:
-                raise BadArgument(f"{path!r} and those before it name more than {MOST_FILES:,} files: name fewer.")
+                raise BadArgument(
+                    f"{_shown(path)} and those before it name more than {MOST_FILES:,} files: name fewer."
+                )
         if not count:
             raise BadArgument(f"{_shown(path)} names no file below the file roots.")
     return list(found.values())
@@ -68,7 +70,7 @@ class _Finder:
         if base is None:
             raise BadArgument(f"There is no {_shown(path)} below the file roots.")
         if os.path.isdir(base):  # noqa: PTH112 - a resolved path as text, as everywhere in this file
-            yield from self._below(base, pattern)
+            yield from self._below(base, Pattern.of(pattern))
         elif not pattern:
             yield self._named(base)
 
@@ -84,13 +86,13 @@ class _Finder:
     def _is_inside(self, path: str) -> bool:
         return any(is_inside(root, path) for root in self._roots)
 
-    def _below(self, base: str, pattern: tuple[str, ...]) -> Iterator[Named]:
+    def _below(self, base: str, pattern: Pattern) -> Iterator[Named]:
         """The files below a folder whose path from there, or the path of a folder around them, fits the pattern."""
         visited: set[str] = set()
-        waiting: list[tuple[str, tuple[str, ...]]] = [(base, ())]
-        linked: list[tuple[str, tuple[str, ...]]] = []
+        waiting = [(base, pattern)]
+        linked: list[tuple[str, Pattern]] = []
         while waiting or linked:
-            folder, parts = (waiting or linked).pop()  # a folder goes by its own name rather than by that of a link
+            folder, left = (waiting or linked).pop()  # a folder goes by its own name rather than by that of a link
             if folder in visited:
                 continue
             visited.add(folder)
@@ -99,18 +101,17 @@ class _Finder:
             except OSError as error:
                 yield self._named(folder, f"the folder cannot be listed: {error.strerror}")
                 continue
-            folders: list[tuple[str, tuple[str, ...]]] = []
+            folders: list[tuple[str, Pattern]] = []
             for entry in listed:
-                inner = (*parts, entry.name)
-                fits = _fits(inner, pattern)
+                inner = left.behind(entry.name)
                 target = os.path.realpath(entry.path) if is_link(entry) else entry.path
                 if target != entry.path and (problem := self._link_problem(target)):
-                    if fits:
+                    if inner.fits:
                         yield self._named(entry.path, problem)
                 elif os.path.isdir(target):  # noqa: PTH112
-                    if fits or _leads(inner, pattern):
+                    if inner.leads_on:
                         (folders if target == entry.path else linked).append((target, inner))
-                elif fits:
+                elif inner.fits:
                     yield self._named(target)
             waiting += reversed(folders)
 
@@ -143,32 +144,9 @@ def _split(path: str) -> tuple[Path, tuple[str, ...]]:
     pattern = parts[fixed:]
     if ".." in pattern:
         raise BadArgument(f"{_shown(path)}: .. cannot follow a wildcard.")
-    if pattern.count("**") > MOST_DEEP:
-        raise BadArgument(f"{_shown(path)}: write ** at most {MOST_DEEP} times.")
+    if len(pattern) > MOST_PARTS:
+        raise BadArgument(f"{_shown(path)}: a pattern has at most {MOST_PARTS} parts.")
     return Path(*parts[:fixed]), pattern
-
-
-def _fits(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
-    """Whether a path, or a folder that it lies in, is what the pattern describes; an empty pattern is everything."""
-    return not pattern or any(_matches(parts[:end], pattern) for end in range(1, len(parts) + 1))
-
-
-def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
-    if not pattern:
-        return not parts
-    if pattern[0] == "**":
-        return any(_matches(parts[start:], pattern[1:]) for start in range(len(parts) + 1))
-    return bool(parts) and fnmatch(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
-
-
-def _leads(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
-    """Whether something below this folder could fit the pattern."""
-    for part, wanted in zip(parts, pattern, strict=False):
-        if wanted == "**":
-            return True
-        if not fnmatch(part, wanted):
-            return False
-    return len(parts) < len(pattern)
 
 
 def _shown(path: str) -> str:

@@ -46,26 +46,34 @@ async def store(
     Raises NotPermitted, BadArgument before anything is opened, ArchiveError before anything is sent.
     """
     check_permitted(app, archive_name)
-    study_uid = checked_uid(study_uid, "study_uid") if study_uid else None
+    study_uid = checked_uid(study_uid, "study_uid") if study_uid is not None else None
     if not paths:
         raise BadArgument("paths is empty: name files, folders or patterns below a file root.")
     named = await to_thread.run_sync(files_under_roots, paths, app.settings.files.roots, abandon_on_cancel=True)
     progress = Progress(report, len(named))
-    items = await checked_items(named, study_uid, progress)
-    transfer = Transfer(items, dry_run=dry_run)
-    archive = app.archive(archive_name)
-    can_confirm = True
-    try:
-        transfer.notes += await compare_with(archive, items, progress)
-    except NO_SEARCH:
-        can_confirm = False
-        transfer.notes.append(
-            "The archive does not search by UIDs: what it has already was not compared, and nothing can be confirmed."
-        )
-    if not dry_run:
-        sender = _Sender(archive, study_uid, can_confirm=can_confirm)
-        await sender.send(undecided(items), len(items), progress)
+    transfer = Transfer(await checked_items(named, study_uid, progress), dry_run=dry_run)
+    async with app.transfer_into(archive_name) as archive:
+        can_confirm = await _compare(archive, transfer, progress)
+        if not dry_run:
+            sender = _Sender(archive, study_uid, can_confirm=can_confirm)
+            await sender.send(undecided(transfer.items), len(transfer.items), progress)
     return transfer
+
+
+async def _compare(archive: Archive, transfer: Transfer, progress: Progress) -> bool:
+    """Compare with what the archive has; whether it can also be asked afterwards. Only of a server of no known kind is
+    it believed that it offers no search: the others do, so that a refusal is a failure like any other."""
+    try:
+        transfer.notes += await compare_with(archive, transfer.items, progress)
+    except NO_SEARCH:
+        if archive.profile.trusted:
+            raise
+        transfer.notes.append(
+            "The archive offers no search: what it has already was not compared, and what it says that it stored could "
+            "not be confirmed."
+        )
+        return False
+    return True
 
 
 def check_permitted(app: App, archive_name: str | None) -> None:

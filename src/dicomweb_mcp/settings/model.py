@@ -121,10 +121,10 @@ class ArchiveSettings(_Frozen):
             raise ValueError(f"{info.field_name} must be the base address alone, without ? or #")
         return value.rstrip("/")
 
-    @field_validator("path", mode="before")
+    @field_validator("path", "ca", "client_cert", mode="before")
     @classmethod
-    def _folder(cls, value: Any) -> Path | None:
-        return None if value is None else _absolute(value)
+    def _place(cls, value: Any) -> Path | None:
+        return None if value is None else absolute(value)
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -177,7 +177,7 @@ class FileSettings(_Frozen):
     def _folders(cls, value: Any) -> tuple[Path, ...]:
         if not isinstance(value, list | tuple):
             raise ValueError('write a list of folders: roots = ["/data/outgoing"]')
-        return tuple(_absolute(folder) for folder in value)
+        return tuple(absolute(folder) for folder in value)
 
 
 class Settings(_Frozen):
@@ -235,10 +235,11 @@ def _is_private(url: str) -> bool:
     )
 
 
-def _absolute(folder: Any) -> Path:
-    if not isinstance(folder, str | Path) or not str(folder).strip() or "\0" in str(folder):
-        raise ValueError("a folder is missing or is no text")
+def absolute(place: Any) -> Path:
+    """The file or folder as an absolute path, ``~`` spelled out. Raises ValueError."""
+    if not isinstance(place, str | Path) or not str(place).strip() or "\0" in str(place):
+        raise ValueError("a file or folder is missing or is no text")
     try:
-        return Path(folder).expanduser().absolute()
+        return Path(place).expanduser().absolute()
     except RuntimeError:
-        raise ValueError(f"there is no home folder for {folder}") from None
+        raise ValueError(f"there is no home folder for {str(place)!r}") from None  # quoted: it may be no valid text

@@ -18,6 +18,7 @@ from .model import (
     IDC_RELEASE,
     BadSettings,
     Settings,
+    absolute,
     guess_kind,
     is_google,
 )
@@ -86,9 +87,12 @@ def _validated(**values: Any) -> Settings:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.expanduser().read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadSettings(f"The configuration {path} cannot be read: {error.strerror}.") from None
+        text = absolute(path).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BadSettings(f"The configuration {path} cannot be read: {reason}.") from None
+    try:
+        return tomllib.loads(text.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadSettings(f"The configuration {path} is not TOML: {error}.") from None
 
@@ -211,9 +215,12 @@ def _http(text: str) -> dict[str, Any]:
 
 
 def user_cache_folder(environment: Environment = os.environ) -> Path:
-    """Where what can be made anew is kept: DICOMWEB_MCP_CACHE, else the user's cache folder."""
-    if environment.get(CACHE_VARIABLE):
-        return Path(environment[CACHE_VARIABLE]).expanduser()
+    """Where what can be made anew is kept: DICOMWEB_MCP_CACHE, else the user's cache folder. Raises BadSettings."""
+    if named := environment.get(CACHE_VARIABLE):
+        try:
+            return absolute(named)
+        except ValueError as error:
+            raise BadSettings(f"{CACHE_VARIABLE}: {error}.") from None
     from platformdirs import user_cache_path
 
     return user_cache_path("dicomweb-mcp")

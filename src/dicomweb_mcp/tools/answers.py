@@ -155,7 +155,7 @@ def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         return [f"{name}: none"]
     columns = _columns(rows)
     lines = ["|".join(columns)]
-    lines += ["|".join(_escaped(cell(row.get(column, ""))) for column in columns) for row in rows]
+    lines += ["|".join([_escaped(cell(row.get(column, ""))) for column in columns]) for row in rows]
     return lines
 
 
@@ -168,6 +168,8 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """All keys of the rows, each behind the key that it follows in its row."""
     columns: list[str] = []
     for row in rows:
+        if row.keys() <= set(columns):
+            continue
         at = 0
         for key in row:
             if key not in columns:
@@ -212,6 +214,8 @@ def cell(value: Any) -> str:
     """One value as text: lists joined by ``, ``, objects as compact JSON, true, false and null as JSON writes them."""
     if isinstance(value, str):
         return value
+    if type(value) is int:  # and no bool
+        return str(value)
     if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
         return ", ".join(map(str, value))
     return json.dumps(value, ensure_ascii=False)

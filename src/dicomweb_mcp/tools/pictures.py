@@ -26,7 +26,7 @@ async def render_frame(
     instance_uid: InstanceUid = None,
     frame: Annotated[int | None, Field(ge=1, description="Frame of the instance, from 1")] = None,
     slice: Annotated[
-        int | Literal["first", "middle", "last"] | None,
+        Annotated[int, Field(ge=1)] | Literal["first", "middle", "last"] | None,
         Field(description="Image of the series in geometric order, from 1; the middle one when left out"),
     ] = None,
     window: Annotated[
@@ -87,4 +87,6 @@ def _region(values: list[int] | None) -> Region | None:
             f"region has {len(values)} numbers: give [x, y, width, height] in pixels of the native frame."
         )
     x, y, width, height = values
+    if min(x, y) < 0 or min(width, height) < 1:
+        raise BadArgument("region needs x and y from 0, and width and height from 1, in pixels of the native frame.")
     return x, y, width, height

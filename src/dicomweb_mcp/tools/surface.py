@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from ..archives.profiles import Profile
 from ..dicom.rules import Level
+from ..dicom.values import LONGEST_NUMBER
 from ..errors import Problem
 from ..services.app import App
 from .answers import error_result
@@ -31,6 +32,8 @@ class StrictTool(Tool):
     """A tool that refuses unknown arguments and whose errors arrive as plain sentences."""
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
+        if _has_endless_number(arguments):
+            return error_result(f"A number has more than {LONGEST_NUMBER} digits. Nothing was sent.")
         try:
             self.fn_metadata.validate_arguments(arguments)
         except ValidationError as error:
@@ -118,6 +121,15 @@ def _explained(made: Tool, error: ValidationError) -> str:
             shown = f", not {given}" if len(given) <= 60 and problem["type"] != "missing" else ""
             sentences.append(f"{where}: {problem['msg'][:1].lower()}{problem['msg'][1:]}{shown}.")
     return f"{' '.join(dict.fromkeys(sentences))} Its arguments are {', '.join(known)}. Nothing was sent."
+
+
+def _has_endless_number(value: Any) -> bool:
+    """Whether an integer is so long that Python does not write it out."""
+    if isinstance(value, dict):
+        return any(map(_has_endless_number, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_endless_number, value))
+    return isinstance(value, int) and abs(value) >= 10**LONGEST_NUMBER
 
 
 def _is_branch(part: int | str) -> bool:

@@ -20,7 +20,8 @@ def place(folder: Path, outgoing: Outgoing) -> Path:
     parent = Path(root, outgoing.study_uid, outgoing.series_uid)
     if not is_inside(root, os.path.realpath(parent)):
         raise OSError(0, f"{outgoing.study_uid} leads outside the folder by a link")
-    parent.mkdir(parents=True, exist_ok=True)
+    for made in (parent.parent, parent):  # never the archive's own folder, which may be a drive that is away
+        made.mkdir(exist_ok=True)
     final = parent / f"{outgoing.instance_uid}.dcm"
     part = parent / f".{uuid4().hex}{PART_SUFFIX}"
     try:

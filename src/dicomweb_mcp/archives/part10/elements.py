@@ -5,7 +5,7 @@ caller asks pydicom, which knows what writers of files do. The walk exists becau
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable
 from struct import Struct
 from typing import BinaryIO, NamedTuple
 
@@ -14,7 +14,7 @@ from ...dicom.uids import BIG_ENDIAN, DEFLATED, IMPLICIT
 UNDEFINED = 0xFFFFFFFF
 LONGEST_VALUE = 1_024
 WINDOW = 1 << 16
-MOST_INFLATED = 512 << 20
+MOST_INFLATED = 256 << 20
 PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 PER_FRAME_GROUPS = 0x52009230  # can hold 100,000 items, and no search asks for them
 
@@ -44,7 +44,8 @@ class Raw(NamedTuple):
 
 
 class Walked(NamedTuple):
-    """``values`` are the short public top-level elements up to the pixels; ``missing`` bytes lie beyond the end.
+    """``values`` are the short public top-level elements up to the pixels, without one that is cut; ``missing`` bytes
+    lie beyond the end.
 
     ``pixels`` is the length of the pixel data, or None where there was none or it says no length.
     """
@@ -76,23 +77,23 @@ def check_inflation(file: BinaryIO) -> None:
     syntax, position = find_data_set(file)
     if syntax == DEFLATED:
         file.seek(position)
-        for _ in inflated(file):
-            pass
+        inflate(file, lambda _: None)
     file.seek(0)
 
 
-def inflated(file: BinaryIO) -> Iterator[bytes]:
-    """What the rest of a file unpacks to, piece by piece. Raises TooLarge behind MOST_INFLATED bytes, EOFError when the
-    stream has no end, zlib.error when it is none."""
+def inflate(file: BinaryIO, write: Callable[[bytes], object]) -> int:
+    """Write what the rest of a file unpacks to, piece by piece; where the stream ends in the file. Raises TooLarge
+    behind MOST_INFLATED bytes, EOFError when the stream has no end, zlib.error when it is none."""
     unpack, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
     while not unpack.eof and (chunk := unpack.unconsumed_tail or file.read(WINDOW)):
         piece = unpack.decompress(chunk, WINDOW)
         size += len(piece)
         if size > MOST_INFLATED:
             raise TooLarge(f"its deflated data set unpacks to more than {MOST_INFLATED >> 20} MiB")
-        yield piece
+        write(piece)
     if not unpack.eof:
         raise EOFError("the deflated data set is cut off")
+    return file.tell() - len(unpack.unused_data)
 
 
 def find_data_set(file: BinaryIO) -> tuple[str, int]:
@@ -190,7 +191,7 @@ def _elements(
             previous = tag
             if tag in PIXEL_TAGS:
                 return values, None if length == UNDEFINED else length, base + position + length * (length != UNDEFINED)
-            if length <= LONGEST_VALUE and vr != "SQ" and not group & 1 and element:
+            if length <= LONGEST_VALUE and vr != "SQ" and not group & 1 and element and position + length <= limit:
                 values.append(Raw(tag, vr, data[position : position + length]))
         if length == UNDEFINED:
             if tag == PER_FRAME_GROUPS and not depth:

@@ -62,13 +62,15 @@ def read_header(path: str) -> Header:
             _not_dicom("not DICOM" if size else "empty", claims)
         try:
             return _header(*_walked(file, size, has_magic))
-        except (OSError, Unreadable):
+        except Unreadable:
             raise
         except _Directory:
             raise NotDicom from None
         except _NoInstance:
             return _not_dicom("no SOPInstanceUID", claims)
         except Exception as reason:  # pydicom raises what it meets: struct.error, KeyError, zlib.error, RecursionError
+            if isinstance(reason, OSError) and reason.errno is not None:
+                raise  # the system's; pydicom's, about files that end too early, have no number
             return _not_dicom(f"damaged: {_brief(reason)}", claims)
 
 
@@ -150,8 +152,9 @@ def _read_by_pydicom(file: BinaryIO, size: int) -> tuple[Walked, dict[str, Eleme
         if tag & 0x10000 or not tag & 0xFFFF or tag < 0x00080000:
             continue
         if isinstance(raw, RawDataElement):
-            if raw.length <= LONGEST_VALUE:
-                values.append(Raw(tag, raw.VR, raw.value or b""))
+            value = raw.value or b""
+            if raw.length == len(value) <= LONGEST_VALUE:  # not one that the end of the file cuts
+                values.append(Raw(tag, raw.VR, value))
         elif element := by_pydicom(dataset, tag):
             converted[f"{tag:08X}"] = element
     converted |= plain_elements(values, bool(little), lambda tag: by_pydicom(dataset, tag))

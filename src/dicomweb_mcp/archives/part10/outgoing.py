@@ -1,7 +1,7 @@
 """A file on its way into an archive: checked once, and sent only while it is still the file that was checked."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, MutableSequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -48,12 +48,16 @@ class Outgoing:
             raise Changed from None
 
     def metadata(self) -> DicomJson:
-        """Its header as DICOM JSON. Raises Changed or Damaged."""
+        """Its elements that are not long, as DICOM JSON. Raises Changed, Damaged or Unfit."""
         try:
             with self._opened() as file:
-                return metadata(parse(file))
+                short = check_whole(file, self.size)
+                file.seek(0)
+                return metadata(parse(file, tags=short))
         except OSError:
             raise Changed from None
+        except RecursionError:
+            raise Damaged("its sequences lie too deep to be read") from None
 
     def _opened(self) -> BinaryIO:
         file = open_regular(self.path)
@@ -80,7 +84,7 @@ def checked(path: Path) -> Outgoing:
             if dataset.file_meta.get("MediaStorageSOPClassUID") == DIRECTORY:
                 raise Unfit("a DICOMDIR, which lists other files and is not stored")
             found = {keyword: _uid(dataset, keyword) for keyword in UIDS}
-            patient_id = str(dataset.get("PatientID") or "").strip(" \0")
+            patient_id = _text(dataset, "PatientID").strip(" \0")
     except OSError as error:
         raise Unfit(f"cannot be read: {error.strerror or type(error).__name__}") from None
     except Damaged as reason:
@@ -98,11 +102,17 @@ def checked(path: Path) -> Outgoing:
 
 
 def _stamp(status: os.stat_result) -> tuple[int, ...]:
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _text(dataset: Any, keyword: str) -> str:
+    """A value as it stands in the file, also one of several values."""
+    value = dataset.get(keyword)
+    return "\\".join(map(str, value)) if isinstance(value, list | tuple | MutableSequence) else str(value or "")
 
 
 def _uid(dataset: Any, keyword: str) -> str:
-    value = str(dataset.get(keyword) or "").rstrip("\0 ")
+    value = _text(dataset, keyword).rstrip("\0 ")
     if not value:
         raise Unfit(f"it has no {keyword}")
     if not is_strict_uid(value):

@@ -19,11 +19,16 @@ from .elements import (
     UNDEFINED,
     TooLarge,
     find_data_set,
-    inflated,
+    inflate,
 )
 from .header import FIRST_TAGS
 
 DEEPEST = 100  # sequences within sequences
+MOST_ELEMENTS = 2_000_000
+LONGEST_SHORT = 1 << 16
+TRAILER = 8  # behind deflated data: a byte to make the length even (PS3.5 A.5), or the checksum that some writers leave
+LONGEST_IDENTIFIER = 256
+IDENTIFYING = frozenset({0x00080016, 0x00080018, 0x00100020, 0x0020000D, 0x0020000E})  # class, instance, patient, ...
 
 
 class Unfit(Exception):
@@ -36,9 +41,12 @@ class _Element(NamedTuple):
     length: int
 
 
-def check_whole(file: BinaryIO, size: int) -> None:
-    """Raises Unfit for what is no DICOM file, has no File Meta Information or no data set, or does not end where its
-    elements do. ``size`` is that of the file in bytes."""
+def check_whole(file: BinaryIO, size: int) -> list[int]:
+    """The tags of the top-level elements that take at most LONGEST_SHORT bytes, in a DICOM file of ``size`` bytes.
+
+    Raises Unfit for what is no DICOM file, has no File Meta Information or no data set, does not end where its elements
+    do, or can be read in two ways.
+    """
     file.seek(0)
     start = file.read(132)
     if start[128:] != b"DICM":
@@ -50,10 +58,12 @@ def check_whole(file: BinaryIO, size: int) -> None:
         raise Unfit("it has no data set behind its File Meta Information")
     file.seek(position)
     if syntax == DEFLATED:
-        file, position = _unpacked(file), 0
+        file, position = _unpacked(file, size), 0
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
-    _Walker(file, position, size, implicit=syntax == IMPLICIT, big_endian=syntax == BIG_ENDIAN).elements(size)
+    walker = _Walker(file, position, size, implicit=syntax == IMPLICIT, big_endian=syntax == BIG_ENDIAN)
+    walker.data_set()
+    return walker.short
 
 
 def _what_else(start: bytes) -> str:
@@ -67,15 +77,16 @@ def _what_else(start: bytes) -> str:
     return "not DICOM"
 
 
-def _unpacked(file: BinaryIO) -> BinaryIO:
+def _unpacked(file: BinaryIO, size: int) -> BinaryIO:
     data = io.BytesIO()
     try:
-        for piece in inflated(file):
-            data.write(piece)
+        end = inflate(file, data.write)
     except TooLarge as reason:
         raise Unfit(str(reason)) from None
     except (zlib.error, EOFError):
         raise Unfit("cut off or damaged within its deflated data set") from None
+    if size - end > TRAILER:
+        raise Unfit(f"damaged: {size - end:,} bytes follow its deflated data set")
     return data
 
 
@@ -84,31 +95,53 @@ class _Walker:
 
     def __init__(self, file: BinaryIO, position: int, size: int, *, implicit: bool, big_endian: bool) -> None:
         self.position = position
+        self.short: list[int] = []
+        self._count = 0
         self._file, self._size, self._implicit = file, size, implicit
         order = ">" if big_endian else "<"
         self._tag = Struct(f"{order}HH").unpack
         self._short = Struct(f"{order}H").unpack
         self._long = Struct(f"{order}L").unpack
 
-    def elements(self, end: int | None, *, implicit: bool | None = None, depth: int = 0) -> None:
-        """All elements up to ``end``, or up to the delimiter of an item of undefined length. Raises Unfit."""
-        implicit = self._implicit if implicit is None else implicit
+    def data_set(self) -> None:
+        """All elements up to the end of the file. Raises Unfit."""
+        last = -1
+        while self.position < self._size:
+            start = self.position
+            element = self._next(self._implicit)
+            if element.tag <= last:
+                raise Unfit(
+                    f"element {_written(element.tag)} does not stand in ascending order (PS3.5 7.1): programs would "
+                    "read the file in different ways"
+                )
+            last = element.tag
+            if last in IDENTIFYING and element.length > LONGEST_IDENTIFIER:
+                raise Unfit(f"element {_written(last)} is longer than its VR allows")
+            self._value(element, self._implicit, 0)
+            if self.position - start <= LONGEST_SHORT:
+                self.short.append(last)
+
+    def _elements(self, end: int | None, implicit: bool, depth: int) -> None:
+        """The elements of an item up to ``end``, or up to the delimiter of an item of undefined length."""
         while end is None or self.position < end:
             element = self._next(implicit)
             if element.tag == ITEM_END and end is None:
                 return
-            if element.tag >> 16 == 0xFFFE:
-                raise Unfit(f"damaged: a delimiter stands at byte {self.position - 8:,} where an element is due")
-            if element.tag in PIXEL_TAGS and element.length == UNDEFINED:
-                self._fragments()
-            elif element.length == UNDEFINED:
-                self._items(None, implicit or element.vr == b"UN", depth + 1)  # PS3.5 6.2.2, note on UN
-            elif element.vr == b"SQ":
-                self._items(self.position + element.length, implicit, depth + 1)
-            else:
-                self._skip(element)
+            self._value(element, implicit, depth)
         if self.position != end:
             raise Unfit(f"damaged: the lengths of its elements do not add up at byte {self.position:,}")
+
+    def _value(self, element: _Element, implicit: bool, depth: int) -> None:
+        if element.tag >> 16 == 0xFFFE:
+            raise Unfit(f"damaged: a delimiter stands at byte {self.position - 8:,} where an element is due")
+        if element.tag in PIXEL_TAGS and element.length == UNDEFINED:
+            self._fragments()
+        elif element.length == UNDEFINED:
+            self._items(None, implicit or element.vr == b"UN", depth + 1)  # PS3.5 6.2.2, note on UN
+        elif element.vr == b"SQ":
+            self._items(self.position + element.length, implicit, depth + 1)
+        else:
+            self._skip(element)
 
     def _items(self, end: int | None, implicit: bool, depth: int) -> None:
         if depth > DEEPEST:
@@ -119,8 +152,7 @@ class _Walker:
                 return
             if item.tag != ITEM:
                 raise Unfit(f"damaged: no item stands at byte {self.position - 8:,} of a sequence")
-            self.elements(None if item.length == UNDEFINED else self.position + item.length,
-                          implicit=implicit, depth=depth)  # fmt: skip
+            self._elements(None if item.length == UNDEFINED else self.position + item.length, implicit, depth)
         if self.position != end:
             raise Unfit(f"damaged: the items of a sequence do not add up at byte {self.position:,}")
 
@@ -137,6 +169,9 @@ class _Walker:
 
     def _next(self, implicit: bool) -> _Element:
         """Tag, VR and length of the element that begins here."""
+        self._count += 1
+        if self._count > MOST_ELEMENTS:
+            raise Unfit(f"it has more than {MOST_ELEMENTS:,} elements")
         group, number = self._tag(self._take(4))
         tag = group << 16 | number
         if implicit or group == 0xFFFE:
@@ -148,8 +183,7 @@ class _Walker:
             self._take(2)
             return _Element(tag, vr, self._long(self._take(4))[0])
         raise Unfit(
-            f"element ({group:04X},{number:04X}) has no valid VR ({vr!r}): damaged, or not encoded as its transfer "
-            "syntax says"
+            f"element {_written(tag)} has no valid VR ({vr!r}): damaged, or not encoded as its transfer syntax says"
         )
 
     def _take(self, count: int) -> bytes:
@@ -162,7 +196,10 @@ class _Walker:
     def _skip(self, element: _Element) -> None:
         end = self.position + element.length
         if end > self._size:
-            tag = f"({element.tag >> 16:04X},{element.tag & 0xFFFF:04X})"
-            raise Unfit(f"cut off: {end - self._size:,} bytes of element {tag} are missing")
+            raise Unfit(f"cut off: {end - self._size:,} bytes of element {_written(element.tag)} are missing")
         self._file.seek(element.length, io.SEEK_CUR)
         self.position = end
+
+
+def _written(tag: int) -> str:
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
