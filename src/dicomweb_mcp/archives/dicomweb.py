@@ -7,7 +7,7 @@ from contextlib import aclosing
 from urllib.parse import urlsplit
 
 import httpx
-from anyio import to_thread
+from anyio import lowlevel, to_thread
 
 from ..dicom.query import Plan
 from ..dicom.rules import Level
@@ -287,6 +287,7 @@ class DicomwebArchive:
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(body), MiB):
         yield body[start : start + MiB]
+        await lowlevel.checkpoint()
 
 
 def _search_path(plan: Plan) -> str:
