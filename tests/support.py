@@ -49,3 +49,10 @@ def app_over(fakes: dict[str, tuple[Answering, str]], roots: Sequence[Path] = ()
         return open_over(fake, kind, name=archive.name)
 
     return App(settings, opener)
+
+
+def app_at(urls: dict[str, str], patience: Patience = HURRIED, **more: Any) -> App:
+    """An app whose archives are real servers at these addresses, of kind dcm4chee where nothing else is said."""
+    archives = [{"name": name, "url": url, "kind": "dcm4chee", **more} for name, url in urls.items()]
+    settings = Settings.model_validate({"archives": archives})
+    return App(settings, lambda archive: DicomwebArchive(archive, patience=patience))

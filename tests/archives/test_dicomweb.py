@@ -114,7 +114,7 @@ async def test_the_warning_of_more_results_is_read() -> None:
         (b"not json", "application/json", "something that is not JSON"),
         (b'{"a": 1}', "application/dicom+json", "no list of DICOM objects"),
         (b"[1, 2]", "application/dicom+json", "no list of DICOM objects"),
-        (b'[{"a": ', "application/dicom+json", "not JSON"),
+        (b'[{"a": ', "application/dicom+json", "cut or damaged"),
     ],
 )
 async def test_answers_that_are_not_what_they_claim(content: bytes, content_type: str, says: str) -> None:

@@ -35,13 +35,13 @@ def outcome(body: bytes) -> str:
 
 
 def truth(body: bytes) -> str:
-    """The same by the standard library, for objects that need no mending."""
+    """The same by the standard library; a byte that is no UTF-8 costs the text that it stands in."""
     try:
-        found = json.loads(body)
+        found = json.loads(body.decode(json.detect_encoding(body), "replace"))
     except ValueError:
         return "refused"
     fine = isinstance(found, list) and all(isinstance(obj, dict) for obj in found)
-    return repr(found) if fine else "refused"
+    return repr([normalized(obj) for obj in found]) if fine else "refused"
 
 
 @given(OBJECTS, st.booleans(), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
@@ -65,7 +65,7 @@ def test_what_is_no_json_is_noticed_when_it_arrives(value: bytes) -> None:
     body = VALUE % value
     assert outcome(body) == truth(body)
     if truth(body) == "refused":
-        with pytest.raises(NotUnderstood, match="not JSON"):
+        with pytest.raises(NotUnderstood, match="cut or damaged"):
             objects("pacs", body)
 
 
@@ -79,8 +79,8 @@ def test_a_body_that_took_harm_is_read_as_it_stands_or_refused(
     broken = bytes(body)
     if truth(broken) == "refused":
         assert outcome(broken) == "refused"
-    else:  # the harm may be to a tag or to the form of an element
-        assert outcome(broken) == repr([normalized(obj) for obj in json.loads(broken)])
+    else:
+        assert outcome(broken) == truth(broken)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_number_of_thousands_of_digits_costs_only_itself() -> None:
     body = b'[{"00200013":{"vr":"IS","Value":[%s]},"0020000D":{"vr":"UI","Value":["1.2"]}}]' % (b"9" * 5_000)
     (found,) = objects("pacs", body)
     assert found["0020000D"]["Value"] == ["1.2"]
-    assert found["00200013"]["Value"] == [float("inf")]
+    assert found["00200013"]["Value"] == ["9" * 5_000]
 
 
 @pytest.mark.parametrize("depth", [100, 300, 320, 330, 900, 5_000, 100_000])

@@ -11,6 +11,7 @@ import anyio
 from ..settings import ArchiveSettings, Auth, variable_prefix
 from .base import AccessDenied
 
+SHORTEST_SECRET = 4  # shorter ones would be found in every word
 COMMAND_SECONDS = 30
 COMMAND_LIFETIME = 30 * 60  # printed tokens commonly live an hour
 
@@ -40,6 +41,20 @@ def sign_in(settings: ArchiveSettings) -> SignIn:
 
         return GoogleCredentials(settings.name, settings.auth, settings.proxy)
     return Credentials(settings.name, settings.auth)
+
+
+def without_secrets(body: bytes, sent: Mapping[str, str], header: str | None) -> bytes:
+    """What an archive said, without the credentials of the request that it said it to. They were in Authorization or
+    in the configured ``header``; some servers repeat them, whole or in part."""
+    secrets: set[bytes] = set()
+    for value in (sent.get("authorization", ""), sent.get(header or "", "")):
+        scheme, _, token = value.rpartition(" ")
+        secrets |= {value.encode(), token.encode()}
+        if scheme == "Basic":
+            secrets.add(base64.b64decode(token).partition(b":")[2])
+    for secret in sorted(secrets, key=len, reverse=True):
+        body = body.replace(secret, b"***") if len(secret) >= SHORTEST_SECRET else body
+    return body
 
 
 class Credentials:

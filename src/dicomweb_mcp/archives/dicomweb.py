@@ -7,17 +7,18 @@ from contextlib import aclosing
 from urllib.parse import urlsplit
 
 import httpx
-from anyio import to_thread
+from anyio import lowlevel, to_thread
 
 from ..dicom.query import Plan
 from ..dicom.rules import Level
 from ..dicom.stow import StoreResponse, store_response
 from ..dicom.tags import Attribute
 from ..dicom.uids import EXPLICIT
-from ..dicom.values import DicomJson, normalized, transfer_syntaxes
+from ..dicom.values import DicomJson, clean, normalized, transfer_syntaxes
 from ..settings import ArchiveSettings
 from .base import (
     ArchiveError,
+    Busy,
     Failed,
     File,
     Frame,
@@ -83,7 +84,7 @@ class DicomwebArchive:
             try:
                 answer = await self._wire.get("/system", accept="application/json", most=MiB, base=root)
                 is_orthanc = isinstance(json.loads(answer.body), dict) and b"DatabaseVersion" in answer.body
-            except Unreachable:
+            except (Unreachable, Busy):
                 return self.profile  # nothing was learned: ask again next time
             except (NotFound, NotUnderstood, Refused, Failed, ValueError):
                 is_orthanc = False
@@ -147,7 +148,7 @@ class DicomwebArchive:
     async def bulkdata(self, place: Place, uri: str) -> bytes:
         path, base = self._bulk_path(place, uri)
         answer = await self._wire.get(path, accept=AS_STORED, most=MOST_FRAMES, base=base)
-        return b"".join([data for _, data in await self._bodies(answer)])
+        return b"".join([data for _, data in await self._bodies(answer, 1)])
 
     async def store(self, files: Sequence[Outgoing], study_uid: str | None = None) -> StoreResponse:
         """STOW-RS, PS3.18 10.5: one request. Its status is only believed where the body says nothing of any file."""
@@ -198,8 +199,8 @@ class DicomwebArchive:
             except (Refused, Failed):
                 if position == len(accepts):
                     raise
-        bodies = await self._bodies(answer)
-        if answer.status == 206 or len(bodies) != len(numbers):
+        bodies = await self._bodies(answer, len(numbers))
+        if answer.status == 206 or len(bodies) < len(numbers):
             raise NotFound(
                 self.name,
                 f"gave {len(bodies)} of the {len(numbers)} frames asked for. See NumberOfFrames of the instance.",
@@ -222,22 +223,35 @@ class DicomwebArchive:
                     return found[0]
         return EXPLICIT
 
-    async def _bodies(self, answer: Answer) -> list[tuple[MediaType, bytes]]:
-        async def whole() -> AsyncIterator[bytes]:
-            yield answer.body
-
-        async with aclosing(self._parts(answer.content_type, whole())) as arriving:
-            return [(part.media_type, b"".join([chunk async for chunk in part.chunks])) async for part in arriving]
+    async def _bodies(self, answer: Answer, most: int) -> list[tuple[MediaType, bytes]]:
+        """The parts of an answer read whole; more than ``most`` are NotUnderstood."""
+        found: list[tuple[MediaType, bytes]] = []
+        async with aclosing(self._parts(answer.content_type, _pieces(answer.body))) as arriving:
+            async for part in arriving:
+                if len(found) == most:
+                    raise NotUnderstood(self.name, f"gave more than the {most} parts asked for. Try again.")
+                found.append((part.media_type, b"".join([chunk async for chunk in part.chunks])))
+        return found
 
     async def _parts(self, content_type: str, chunks: AsyncIterator[bytes]) -> AsyncGenerator[Part, None]:
         """The parts of a body; HTML and JSON in place of DICOM, and a cut multipart, are NotUnderstood."""
         media_type = MediaType.parse(content_type).type
         if media_type.startswith("text/") or media_type in ("application/json", DICOM_JSON):
-            raise NotUnderstood(self.name, f"answered with {content_type.split(';')[0]} where DICOM bytes were due.")
+            raise NotUnderstood(
+                self.name, f"answered with {clean(media_type, 40)} where DICOM bytes were due. Check its address."
+            )
         try:
             async with aclosing(parts(content_type, chunks)) as arriving:
                 async for part in arriving:
-                    yield part
+                    yield Part(part.headers, self._uncut(part.chunks))
+        except BadMultipart as error:
+            raise NotUnderstood(self.name, f"{error}. Try again.") from None
+
+    async def _uncut(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        """A part's bytes; that the body was cut shows while they are read."""
+        try:
+            async for chunk in chunks:
+                yield chunk
         except BadMultipart as error:
             raise NotUnderstood(self.name, f"{error}. Try again.") from None
 
@@ -258,7 +272,7 @@ class DicomwebArchive:
         except ValueError:
             raise Refused(self.name, "its metadata names a bulk value by an address that is none.") from None
         path = given.path
-        if not re.fullmatch(r"[A-Za-z0-9._~/-]*", path) or ".." in path.split("/"):
+        if not re.fullmatch(r"[A-Za-z0-9._~/-]{0,2000}", path) or ".." in path.split("/"):
             raise Refused(self.name, "its metadata names a bulk value by an address that is not safe to ask for.")
         if (at := path.find("/studies/")) >= 0:
             return path[at:], self._wire.base
@@ -268,6 +282,12 @@ class DicomwebArchive:
         if same_server and path.startswith(f"{base.path}/"):
             return path, f"{base.scheme}://{base.netloc}"
         raise Refused(self.name, "its metadata names a bulk value on another host, which is not contacted.")
+
+
+async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), MiB):
+        yield body[start : start + MiB]
+        await lowlevel.checkpoint()
 
 
 def _search_path(plan: Plan) -> str:

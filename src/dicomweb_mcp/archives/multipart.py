@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from email.message import Message
 
 LONGEST_HEADERS = 16_384
+LONGEST_TYPE = 1_000
+# what makes a boundary a delimiter: "--", a line end behind padding, or as much of these as has arrived
+FOLLOWING = re.compile(rb"(?P<epilogue>--)|[ \t]{0,1000}(?P<headers>(?=\r\n))|(?P<undecided>-\Z|[ \t]{0,1000}\r?\Z)")
 
 
 class BadMultipart(ValueError):
@@ -26,7 +29,7 @@ class MediaType:
     @classmethod
     def parse(cls, header: str) -> "MediaType":
         message = Message()
-        message["Content-Type"] = header.replace("\r", " ").replace("\n", " ")
+        message["Content-Type"] = header[:LONGEST_TYPE].replace("\r", " ").replace("\n", " ")
         found = message.get_params(failobj=[], unquote=True)
         return cls(message.get_content_type(), {str(key).lower(): str(value) for key, value in found[1:]})
 
@@ -116,14 +119,11 @@ class MultipartReader:
         at = -1
         while (at := self._buffer.find(self._delimiter, at + 1)) >= 0:
             after = at + len(self._delimiter)
-            rest = bytes(self._buffer[after : after + LONGEST_HEADERS])
-            line = rest.lstrip(b" \t")
-            if rest.startswith(b"--"):
-                return at, after + 2, "epilogue"
-            if line.startswith(b"\r\n"):
-                return at, after + len(rest) - len(line), "headers"
-            if len(rest) < LONGEST_HEADERS and (b"--".startswith(rest) or b"\r\n".startswith(line)):
-                return at, at, ""  # undecided until more arrives
+            found = FOLLOWING.match(self._buffer, after)
+            if found and found.lastgroup == "undecided":
+                return at, at, ""
+            if found and found.lastgroup:
+                return at, found.end(), found.lastgroup
         certain = max(0, len(self._buffer) - len(self._delimiter) + 1)
         return certain, certain, ""
 

@@ -1,10 +1,12 @@
-"""The DICOM JSON objects of an answer's body.
+"""The DICOM JSON objects of an answer's body (PS3.18 Annex F).
 
 There can be 50,000 of them. A body is checked as a whole when it arrives, and an object is decoded when it is looked
 at: one that nobody looks at costs next to nothing, and memory stays near the size of the body.
 """
 
+import gc
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
@@ -12,6 +14,10 @@ import msgspec
 
 from ..dicom.values import DicomJson, normalized
 from .base import NotUnderstood
+
+MOST_OBJECTS = 100_000  # a few bytes each could otherwise become gigabytes
+LONGEST_INTEGER = 1_000  # digits; Python refuses to convert many more
+SPACE = re.compile(r"[ \t\r\n]*")
 
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode = msgspec.json.Decoder().decode
@@ -28,6 +34,7 @@ def objects(archive: str, body: bytes) -> Sequence[DicomJson]:
                 str(raw, "utf-8")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _leniently(archive, body)
+    _check_count(archive, len(found))
     if any(memoryview(raw)[0] != ord("{") for raw in found):
         raise _no_objects(archive)
     return Objects(archive, found) if found else []
@@ -60,27 +67,103 @@ class Objects(Sequence[DicomJson]):
     def _decoded(self, raw: msgspec.Raw) -> DicomJson:
         try:
             return normalized(_decode(raw))
-        except msgspec.ValidationError:  # a number that is too large: infinite, as Python reads it
-            return normalized(json.loads(bytes(raw), parse_int=float))
+        except msgspec.ValidationError:  # a number that is too large for it
+            return normalized(_DECODER.decode(str(raw, "utf-8")))
         except RecursionError:
-            raise _no_json(self._archive, b"") from None
+            raise _endless(self._archive) from None
+
+
+# ---- what is no JSON to the letter and read all the same -------------------------------------------------------------
 
 
 def _leniently(archive: str, body: bytes) -> list[DicomJson]:
-    """What is no JSON to the letter and read all the same: bare NaN, half surrogates, UTF-16, a byte order mark."""
+    """Bare NaN, half surrogates, UTF-16, a byte order mark; a byte that is no UTF-8 costs the value that it stands in.
+
+    The objects are decoded one at a time, so that other threads get their turn in between.
+    """
+    text = body.decode(json.detect_encoding(body), "replace").removeprefix("\ufeff")
+    start = _past_space(text, 0)
+    if not text.startswith("[", start):
+        raise _instead(archive, text[start:])
+    found: list[DicomJson] = []
     try:
-        found: Any = json.loads(body)
+        for item in _items(text, start + 1):
+            _check_count(archive, len(found) + 1)
+            if not isinstance(item, dict):
+                raise _no_objects(archive)
+            found.append(normalized(item))
+    except json.JSONDecodeError:
+        raise NotUnderstood(archive, "answered with JSON that is cut or damaged. Try again, or ask for less.") from None
+    except RecursionError:
+        raise _endless(archive) from None
+    return found
+
+
+def _items(text: str, at: int) -> Iterator[Any]:
+    """The items of a JSON list whose bracket is before ``at``."""
+    at = _past_space(text, at)
+    more = not text.startswith("]", at)
+    while more:
+        item, at = _item(text, at)
+        yield item
+        at = _past_space(text, at)
+        more = text.startswith(",", at)
+        at = _past_space(text, at + 1) if more else at
+    if not text.startswith("]", at) or _past_space(text, at + 1) < len(text):
+        raise json.JSONDecodeError("no end of the list", text, at)
+
+
+def _item(text: str, at: int) -> tuple[Any, int]:
+    """One item and where it ends. The decoder lets no other thread in, and on a large item the collector of garbage,
+    which finds none, would take most of its time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _DECODER.raw_decode(text, at)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _past_space(text: str, at: int) -> int:
+    found = SPACE.match(text, at)
+    return found.end() if found else at
+
+
+def _integer(digits: str) -> int | str:
+    """A number, or the text of one that is none of DICOM's."""
+    return int(digits) if len(digits) <= LONGEST_INTEGER else digits
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer)
+
+
+# ---- what is wrong ---------------------------------------------------------------------------------------------------
+
+
+def _instead(archive: str, text: str) -> NotUnderstood:
+    """What a text is that does not begin like a list."""
+    try:
+        _DECODER.decode(text)
     except (ValueError, RecursionError):
-        raise _no_json(archive, body) from None
-    if not isinstance(found, list) or not all(isinstance(obj, dict) for obj in found):
-        raise _no_objects(archive)
-    return [normalized(obj) for obj in found]
-
-
-def _no_json(archive: str, body: bytes) -> NotUnderstood:
-    kind = "a web page" if body[:1_000].lstrip()[:1] == b"<" else "something that is not JSON"
-    return NotUnderstood(archive, f"answered with {kind}. Check that its address is the DICOMweb base.")
+        kind = "a web page" if text.startswith("<") else "something that is not JSON"
+        return NotUnderstood(archive, f"answered with {kind}. Check that its address is the DICOMweb base.")
+    return _no_objects(archive)
 
 
 def _no_objects(archive: str) -> NotUnderstood:
-    return NotUnderstood(archive, "answered with JSON that is no list of DICOM objects.")
+    return NotUnderstood(
+        archive,
+        "answered with JSON that is no list of DICOM objects. Check that its address is the DICOMweb base.",
+    )
+
+
+def _endless(archive: str) -> NotUnderstood:
+    return NotUnderstood(archive, "answered with JSON that is nested without end. Tell its administrator.")
+
+
+def _check_count(archive: str, count: int) -> None:
+    if count > MOST_OBJECTS:
+        raise NotUnderstood(
+            archive, f"answered with more than {MOST_OBJECTS:,} objects at once. Narrow it with filters."
+        )

@@ -10,30 +10,33 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from io import BytesIO
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import httpx
 
 from .. import __version__
 from ..settings import ArchiveSettings
-from .auth import sign_in
+from .auth import sign_in, without_secrets
 from .base import ArchiveError, Busy, NotUnderstood, Refused, Unreachable
 from .failures import failure
+from .inflate import ASKED_FOR, BadCoding, Inflater
 from .profiles import Profile
 
 MiB = 1024 * 1024
+PAUSE = 100  # chunks after which other calls get a turn
 LONGEST_ERROR_BODY = 64 * 1024
-LONGEST_RETRY_AFTER = 20.0
-ENCODINGS = ("identity", "gzip", "deflate", "")
 BROKEN = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)  # an idle connection that was closed, mostly
 
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds: to connect, without a byte, for a place among the parallel requests, for a whole answer, for a whole
-    stream of files, for the verdict on files that were sent, and the base of the exponential back-off."""
+    """Seconds: to connect, without a byte, for a place among the parallel requests, for the head of an answer with all
+    tries and again for its body, for a whole stream of files, for the verdict on files that were sent, the base of the
+    exponential back-off, and the longest wait that a Retry-After can ask for."""
 
     connect: float = 10
     silence: float = 30
@@ -42,6 +45,7 @@ class Patience:
     stream: float = 3_600
     verdict: float = 300
     back_off: float = 0.5
+    retry_after: float = 20
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,7 @@ class Wire:
                 read = bytearray()
                 async for chunk in self._chunks(response, most, self.patience.verdict):
                     read += chunk
-                return Answer(response.status_code, response.headers, bytes(read))
+                return self._answer(response, read)
 
     def failure(self, answer: Answer) -> ArchiveError:
         """The error for an answer that is not a success."""
@@ -149,7 +153,11 @@ class Wire:
     async def _response(self, url: str, accept: str) -> AsyncIterator[httpx.Response]:
         """A successful response whose body has not been read, after as many tries as the profile allows."""
         async with self._place():
-            response = await self._persistently(url, accept)
+            try:
+                with anyio.fail_after(self.patience.answer):
+                    response = await self._persistently(url, accept)
+            except TimeoutError:
+                raise self._late(self.patience.answer) from None
             async with self._closing(response):
                 await self._check(response)
                 yield response
@@ -197,9 +205,7 @@ class Wire:
         except BROKEN:
             raise
         except TimeoutError:
-            raise Unreachable(
-                self.name, f"did not begin its answer within {seconds:g} s. Try again, or ask for less (TimeoutError)."
-            ) from None
+            raise self._late(seconds) from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:  # TLS alerts come through as OSError
             raise self._unreachable(error) from None
 
@@ -223,7 +229,12 @@ class Wire:
                 body += chunk
         except ArchiveError:
             pass  # the status says more than what is wrong with its body
-        raise self.failure(Answer(response.status_code, response.headers, bytes(body)))
+        raise self.failure(self._answer(response, body))
+
+    def _answer(self, response: httpx.Response, body: bytearray) -> Answer:
+        """An answer whose body may be repeated."""
+        said = without_secrets(bytes(body), response.request.headers, self._settings.auth.name)
+        return Answer(response.status_code, response.headers, said)
 
     def _check_redirect(self, response: httpx.Response) -> None:
         if 300 <= response.status_code < 400:
@@ -235,26 +246,43 @@ class Wire:
 
     async def _chunks(self, response: httpx.Response, most: int, seconds: float) -> AsyncIterator[bytes]:
         """The decoded body; one that breaks off, exceeds ``most`` bytes or takes over ``seconds`` is an error."""
-        # several encodings on top of each other can blow a few bytes up to gigabytes within one step
-        if response.headers.get("content-encoding", "identity").lower() not in ENCODINGS:
-            raise NotUnderstood(self.name, "its answer is compressed in a way that was not asked for.")
-        size, end = 0, time.monotonic() + seconds
+        if not Inflater.knows(_coding(response)):
+            raise NotUnderstood(
+                self.name, "its answer is compressed in a way that was not asked for. Tell its administrator."
+            )
+        declared = response.headers.get("content-length", "")
+        if declared.isascii() and declared.isdigit() and float(declared) > most:
+            raise self._too_large(most)
+        size, count, end, inflater = 0, 0, time.monotonic() + seconds, Inflater(_coding(response))
+        assert isinstance(response.stream, httpx.AsyncByteStream)
         try:
-            async for chunk in response.aiter_bytes():
-                size += len(chunk)
-                if size > most:
-                    raise NotUnderstood(
-                        self.name,
-                        f"the answer is larger than the {most / MiB:g} MiB that this program accepts here. "
-                        "Ask for less: one series or instance, fewer frames, or fewer fields.",
-                    )
+            async for raw in response.stream:  # as it came: what unpacks to nothing takes time as well
+                for chunk in inflater.feed(raw):
+                    size += len(chunk)
+                    if size > most:
+                        raise self._too_large(most)
+                    yield chunk
+                count += 1
+                if count % PAUSE == 0:  # small ones come by thousands at a time
+                    await anyio.lowlevel.checkpoint()
                 if time.monotonic() > end:
                     raise Unreachable(
                         self.name, f"did not finish its answer within {seconds:g} s. Ask for less, or try again."
                     )
-                yield chunk
+            inflater.close()
+        except BadCoding as error:
+            raise Unreachable(self.name, f"{error}. Try again.") from None
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
+            if isinstance(error, httpx.RequestError):
+                error.request = response.request  # as httpx does where it reads a stream itself
             raise self._unreachable(error) from None
+
+    def _too_large(self, most: int) -> NotUnderstood:
+        return NotUnderstood(
+            self.name,
+            f"the answer is larger than the {most / MiB:g} MiB that this program accepts here. "
+            "Ask for less: one series or instance, fewer frames, or fewer fields.",
+        )
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
@@ -272,8 +300,13 @@ class Wire:
     def _wait(self, attempt: int, retry_after: str) -> float:
         """Seconds until the next try: what Retry-After says, else doubling with jitter."""
         if re.fullmatch("[0-9]+", retry_after):
-            return min(float(retry_after), LONGEST_RETRY_AFTER)
+            return min(float(retry_after), self.patience.retry_after)
         return float(self.patience.back_off * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))
+
+    def _late(self, seconds: float) -> Unreachable:
+        return Unreachable(
+            self.name, f"did not begin its answer within {seconds:g} s. Try again, or ask for less (TimeoutError)."
+        )
 
     def _unreachable(self, error: Exception) -> Unreachable:
         words = {
@@ -281,9 +314,10 @@ class Wire:
             "ConnectTimeout": f"cannot be reached: no connection within {self.patience.connect:g} s",
             "ReadTimeout": f"sent nothing for {_patience_of(error):g} s. Try again, or ask for less",
             "ProxyError": "cannot be reached through the configured proxy",
-            "DecodingError": "sent an answer that cannot be decompressed",
         }
         said = words.get(type(error).__name__, "broke off its answer. Try again")
+        if isinstance(error, httpx.RemoteProtocolError) and not re.search("disconnected|closed", str(error)):
+            said = "sent something that is no HTTP. Check its address, or try again"
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             said = "has a certificate that is not trusted here: set ca to the PEM file of its authority"
         if "CERTIFICATE_REQUIRED" in str(error):
@@ -300,9 +334,11 @@ class Wire:
                     proxy=self._settings.proxy,
                     timeout=httpx.Timeout(self.patience.silence, connect=self.patience.connect),
                     limits=httpx.Limits(max_connections=self.profile.parallel, keepalive_expiry=30),
-                    headers={"User-Agent": f"dicomweb-mcp/{__version__}", "Accept-Encoding": "gzip, deflate"},
+                    headers={"User-Agent": f"dicomweb-mcp/{__version__}", "Accept-Encoding": ASKED_FOR},
                     follow_redirects=False,
+                    event_hooks={"response": [_stay]},
                 )
+                self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # keep none
             return self._client
 
     def _trust(self) -> ssl.SSLContext:
@@ -327,6 +363,15 @@ class Wire:
         if not path.is_file():
             raise Unreachable(self.name, f"the file of its setting {setting} does not exist.")
         return path
+
+
+def _coding(response: httpx.Response) -> str:
+    return str(response.headers.get("content-encoding", "")).strip().lower()
+
+
+async def _stay(response: httpx.Response) -> None:
+    """Forget where a redirect leads, which httpx would read although it is not followed."""
+    response.headers.pop("location", None)
 
 
 def _patience_of(error: Exception) -> float:

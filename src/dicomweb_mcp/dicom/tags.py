@@ -6,7 +6,7 @@ The dictionary is pydicom's; it is imported when first used, because a start of 
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 
 from ..errors import BadArgument
 
@@ -56,7 +56,7 @@ def attribute(key: str) -> Attribute:
     return by_tag(tag)
 
 
-@cache
+@lru_cache(maxsize=10_000)  # archives may name any tag
 def by_tag(tag: str) -> Attribute:
     """The attribute of a tag of 8 hex digits; one that the dictionary does not know has VR UN and no keyword."""
     from pydicom import datadict

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from functools import cache, lru_cache
+from operator import is_
 from typing import Any, TypeAlias
 
 from .tags import by_tag, tag_of
@@ -19,6 +20,9 @@ Plain: TypeAlias = str | int | float | list[Any] | None
 
 DEEPEST = 40  # sequences within sequences
 LONGEST_NUMBER = 40  # digits
+MOST_ELEMENTS = 5_000  # of one object, without those of its sequences
+MOST_VALUES = 100_000  # of one element; an explicit length of 16 bits allows for 32,767
+SIMPLE = frozenset({str, int, float, bool, type(None)})
 BULK_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 NUMBER_VRS = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"})
 INTEGER_VRS = NUMBER_VRS - {"DS", "FD", "FL"}
@@ -60,14 +64,19 @@ def values_at(obj: DicomJson, tag: str) -> list[Any]:
     return [value for value in values if value is not None] if isinstance(values, list) else []
 
 
-def normalized(obj: Mapping[Any, Any], depth: int = 0) -> dict[str, Any]:
+def normalized(obj: Mapping[Any, Any], depth: int = 0) -> Mapping[str, Any]:
     """The object as PS3.18 F.2.2 wants it, whatever a server wrote: tags in upper case, every element an object, its
-    ``vr`` text and its ``Value`` a list. What is none of that, or lies deeper than DEEPEST sequences, is left out."""
+    ``vr`` text and its ``Value`` a list of what such a value can be. What is none of that, lies deeper than DEEPEST
+    sequences, or is more than an object or element can hold, is left out. What is right is not copied: there can be
+    millions of it."""
     found: dict[str, Any] = {}
-    for key, element in obj.items():
-        if isinstance(element, dict) and (tag := _tag(key)):
-            found[tag] = element if _is_plain(element) else _normalized(tag, element, depth)
-    return found
+    right = True
+    for key, element in obj.items() if len(obj) <= MOST_ELEMENTS else ():
+        tag = _tag(key) if isinstance(element, dict) else ""
+        if tag:
+            found[tag] = element if _is_plain(element) else _element(tag, element, depth)
+        right = right and bool(tag) and tag == key and found[tag] is element
+    return obj if right and len(found) == len(obj) else found
 
 
 @lru_cache(maxsize=10_000)
@@ -77,21 +86,44 @@ def _tag(key: object) -> str:
 
 
 def _is_plain(element: dict[Any, Any]) -> bool:
-    """Whether there is nothing to mend, as in most elements."""
-    vr = element.get("vr")
-    return isinstance(vr, str) and vr != "SQ" and isinstance(element.get("Value", []), list)
+    """Whether there is nothing to mend, as in most elements: a VR, and a list of simple values."""
+    vr, values = element.get("vr"), element.get("Value", [])
+    return (
+        len(element) == 1 + ("Value" in element)
+        and isinstance(vr, str)
+        and vr != "SQ"
+        and isinstance(values, list)
+        and len(values) <= MOST_VALUES
+        and SIMPLE.issuperset(map(type, values))
+    )
 
 
-def _normalized(tag: str, element: dict[Any, Any], depth: int) -> dict[Any, Any]:
-    vr = element.get("vr")
-    kept = {**element, "vr": vr if isinstance(vr, str) else by_tag(tag).vr}
-    if "Value" in kept:
-        values = kept["Value"] if isinstance(kept["Value"], list) else [kept["Value"]]
-        if kept["vr"] == "SQ":
-            items = values if depth < DEEPEST else []
-            values = [normalized(item, depth + 1) for item in items if isinstance(item, dict)]
-        kept["Value"] = values
-    return kept
+def _element(tag: str, element: dict[str, Any], depth: int) -> dict[str, Any]:
+    """An element with members of the right kinds; itself when it has no others."""
+    kept = {name: element[name] for name in ("vr", "InlineBinary", "BulkDataURI") if isinstance(element.get(name), str)}
+    vr = kept["vr"] if "vr" in kept else kept.setdefault("vr", by_tag(tag).vr)
+    if "Value" in element:
+        values = element["Value"] if isinstance(element["Value"], list) else [element["Value"]]
+        if vr == "SQ":
+            kept["Value"] = _items(values, depth)
+        elif len(values) <= MOST_VALUES:
+            kept["Value"] = values if SIMPLE.issuperset(map(type, values)) else [_simple(value) for value in values]
+    right = len(kept) == len(element) and all(kept[name] is element.get(name) for name in kept)
+    return element if right else kept
+
+
+def _items(values: list[Any], depth: int) -> list[Any]:
+    """The items of a sequence; the same list when all of them are right."""
+    items = [normalized(item, depth + 1) for item in values if isinstance(item, dict)] if depth < DEEPEST else []
+    right = len(items) == len(values) and all(map(is_, items, values))
+    return values if right else items
+
+
+def _simple(value: Any) -> Any:
+    """A value that is text or a number, or the groups of a person name; None in the place of anything else."""
+    if isinstance(value, dict):
+        return {group: name for group, name in value.items() if isinstance(name, str)}
+    return value if type(value) in SIMPLE else None
 
 
 def text(obj: DicomJson, keyword: str) -> str:

@@ -1,5 +1,6 @@
 """Reading page after page from a server that may say little and honour less."""
 
+import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from ..dicom.values import DicomJson, text, values_at
 
 MOST_PAGES = 1_000
 MANY_ROWS = 1_000  # more are looked at in a thread, so that other calls go on
+MOST_SECONDS = 240.0  # after which no further page is asked for
 
 
 class Ignored(Exception):
@@ -181,9 +183,10 @@ async def _pages(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncGe
     size = archive.profile.page
     largest = archive.profile.largest[plan.level]
     size = min(size, largest) if largest else size
+    end = time.monotonic() + MOST_SECONDS
     for _ in range(MOST_PAGES):
         asked = min(size, most - scan.looked_at)
-        if asked <= 0:
+        if asked <= 0 or time.monotonic() > end:
             break
         page = await archive.search(plan, limit=asked, offset=scan.looked_at)
         look = await look_at(plan, page)

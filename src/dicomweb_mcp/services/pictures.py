@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..pixels.picture import Picture
     from ..pixels.render import Rendered
 
+LONGEST_PROBLEM = 300  # it may repeat what the metadata say
 MOST_TABLES = 8  # lookup tables fetched for one picture
 
 _T = TypeVar("_T")
@@ -51,7 +52,7 @@ class Shown:
 async def show_frame(app: App, archive_name: str | None, request: FrameRequest) -> Shown:
     """One frame, decoded and windowed here; by the archive only where this program cannot, and that is said.
 
-    Raises BadArgument, Undecodable or ArchiveError.
+    Raises BadArgument or ArchiveError.
     """
     from ..pixels.window import parse_window
 
@@ -66,7 +67,14 @@ async def show_frame(app: App, archive_name: str | None, request: FrameRequest) 
         frame=request.frame,
         slice=request.slice,
     )
-    shown = await _picture(archive, choice, request)
+    from ..pixels.problems import Undecodable
+
+    try:
+        shown = await _picture(archive, choice, request)
+    except Undecodable as problem:
+        raise NotUnderstood(
+            archive.name, f"this frame cannot be shown. {clean(str(problem), LONGEST_PROBLEM)}"
+        ) from None
     facts = {"archive": archive.name, **_identity(choice), **shown.facts}
     return Shown(shown.picture, facts, (*choice.notes, *_about(choice.obj), *shown.notes))
 
@@ -151,7 +159,7 @@ async def _rendered_there(archive: Archive, choice: Choice, request: FrameReques
         "window": "the archive's own, not known here: brightness says nothing about values",
         "native size": f"{columns} x {rows} pixels (columns x rows)",
         "picture": _size(picture),
-        "rendered by": f"the archive, because this program could not: {problem}",
+        "rendered by": f"the archive, because this program could not: {clean(str(problem), LONGEST_PROBLEM)}",
     }
     return Shown(picture, facts, ())
 

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from ..part10.header import Header
 
 SCHEMA = 2
@@ -77,7 +79,8 @@ UPDATE files SET current = NOT EXISTS (
 """
 
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # escapes what is not ASCII, which SQLite cannot fold
+_quick = msgspec.json.Encoder().encode
 _ESCAPED = frozenset('"\\')
 
 
@@ -214,7 +217,7 @@ def write(db: sqlite3.Connection, entries: Iterable[Entry], gone: Iterable[tuple
         for entry in entries:
             row = db.execute(_INSERT, _row(entry))
             if header := entry.header:
-                head = _encode(header.elements)
+                head = _quick(header.elements).decode()
                 db.execute("INSERT INTO heads (id, head) VALUES (?, ?)", (row.lastrowid, head))
                 touched.add(header.instance_uid)
         db.execute(_CURRENT, (json.dumps(sorted(touched)),))

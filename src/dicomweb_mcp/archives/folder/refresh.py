@@ -1,4 +1,8 @@
-"""Keeps an index fresh: one background scan at a time, for which searches wait a while."""
+"""Keeps an index fresh: one background scan at a time, for which searches wait a while.
+
+A search that comes when half of the time is over has the next scan started and does not wait for it, so that searches
+one after the other hardly ever wait.
+"""
 
 import os
 import sqlite3
@@ -30,7 +34,7 @@ class Refresher:
         self._lock = Lock()
         self._stop = Event()
         self._thread: Thread | None = None
-        self._ended = float("-inf")
+        self._began = self._ended = float("-inf")  # the last scan that is over
         self._failure: Exception | None = None
         self._progress = Progress()
         self.patience = PATIENCE_SECONDS
@@ -41,32 +45,33 @@ class Refresher:
 
         With ``anew`` also when the last scan is fresh. Raises what ended the scan: OSError or sqlite3.Error.
         """
-        started = time.monotonic()
-        deadline = started + self.patience
-        needed = started if anew else started - FRESH_SECONDS
+        asked = time.monotonic()
+        deadline = asked + self.patience
         pause = 0.001
-        while not self._is_fresh(needed):
+        while not self._is_fresh(asked, anew):
             if time.monotonic() >= deadline or self._stop.is_set():
                 return f"the folder is still being indexed: {self._progress.files:,} files so far"
             await anyio.sleep(pause)
-            pause = min(2 * pause, 0.01)
+            pause = min(2 * pause, 0.004)
         return ""
 
-    def _is_fresh(self, needed: float) -> bool:
-        """Whether a scan ended after ``needed``; one is started when none runs."""
+    def _is_fresh(self, asked: float, anew: bool) -> bool:
+        """Whether the last scan is recent enough for who asked then; a new one is started when it soon will not be."""
         with self._lock:
-            if self._thread is not None or self._stop.is_set():
+            if self._stop.is_set():
                 return False
-            if self._ended >= needed:
-                if self._failure:
-                    raise self._failure
-                return True
-            self._progress = Progress()
-            self._thread = Thread(target=self._run, args=(self._progress,), name="dicom-folder-index", daemon=True)
-            self._thread.start()
-            return False
+            fresh = self._began >= asked if anew else self._ended >= asked - FRESH_SECONDS
+            due = not fresh or self._ended < asked - FRESH_SECONDS / 2
+            if due and self._thread is None:
+                self._progress = Progress()
+                self._thread = Thread(target=self._run, args=(self._progress,), name="dicom-folder-index", daemon=True)
+                self._thread.start()
+            if fresh and self._failure:
+                raise self._failure
+            return fresh
 
     def _run(self, progress: Progress) -> None:
+        began = time.monotonic()
         failure: Exception | None = None
         try:
             self._scan(progress)
@@ -76,7 +81,7 @@ class Refresher:
             with self._lock:
                 self._failure = failure
                 self.was_complete = self.was_complete or progress.done
-                self._ended = time.monotonic()
+                self._began, self._ended = began, time.monotonic()
                 self._thread = None
 
     def _scan(self, progress: Progress) -> None:

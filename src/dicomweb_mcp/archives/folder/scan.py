@@ -32,24 +32,25 @@ class Progress:
 class _Batch:
     db: sqlite3.Connection
     entries: list[Entry] = field(default_factory=list)
-    gone: list[tuple[str, str]] = field(default_factory=list)
     since: float = field(default_factory=time.monotonic)
 
     def flush(self, *, only_full: bool = False) -> None:
-        full = len(self.entries) + len(self.gone) >= BATCH or time.monotonic() - self.since > BATCH_SECONDS
-        if (self.entries or self.gone) and (full or not only_full):
-            write(self.db, self.entries, self.gone)
-            self.entries, self.gone = [], []
+        full = len(self.entries) >= BATCH or time.monotonic() - self.since > BATCH_SECONDS
+        if self.entries and (full or not only_full):
+            write(self.db, self.entries, [])
+            self.entries = []
             self.since = time.monotonic()
 
 
 def scan(root: str, index: FolderIndex, stop: Event, progress: Progress, read: Reader = read_header) -> None:
     """Make the index reflect the folder ``root`` (a resolved path); returns early when ``stop`` is set.
 
+    What has vanished is taken out last, so that who searches meanwhile finds a file that moved at either place.
     Raises OSError when the folder itself cannot be listed, sqlite3.Error when the index cannot be written.
     """
     with index.open() as db:
         batch = _Batch(db)
+        gone: list[tuple[str, str]] = []
         visited: set[str] = set()
         waiting = [""]
         while waiting:
@@ -65,12 +66,13 @@ def scan(root: str, index: FolderIndex, stop: Event, progress: Progress, read: R
                 else:
                     batch.entries.append(_entry(root, folder, item, read))
                     batch.flush(only_full=True)
-            batch.gone += [(folder, name) for name in before]
+            gone += [(folder, name) for name in before]
+        batch.flush()
         for folder in folders(db):
             if folder not in visited:
-                batch.gone += [(folder, name) for name in known(db, folder)]
-                batch.flush(only_full=True)
-        batch.flush()
+                gone += [(folder, name) for name in known(db, folder)]
+        if gone:
+            write(db, [], gone)
     progress.done = True
 
 
