@@ -105,7 +105,7 @@ class Silent:
 @given(
     st.sampled_from(KINDS), queries(), st.integers(1, 500), st.sampled_from([0, 0, 7, 99_999, 1_000_000]), st.booleans()
 )
-@settings(max_examples=350)
+@settings(max_examples=250)
 async def test_no_request_holds_what_its_server_does_not_take(
     kind: Any, query: Query, limit: int, offset: int, count: bool
 ) -> None:

@@ -128,7 +128,7 @@ def searches(draw: st.DrawFn) -> tuple[Level, list[Asked], bool]:
 
 @given(searches(), st.integers(1, 20), st.integers(0, 20))
 @example((Level.STUDY, [Asked("PatientName", "WEISS*", lambda value: value.startswith("Weiß"))], False), 9, 0)
-@settings(max_examples=150)
+@settings(max_examples=100)
 async def test_rows_are_those_of_a_plain_filter(
     filled: tuple[FolderArchive, Rows], asked: tuple[Level, list[Asked], bool], limit: int, offset: int
 ) -> None:
