@@ -3,6 +3,7 @@
 import base64
 import json
 import math
+import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from pydicom.uid import (
 from archives.folder_helpers import SAMPLES, ask, make_file, opened
 from dicomweb_mcp.archives.base import NotFound, NotUnderstood, Place, Refused
 from dicomweb_mcp.archives.folder import FolderArchive, refresh
-from dicomweb_mcp.dicom.values import DicomJson, plain
+from dicomweb_mcp.dicom.summary import Summary
+from dicomweb_mcp.dicom.values import DEEPEST, DicomJson, plain
 from dicomweb_mcp.pixels.decode import decode
 from dicomweb_mcp.pixels.description import PixelDescription
 
@@ -405,3 +407,30 @@ async def test_a_binary_value_of_odd_length_is_shown_as_bytes(archive: FolderArc
     header = await _metadata(archive, PLACE)
     assert header["00082142"]["vr"] == "UN"
     assert base64.b64decode(header["00082142"]["InlineBinary"]) == b"7 "
+
+
+async def test_an_empty_value_of_an_unknown_vr_costs_nothing_else(archive: FolderArchive, folder: Path) -> None:
+    path = make_file(folder / "a.dcm", "1.1", "1.1.1", "1.1.1.1", PatientComments="kept", ImageComments="")
+    head = b"\x20\x00\x00\x40LT"
+    assert head in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(head, head[:4] + b"Q\0"))
+    found = await _metadata(archive, PLACE)
+    assert found["00104000"]["Value"] == ["kept"]
+    assert "Value" not in found["00204000"]
+
+
+async def test_sequences_without_end_are_cut(archive: FolderArchive, folder: Path) -> None:
+    """Whoever reads the metadata walks into them."""
+    path = make_file(folder / "a.dcm", "1.1", "1.1.1", "1.1.1.1")
+    nested = b""
+    for _ in range(1_000):
+        item = b"\xfe\xff\x00\xe0" + struct.pack("<L", len(nested)) + nested
+        nested = b"\x40\x00\x30\xa7SQ\0\0" + struct.pack("<L", len(item)) + item
+    path.write_bytes(path.read_bytes() + nested)
+    found = await _metadata(archive, PLACE)
+    summary = Summary()
+    summary.add(found, None, private=True)
+    depth = 0
+    while found := next(iter(found["0040A730"].get("Value", [])), {}):
+        depth += 1
+    assert depth == DEEPEST

@@ -1,5 +1,7 @@
 """Bodies of DICOM JSON, held against what the standard library makes of them."""
 
+import contextlib
+import gc
 import json
 import threading
 import tracemalloc
@@ -189,3 +191,24 @@ async def test_only_large_bodies_leave_the_event_loop(asked: str, monkeypatch: p
 async def _every(step: int, end: int) -> Any:
     for at in range(0, end, step):
         yield at
+
+
+def test_objects_of_nothing_are_counted_before_they_take_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b"[" + b"{}," * 500_000 + b"{}]"
+    monkeypatch.setattr("dicomweb_mcp.archives.objects.MOST_BRACES", 1_000)
+    monkeypatch.setattr("dicomweb_mcp.archives.objects.MOST_OBJECTS", 1_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(NotUnderstood, match="more than 1,000 objects"):
+            objects("pacs", body)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * len(body)
+
+
+@pytest.mark.parametrize("body", [b"[{}, {}]", b"[{}, NaN]", b'[{"a": 1', b"[" * 100_000])
+def test_the_collector_of_garbage_is_on_again(body: bytes) -> None:
+    with contextlib.suppress(NotUnderstood):
+        list(objects("pacs", body))
+    assert gc.isenabled()

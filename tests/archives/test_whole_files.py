@@ -48,6 +48,15 @@ def test_shipped_files_are_whole_but_those_known_not_to_be(path: Path) -> None:
         check(data)
 
 
+@pytest.mark.parametrize("element", [b"\x02\x00\x02\x00UI", b"\x02\x00\x03\x00UI"])
+def test_meta_information_that_cannot_be_read_is_a_reason(tmp_path: Path, element: bytes) -> None:
+    data = (SAMPLES / "CT_small.dcm").read_bytes()
+    file = tmp_path / "odd.dcm"
+    file.write_bytes(data.replace(element, element[:4] + b"U\xc9", 1))
+    with pytest.raises(Unfit, match="damaged: Unknown Value Representation"):
+        checked(file)
+
+
 def nested(undefined: bool) -> Dataset:
     inner = Dataset()
     inner.CodeValue = "X1"

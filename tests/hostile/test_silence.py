@@ -1,5 +1,6 @@
 """Archives that stop answering, at every point of an answer."""
 
+import gzip
 from collections.abc import Iterator, Mapping
 from functools import partial
 
@@ -16,6 +17,7 @@ from tools.reading import answer, refusal
 pytestmark = pytest.mark.anyio
 
 HEAD = http(ROWS, headers=("X-Padding: " + "x" * 40,))
+CUT_GZIP = gzip.compress(ROWS)[:-9]
 
 
 def drip(data: bytes) -> Iterator[Step]:
@@ -33,6 +35,10 @@ SCRIPTS: Mapping[str, tuple[Script, str]] = {
     "hangs before the last chunk": (lambda _: [head(), chunk(ROWS), HANG], "sent nothing for 1 s"),
     "drips its head": (lambda _: drip(HEAD), "did not begin its answer within 2 s"),
     "drips its body": (lambda _: [http(length=1_000), *drip(ROWS)], "did not finish its answer within 2 s"),
+    "ends its gzip too early": (
+        lambda _: [http(CUT_GZIP, headers=("Content-Encoding: gzip",))],
+        "broke off its compressed answer",
+    ),
     "closes at once": (lambda _: [CUT], "broke off its answer"),
     "closes in the head": (lambda _: [HEAD[:40], CUT], "broke off its answer"),
     "closes in the body": (lambda _: [HEAD[:-40], CUT], "broke off its answer"),

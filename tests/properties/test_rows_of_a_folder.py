@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archives.folder_helpers import ask, make_file, opened
@@ -127,7 +127,8 @@ def searches(draw: st.DrawFn) -> tuple[Level, list[Asked], bool]:
 
 
 @given(searches(), st.integers(1, 20), st.integers(0, 20))
-@settings(max_examples=150)
+@example((Level.STUDY, [Asked("PatientName", "WEISS*", lambda value: value.startswith("Weiß"))], False), 9, 0)
+@settings(max_examples=100)
 async def test_rows_are_those_of_a_plain_filter(
     filled: tuple[FolderArchive, Rows], asked: tuple[Level, list[Asked], bool], limit: int, offset: int
 ) -> None:

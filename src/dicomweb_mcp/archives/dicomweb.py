@@ -7,7 +7,7 @@ from contextlib import aclosing
 from urllib.parse import urlsplit
 
 import httpx
-from anyio import to_thread
+from anyio import lowlevel, to_thread
 
 from ..dicom.query import Plan
 from ..dicom.rules import Level
@@ -48,7 +48,9 @@ MOST_PICTURE = 32 * MiB
 MOST_VERDICT = 16 * MiB
 MOST_FRAMES = 512 * MiB
 MOST_FILES = 64 * 1024 * MiB
-LARGE = MiB  # JSON beyond is read in a thread, so that other calls go on, and decoded when it is looked at
+LARGE = MiB  # JSON beyond is read in a thread, so that other calls go on
+AT_ONCE = 50  # objects of metadata decoded in one turn of a thread
+FEW = 1_000  # objects; more of them are decoded when they are looked at
 PICTURES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff"}  # media type -> how such bytes begin
 
 
@@ -108,11 +110,14 @@ class DicomwebArchive:
         found = await self._objects(answer)
         if not found:
             raise NotFound(self.name, f"has no {place}. Copy UIDs whole from a search answer.")
-        for number in range(len(found)):
+        for start in range(0, len(found), AT_ONCE):
+            turn = slice(start, start + AT_ONCE)
             if len(answer.body) > LARGE:
-                yield await to_thread.run_sync(found.__getitem__, number)
+                some = await to_thread.run_sync(found.__getitem__, turn, abandon_on_cancel=True)
             else:
-                yield found[number]
+                some = found[turn]
+            for obj in some:
+                yield obj
 
     async def frames(self, place: Place, numbers: Sequence[int]) -> list[Frame]:
         found: list[Frame] = []
@@ -259,9 +264,10 @@ class DicomwebArchive:
         """The DICOM JSON objects of an answer; 204 and an empty body are none."""
         if answer.status == 204:
             return []
-        if len(answer.body) > LARGE:
-            return await to_thread.run_sync(objects, self.name, answer.body)
-        return list(objects(self.name, answer.body))
+        if len(answer.body) <= LARGE:
+            return list(objects(self.name, answer.body))
+        found = await to_thread.run_sync(objects, self.name, answer.body, abandon_on_cancel=True)
+        return await to_thread.run_sync(list, found, abandon_on_cancel=True) if len(found) <= FEW else found
 
     def _bulk_path(self, place: Place, uri: str) -> tuple[str, str]:
         """Path and base of a BulkDataURI. Servers write hosts that only they know, so what follows ``/studies/`` is
@@ -287,6 +293,7 @@ class DicomwebArchive:
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(body), MiB):
         yield body[start : start + MiB]
+        await lowlevel.checkpoint()
 
 
 def _search_path(plan: Plan) -> str:

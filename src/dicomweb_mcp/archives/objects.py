@@ -7,8 +7,8 @@ at: one that nobody looks at costs next to nothing, and memory stays near the si
 import gc
 import json
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar, overload
 
 import msgspec
 
@@ -16,9 +16,11 @@ from ..dicom.values import DicomJson, normalized
 from .base import NotUnderstood
 
 MOST_OBJECTS = 100_000  # a few bytes each could otherwise become gigabytes
+MOST_BRACES = 2_000_000  # beyond, they are counted one by one: what nobody looks at takes memory too
 LONGEST_INTEGER = 1_000  # digits; Python refuses to convert many more
 SPACE = re.compile(r"[ \t\r\n]*")
 
+_T = TypeVar("_T")
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode = msgspec.json.Decoder().decode
 
@@ -27,6 +29,8 @@ def objects(archive: str, body: bytes) -> Sequence[DicomJson]:
     """The objects of a JSON list, none for an empty body. Raises NotUnderstood for anything else."""
     if not body or body.isspace():
         return []
+    if body.count(b"{") > MOST_BRACES:
+        return _leniently(archive, body)
     try:
         found = _split(body)
         if not body.isascii():  # what stands within quotes has not been looked at
@@ -66,11 +70,23 @@ class Objects(Sequence[DicomJson]):
 
     def _decoded(self, raw: msgspec.Raw) -> DicomJson:
         try:
-            return normalized(_decode(raw))
+            return normalized(_uncollected(_decode, raw))
         except msgspec.ValidationError:  # a number that is too large for it
             return normalized(_DECODER.decode(str(raw, "utf-8")))
         except RecursionError:
             raise _endless(self._archive) from None
+
+
+def _uncollected(decode: Callable[..., _T], *given: Any) -> _T:
+    """What a decoder makes of one object. It lets no other thread in, and on a large object the collector of garbage,
+    which finds none, would take most of its time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return decode(*given)
+    finally:
+        if collecting:
+            gc.enable()
 
 
 # ---- what is no JSON to the letter and read all the same -------------------------------------------------------------
@@ -104,25 +120,13 @@ def _items(text: str, at: int) -> Iterator[Any]:
     at = _past_space(text, at)
     more = not text.startswith("]", at)
     while more:
-        item, at = _item(text, at)
+        item, at = _uncollected(_DECODER.raw_decode, text, at)
         yield item
         at = _past_space(text, at)
         more = text.startswith(",", at)
         at = _past_space(text, at + 1) if more else at
     if not text.startswith("]", at) or _past_space(text, at + 1) < len(text):
         raise json.JSONDecodeError("no end of the list", text, at)
-
-
-def _item(text: str, at: int) -> tuple[Any, int]:
-    """One item and where it ends. The decoder lets no other thread in, and on a large item the collector of garbage,
-    which finds none, would take most of its time."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        return _DECODER.raw_decode(text, at)
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _past_space(text: str, at: int) -> int:

@@ -15,6 +15,7 @@ from io import BytesIO
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import httpx
 
 from .. import __version__
@@ -26,6 +27,7 @@ from .inflate import ASKED_FOR, BadCoding, Inflater
 from .profiles import Profile
 
 MiB = 1024 * 1024
+PAUSE = 100  # chunks after which other calls get a turn
 LONGEST_ERROR_BODY = 64 * 1024
 BROKEN = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)  # an idle connection that was closed, mostly
 
@@ -251,7 +253,7 @@ class Wire:
         declared = response.headers.get("content-length", "")
         if declared.isascii() and declared.isdigit() and float(declared) > most:
             raise self._too_large(most)
-        size, end, inflater = 0, time.monotonic() + seconds, Inflater(_coding(response))
+        size, count, end, inflater = 0, 0, time.monotonic() + seconds, Inflater(_coding(response))
         assert isinstance(response.stream, httpx.AsyncByteStream)
         try:
             async for raw in response.stream:  # as it came: what unpacks to nothing takes time as well
@@ -260,6 +262,9 @@ class Wire:
                     if size > most:
                         raise self._too_large(most)
                     yield chunk
+                count += 1
+                if count % PAUSE == 0:  # small ones come by thousands at a time
+                    await anyio.lowlevel.checkpoint()
                 if time.monotonic() > end:
                     raise Unreachable(
                         self.name, f"did not finish its answer within {seconds:g} s. Ask for less, or try again."

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 import warnings
 
 from ..settings import Settings
@@ -41,6 +42,14 @@ def quiet_logging() -> None:
     handler.addFilter(Worth())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     warnings.simplefilter("ignore")
+    # what nobody caught would be written with its message, by the interpreter itself
+    sys.excepthook = lambda _, error, __: _uncaught(error)
+    sys.unraisablehook = lambda unraisable: _uncaught(unraisable.exc_value)
+    threading.excepthook = lambda failed: _uncaught(failed.exc_value)
+
+
+def _uncaught(error: BaseException | None) -> None:
+    logging.getLogger(OWN).error("failed", exc_info=error)
 
 
 def serve(settings: Settings) -> int:

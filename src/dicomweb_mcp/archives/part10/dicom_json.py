@@ -7,7 +7,7 @@ import base64
 import re
 from typing import TYPE_CHECKING, Any
 
-from ...dicom.values import BULK_VRS, DicomJson
+from ...dicom.values import BULK_VRS, DEEPEST, DicomJson
 from .dataset import Parsed
 from .values import as_written, tidy
 
@@ -25,7 +25,8 @@ class NoSuchValue(Exception):
 
 
 def metadata(parsed: Parsed) -> DicomJson:
-    """The DICOM JSON object of a file, tags ascending; values that pydicom cannot convert stand as in the file."""
+    """The DICOM JSON object of a file, tags ascending; values that pydicom cannot convert stand as in the file, and
+    sequences deeper than DEEPEST are left empty."""
     obj = _object(parsed.dataset, "bulkdata/", parsed.is_big_endian)
     obj["00020010"] = obj["00083002"] = {"vr": "UI", "Value": [parsed.transfer_syntax]}
     if pixels := parsed.pixels:
@@ -34,23 +35,24 @@ def metadata(parsed: Parsed) -> DicomJson:
     return dict(sorted(obj.items()))
 
 
-def _object(dataset: "Dataset", prefix: str, big_endian: bool) -> dict[str, Any]:
+def _object(dataset: "Dataset", prefix: str, big_endian: bool, depth: int = 0) -> dict[str, Any]:
     obj: dict[str, Any] = {}
     for tag in sorted(dataset.keys()):
         if not tag & 0xFFFF:
             continue  # group lengths, PS3.18 F.2.2
         name = f"{tag:08X}"
         try:
-            obj[name] = _json(dataset[tag], f"{prefix}{name}", big_endian)
+            obj[name] = _json(dataset[tag], f"{prefix}{name}", big_endian, depth)
         except Exception:  # one value that pydicom cannot convert must not cost the rest
             obj[name] = as_written(dataset, tag)
     return obj
 
 
-def _json(element: Any, uri: str, big_endian: bool) -> dict[str, Any]:
+def _json(element: Any, uri: str, big_endian: bool, depth: int) -> dict[str, Any]:
     vr = str(_AMBIGUOUS.get(element.VR, element.VR))
     if vr == "SQ":
-        items = [_object(item, f"{uri}/{number}/", big_endian) for number, item in enumerate(element.value)]
+        held = element.value if depth < DEEPEST else ()
+        items = [_object(item, f"{uri}/{number}/", big_endian, depth + 1) for number, item in enumerate(held)]
         return {"vr": "SQ", "Value": items} if items else {"vr": "SQ"}
     if vr not in BULK_VRS:
         return tidy(element.to_json_dict(None, 0))

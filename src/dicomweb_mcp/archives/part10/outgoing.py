@@ -85,10 +85,13 @@ def checked(path: Path) -> Outgoing:
                 raise Unfit("a DICOMDIR, which lists other files and is not stored")
             found = {keyword: _uid(dataset, keyword) for keyword in UIDS}
             patient_id = _text(dataset, "PatientID").strip(" \0")
+            is_named_otherwise = _is_named_otherwise(dataset, found)
+    except Unfit:
+        raise
     except OSError as error:
         raise Unfit(f"cannot be read: {error.strerror or type(error).__name__}") from None
-    except Damaged as reason:
-        raise Unfit(f"damaged: {reason}") from None
+    except Exception as reason:  # pydicom converts a value when it is asked for, and raises what it meets
+        raise Unfit(f"damaged: {' '.join(str(reason).split())[:120] or type(reason).__name__}") from None
     return Outgoing(
         path,
         status.st_size,
@@ -97,7 +100,7 @@ def checked(path: Path) -> Outgoing:
         study_uid=found["StudyInstanceUID"],
         series_uid=found["SeriesInstanceUID"],
         patient_id=patient_id,
-        is_named_otherwise=_is_named_otherwise(dataset, found),
+        is_named_otherwise=is_named_otherwise,
     )
 
 

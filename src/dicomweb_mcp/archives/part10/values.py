@@ -63,7 +63,7 @@ def by_pydicom(dataset: "Dataset", tag: int) -> Element | None:
 def as_written(dataset: "Dataset", tag: int) -> Element:
     """A value that breaks the rules of its VR as it stands in the file, so that it is not taken for absent: text as
     it is written, anything else as bytes of the VR UN."""
-    raw = dataset.get_item(tag)
+    raw = dataset.get_item(tag, keep_deferred=True)  # without it, an empty value is converted after all
     value, vr = getattr(raw, "value", None), getattr(raw, "VR", None)
     vr = str(vr or _dictionary_vr(tag))
     if not isinstance(value, bytes):  # pydicom took it, and could not write it
