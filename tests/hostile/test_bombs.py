@@ -100,7 +100,7 @@ async def test_memory_stays_bounded(script: str, monkeypatch: pytest.MonkeyPatch
 
 
 async def test_a_large_answer_is_read_while_others_are_answered() -> None:
-    rows = [json.dumps(row(**{"00080018": {"vr": "UI", "Value": [f"1.2.3.4.{number}"]}})) for number in range(3_000)]
+    rows = [json.dumps(row(**{"00080018": {"vr": "UI", "Value": [f"1.2.3.4.{number}"]}})) for number in range(1_500)]
     large = http(f"[{','.join(rows)}]".encode())
     found: dict[str, object] = {}
     meanwhile = 0
