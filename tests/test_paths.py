@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,7 @@ def test_nothing_outside_is_read_while_folders_are_exchanged_all_the_time(folder
             folder.symlink_to(outside)
             folder.unlink()
             away.rename(folder)
+            time.sleep(0.0005)  # so that some of the tries find the folder in its place
 
     thread = threading.Thread(target=exchange)
     thread.start()
