@@ -58,6 +58,7 @@ def test_accents_and_their_spelling_make_no_difference(name: str) -> None:
 def test_any_words_or_beginnings_in_any_order(words: list[str], between: str, data: st.DataObject) -> None:
     stored = between.join(words)
     assume(name_words(stored))
+    assume("\u0345" not in unicodedata.normalize("NFD", stored))  # an accent that folding makes a letter
     some = data.draw(st.permutations(words))[: data.draw(st.integers(1, len(words)))]
     cut = [word[: data.draw(st.integers(1, len(word)))] for word in some]
     wanted = " ".join(cut)
