@@ -22,7 +22,7 @@ Fields = Annotated[
     list[str] | None, Field(description="DICOM keywords to return besides the UIDs, in place of the usual ones")
 ]
 Limit = Annotated[int, Field(ge=1, le=MOST_ROWS, description="Rows of one answer")]
-Offset = Annotated[int, Field(ge=0, description="Rows to skip: the next_offset of the answer before")]
+Offset = Annotated[int, Field(ge=0, le=1_000_000_000, description="Rows to skip: the next_offset of the answer before")]
 Order = Annotated[
     str | None,
     Field(description=f"Keyword to sort by, -Keyword for descending; needs all matches, at most {MOST_ORDERED:,}"),
