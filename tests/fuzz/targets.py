@@ -6,7 +6,7 @@ import random
 import re
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,6 @@ from dicomweb_mcp.tools.lists import list_answer
 from support import open_over
 
 RUNNER = asyncio.Runner()
-SCRATCH = tempfile.TemporaryDirectory(prefix="dicomweb-mcp-fuzz-")
 
 
 def fuzz_multipart(data: bytes) -> None:
@@ -197,15 +196,13 @@ class _Script:
 def fuzz_settings(data: bytes) -> None:
     """A TOML file and then, each behind a NUL and one letter, flags and variables: settings, or one sentence."""
     toml, *rest = data.split(b"\0")
-    file = Path(SCRATCH.name, "archives.toml")
-    file.write_bytes(toml)
     given: dict[str, list[str]] = {letter: [] for letter in "aphre"}
     for piece in rest:
         text = piece.decode("utf-8", "surrogateescape")  # as the system hands over what is not UTF-8
         if text[:1] in given and text:
             given[text[0]].append(text[1:])
     variables = (variable.partition("=") for variable in given["e"])
-    with suppress(BadSettings):
+    with _file(toml, ".toml") as file, suppress(BadSettings):
         load(
             archives=given["a"],
             config=file if toml else None,
@@ -218,32 +215,35 @@ def fuzz_settings(data: bytes) -> None:
 
 def fuzz_header(data: bytes) -> None:
     """A file: what the index can keep of it and what its metadata are, or why not."""
-    file = _file(data)
-    try:
-        header = read_header(str(file))
-    except (NotDicom, Unreadable):
-        return
-    assert all(map(is_uid, (header.study_uid, header.series_uid, header.instance_uid)))
-    _written(dict(header.elements))
-    with file.open("rb") as opened, suppress(Damaged):
-        _written(metadata(parse(opened)))
+    with _file(data, ".dcm") as file:
+        try:
+            header = read_header(str(file))
+        except (NotDicom, Unreadable):
+            return
+        assert all(map(is_uid, (header.study_uid, header.series_uid, header.instance_uid)))
+        _written(dict(header.elements))
+        with file.open("rb") as opened, suppress(Damaged):
+            _written(metadata(parse(opened)))
 
 
 def fuzz_outgoing(data: bytes) -> None:
     """A file that may be stored, or why not: then pydicom finds the same UIDs, and it is sent as it is."""
-    try:
-        outgoing = checked(_file(data))
-    except Unfit:
-        return
-    found = dcmread(BytesIO(data), stop_before_pixels=True)
-    uids = (found.StudyInstanceUID, found.SeriesInstanceUID, found.SOPInstanceUID)
-    assert uids == (outgoing.study_uid, outgoing.series_uid, outgoing.instance_uid)
-    assert b"".join(outgoing.chunks()) == data
-    with suppress(Damaged):
-        _written(outgoing.metadata())
+    with _file(data, ".dcm") as file:
+        try:
+            outgoing = checked(file)
+        except Unfit:
+            return
+        found = dcmread(BytesIO(data), stop_before_pixels=True)
+        uids = (found.StudyInstanceUID, found.SeriesInstanceUID, found.SOPInstanceUID)
+        assert uids == (outgoing.study_uid, outgoing.series_uid, outgoing.instance_uid)
+        assert b"".join(outgoing.chunks()) == data
+        with suppress(Damaged):
+            _written(outgoing.metadata())
 
 
-def _file(data: bytes) -> Path:
-    file = Path(SCRATCH.name, "file.dcm")
-    file.write_bytes(data)
-    return file.resolve()
+@contextmanager
+def _file(data: bytes, ending: str) -> Iterator[Path]:
+    with tempfile.NamedTemporaryFile(suffix=ending) as file:  # a folder would stay: libFuzzer ends without cleaning up
+        file.write(data)
+        file.flush()
+        yield Path(file.name).resolve()
