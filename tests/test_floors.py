@@ -20,8 +20,10 @@ FLOORS = {
 CONFINED = {
     "mcp": {"tools", "prompts", "server", "cli"},
     "httpx": {"archives"},
-    "msgspec": {"archives"},
+    "msgspec": {"archives", "dicom"},
     "sqlite3": {"archives"},
+    "highdicom": {"dicom"},
+    "pypdf": {"dicom"},
     "numpy": {"pixels"},
     "PIL": {"pixels"},
     "imagecodecs": {"pixels"},
@@ -69,7 +71,9 @@ def test_every_room_has_a_floor() -> None:
     assert {room for _, room in rooms()} <= set(FLOORS)
 
 
-@pytest.mark.parametrize("name", ["pydicom", "httpx", "msgspec", "numpy", "PIL", "imagecodecs", "google.auth"])
+@pytest.mark.parametrize(
+    "name", ["pydicom", "httpx", "msgspec", "numpy", "PIL", "imagecodecs", "highdicom", "pypdf", "google.auth"]
+)
 def test_a_start_does_not_pay_for(name: str) -> None:
     """Building the server imports the SDK and nothing heavy of our own."""
     import subprocess

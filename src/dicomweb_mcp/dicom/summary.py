@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import BadArgument
+from .codes import code_text
 from .tags import Attribute, attribute, by_tag
 from .values import BULK_VRS, DicomJson, Plain, element_at, plain, text
 
@@ -215,11 +216,8 @@ def _sequence(name: str, element: Mapping[str, Any], longest: int) -> Shown:
 
 def _item(item: DicomJson) -> Any:
     """An item of a sequence: a code as ``meaning (value, scheme)``, anything else as an object of its attributes."""
-    meaning = text(item, "CodeMeaning")
-    if meaning:
-        code = text(item, "CodeValue") or text(item, "LongCodeValue") or text(item, "URNCodeValue")
-        scheme = text(item, "CodingSchemeDesignator")
-        return str(plain({"vr": "LO", "Value": [f"{meaning} ({', '.join(part for part in (code, scheme) if part)})"]}))
+    if code := text(item, "CodeMeaning") and code_text(item):
+        return code
     shown: dict[str, Any] = {}
     for tag in sorted(item):
         if isinstance(item[tag], Mapping):

@@ -246,6 +246,12 @@ def clean(text: str, longest: int = LONGEST_TEXT) -> str:
     return kept
 
 
+def clean_lines(text: str, longest: int = LONGEST_TEXT) -> list[str]:
+    """Text of an archive as its lines, each made harmless by ``clean``; empty lines are left out."""
+    lines = (clean(line, longest) for line in re.split(r"\r\n|[\r\n\f\v\x85\u2028\u2029]", text))
+    return [line for line in lines if line]
+
+
 def _visible(char: str) -> bool:
     """Not control, format, surrogate, private use or unassigned (Unicode categories C*)."""
     return (char.isascii() and char.isprintable()) or unicodedata.category(char)[0] != "C"
