@@ -27,6 +27,8 @@ class Profile:
     ``scan`` rows at most are looked at to match here. One that ``counts`` says with every page how many match in all.
     Of a server that is not ``trusted`` the rows must show every filter that it was sent; where it is not sure that
     it ``honours_offset``, a page is compared with the first one.
+    Instance searches of one that ``returns_any`` attribute asked for do so as faithfully as its metadata; one that
+    ``leaves_out_sequences`` drops large ones from both.
     ``frame_accepts`` are tried in order while it declines. ``store_reasons`` are failure reasons that mean something of
     its own.
     """
@@ -45,6 +47,8 @@ class Profile:
     frame_accepts: tuple[str, ...] = (AS_STORED, OCTETS)
     frames_per_request: int = 400
     counts: bool = False
+    returns_any: bool = False
+    leaves_out_sequences: bool = False
     renders: bool = True
     store_reasons: Mapping[int, str] = field(default_factory=dict)
     note: str = ""
@@ -124,6 +128,8 @@ GOOGLE = Profile(
     largest_offset=1_000_000,
     page=5_000,
     honours_offset=True,
+    returns_any=True,
+    leaves_out_sequences=True,
     parallel=6,
     retry=frozenset({408, 429, 500, 502, 503, 504}),
     tries=5,
@@ -139,6 +145,8 @@ IDC = Profile(
     largest_offset=1_000_000,
     page=5_000,
     honours_offset=True,
+    returns_any=True,
+    leaves_out_sequences=True,
     parallel=2,
     retry=frozenset({500, 502, 503}),  # a 429 is the day's byte quota, until midnight UTC
     tries=4,
@@ -152,6 +160,8 @@ IDC_GOOGLE = Profile(
     largest_offset=1_000_000,
     page=5_000,
     honours_offset=True,
+    returns_any=True,
+    leaves_out_sequences=True,
     retry=GOOGLE.retry,
     tries=GOOGLE.tries,
     note="One release of IDC in Google's store, about 96 % of it. Dates are shifted by de-identification.",

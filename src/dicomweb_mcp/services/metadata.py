@@ -1,26 +1,34 @@
-"""Metadata of a study, a series or an instance, reduced while it arrives."""
+"""What get_metadata answers: an instance, a series or a study, reduced to what they say."""
 
 from collections.abc import Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import anyio
-import anyio.lowlevel
 
-from ..archives.base import Archive, NotFound, NotUnderstood, Place
+from ..archives.base import Archive, NotFound, Place
+from ..dicom.acquisition import acquisition
+from ..dicom.kinds import Kind, kind_of
 from ..dicom.rules import Level
-from ..dicom.summary import Summary, parse_fields
-from ..dicom.values import DicomJson, text
+from ..dicom.summary import parse_fields
+from ..dicom.volume import describe_geometry
 from .app import App
+from .instance import instance_metadata
+from .left_out import WholeSequences, left_out, said
 from .lookup import find_place, where_else
+from .related import StudyTable, study_table
+from .series import Reading, Wanted, read_instances
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """The reduced metadata of everything at a place."""
+    """The reduced metadata of everything at a place; ``table`` are the series of a study."""
 
     place: Place
-    summary: Summary
+    reading: Reading
+    geometry: dict[str, Any] = field(default_factory=dict)
+    acquisition: list[str] = field(default_factory=list)
+    table: StudyTable | None = None
 
 
 async def read_metadata(
@@ -34,45 +42,49 @@ async def read_metadata(
     private: bool = False,
 ) -> Metadata:
     """The metadata of the lowest UID given. Raises BadArgument, UnknownAttribute or ArchiveError."""
-    wanted = parse_fields(fields) if fields else None
+    wanted = _wanted(fields, private)
     archive = app.archive(archive_name)
     place = await find_place(app, archive, study_uid, series_uid, instance_uid)
-    summary = Summary()
-    if place.instance_uid:
-        summary.add(await instance_metadata(archive, place), wanted, private=private)
-        return Metadata(place, summary)
+    await archive.settle()
     try:
-        async with aclosing(archive.metadata(place)) as objects:
-            seen: set[str] = set()
-            async for obj in objects:
-                _check_place(archive, place, obj)
-                uid = text(obj, "SOPInstanceUID")
-                if uid and uid in seen:
-                    continue
-                seen.add(uid)
-                summary.add(obj, wanted, private=private)
-                await anyio.lowlevel.checkpoint()  # thousands of instances must not hold up other calls
+        if place.level is Level.INSTANCE:
+            return await _described(place, await _one(archive, place, wanted), wanted)
+        if place.level is Level.STUDY and wanted.is_usual and not private:
+            table = await study_table(app, archive, place)
+            return Metadata(place, Reading(total=table.instances or 0), table=table)
+        return await _described(place, await read_instances(archive, place, wanted), wanted)
     except NotFound:
         if place.level is Level.STUDY and (elsewhere := await where_else(archive, Level.STUDY, place.study_uid)):
             raise NotFound(archive.name, elsewhere) from None
         raise
-    return Metadata(place, summary)
 
 
-async def instance_metadata(archive: Archive, place: Place) -> DicomJson:
-    """The metadata of one instance, and of no other. Raises ArchiveError."""
-    async with aclosing(archive.metadata(place)) as objects:
-        async for obj in objects:
-            if text(obj, "SOPInstanceUID") == place.instance_uid:
-                _check_place(archive, place, obj)
-                return obj
-    raise NotUnderstood(archive.name, f"answered with the metadata of another object than {place}.")
+def _wanted(fields: Sequence[str] | None, private: bool) -> Wanted:
+    paths = parse_fields(fields) if fields else None
+    return Wanted(tuple(paths or ()), everything=False, private=private)
 
 
-def _check_place(archive: Archive, place: Place, obj: DicomJson) -> None:
-    """Metadata that say that they belong elsewhere are not shown as those of this place."""
-    asked = {"StudyInstanceUID": place.study_uid, "SeriesInstanceUID": place.series_uid}
-    for keyword, uid in asked.items():
-        said = text(obj, keyword)
-        if uid and said and said != uid:
-            raise NotUnderstood(archive.name, f"answered with metadata of another {keyword} than {uid}.")
+async def _one(archive: Archive, place: Place, wanted: Wanted) -> Reading:
+    """One instance; what its archive left out is read where it was asked for, and named where it was not."""
+    reading = Reading(total=1)
+    obj = await instance_metadata(archive, place)
+    if lacking := left_out(archive, obj) if not wanted.paths else ():
+        reading.notes.append(f"{said(lacking)}.")
+        reading.all_positions = False
+    reading.add(await WholeSequences(archive, wanted.paths).completed(place, obj), wanted)
+    return reading
+
+
+async def _described(place: Place, reading: Reading, wanted: Wanted) -> Metadata:
+    """With what the images of a series are as a whole; attributes that were asked for by name stand alone."""
+    if wanted.paths or not place.series_uid or reading.first is None:
+        return Metadata(place, reading)
+    geometry = {}
+    if reading.planes:
+        geometry = await anyio.to_thread.run_sync(
+            lambda: describe_geometry(reading.planes, all_positions=reading.all_positions), abandon_on_cancel=True
+        )
+    kind = kind_of(reading.first)
+    if kind is not Kind.IMAGE:
+        reading.notes.append(f"This is a {kind}: describe_object reads its content.")
+    return Metadata(place, reading, geometry, acquisition(reading.first, reading.summary.varying))

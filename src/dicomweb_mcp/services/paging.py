@@ -154,12 +154,15 @@ async def is_more(archive: Archive, plan: Plan, look: Look, limit: int, offset: 
     return True if row_uid(plan, beyond.rows[0]) not in look.uids else None
 
 
-async def matches(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncGenerator[Rows, None]:
-    """The rows that match the whole plan, page by page, each once, out of at most ``most`` that came.
+async def matches(
+    archive: Archive, plan: Plan, scan: Scan, most: int, *, page: int | None = None
+) -> AsyncGenerator[Rows, None]:
+    """The rows that match the whole plan, page by page, each once, out of at most ``most`` that came; ``page`` rows are
+    asked for at a time, as many as suit the archive when left out.
 
     ``scan`` says afterwards what was seen. Raises Ignored, or ArchiveError.
     """
-    async with aclosing(_pages(archive, plan, scan, most)) as arriving:
+    async with aclosing(_pages(archive, plan, scan, most, page or archive.profile.page)) as arriving:
         async for rows in arriving:
             yield rows
     scan.judge(archive, plan)
@@ -179,8 +182,7 @@ async def every_match(archive: Archive, plan: Plan, most: int) -> tuple[Plan, Sc
             return plan, scan
 
 
-async def _pages(archive: Archive, plan: Plan, scan: Scan, most: int) -> AsyncGenerator[Rows, None]:
-    size = archive.profile.page
+async def _pages(archive: Archive, plan: Plan, scan: Scan, most: int, size: int) -> AsyncGenerator[Rows, None]:
     largest = archive.profile.largest[plan.level]
     size = min(size, largest) if largest else size
     end = time.monotonic() + MOST_SECONDS

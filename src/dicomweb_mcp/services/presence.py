@@ -23,8 +23,8 @@ from ..dicom.rules import Level, Match
 from ..dicom.uids import is_uid
 from ..dicom.values import DicomJson, element, raw_values, text
 from ..paths import Changed
+from .instance import instance_metadata
 from .items import Fit, Item, Outcome, Progress, grouped, undecided
-from .metadata import instance_metadata
 from .parallel import side_by_side
 
 UIDS_PER_REQUEST = 40

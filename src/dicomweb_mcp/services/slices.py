@@ -14,8 +14,8 @@ from ..dicom.uids import is_uid
 from ..dicom.values import DicomJson, integer, text, uid_name
 from ..errors import BadArgument
 from .app import App
+from .instance import instance_metadata
 from .lookup import find_place
-from .metadata import instance_metadata
 from .paging import every_match
 
 MOST_SLICES = 5_000

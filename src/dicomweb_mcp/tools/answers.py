@@ -58,18 +58,27 @@ class ListAnswer(Answer):
 
 
 class MetadataAnswer(Answer):
-    """Attributes of a study, a series or an instance."""
+    """What a study, a series or an instance is."""
 
     level: str
     StudyInstanceUID: str
     SeriesInstanceUID: str | None = None
     SOPInstanceUID: str | None = None
-    instances: int
+    instances: int | None
     sampled: bool
+    geometry: dict[str, Any] = Field(default={}, description="How the images lie in the patient, computed")
+    acquisition: list[str] = Field(default=[], description="How they were made, in words")
+    series: list[dict[str, Any]] = Field(default=[], description="The series of a study, with roles and references")
     constant: dict[str, Any] = Field(default={}, description="What all instances share")
+    units: dict[str, str] = Field(default={}, description="Units of constant")
     varying: dict[str, str] = Field(default={}, description="What differs between instances")
     missing: dict[str, str] = Field(default={}, description="What some instances lack, or all")
     elided: list[str] = Field(default=[], description="What exists but is not shown")
+
+    def structured(self) -> Structured:
+        """The structured half, with the units of what is shown."""
+        shown = {name: unit for name, unit in self.units.items() if name in self.constant}
+        return super().structured() | ({"units": shown} if shown else {})
 
     def always(self) -> frozenset[str]:
         return frozenset({"instances", "sampled"})
@@ -124,7 +133,19 @@ def error_result(message: str) -> CallToolResult:
 
 def as_text(structured: Structured) -> str:
     """The answer as lines ``name: value``, the rows as a table, never indented JSON."""
+    if units := structured.get("units"):
+        constant = {name: _with_unit(value, units.get(name, "")) for name, value in structured["constant"].items()}
+        structured = {**structured, "constant": constant}
     return "\n".join(line for name, value in structured.items() for line in _WRITERS.get(name, _line)(name, value))
+
+
+def _with_unit(value: Any, unit: str) -> Any:
+    return f"{cell(value)} {unit}" if unit else value
+
+
+def _nothing(name: str, value: Any) -> list[str]:
+    """Of what stands elsewhere in the text."""
+    return []
 
 
 def _line(name: str, value: Any) -> list[str]:
@@ -196,6 +217,10 @@ def _ways(ways: Mapping[str, Any]) -> str:
 
 _WRITERS: Mapping[str, Callable[[str, Any], list[str]]] = {
     "rows": _table,
+    "series": _table,
+    "geometry": _block,
+    "acquisition": _each,
+    "units": _nothing,
     "files": _table,
     "studies": _block,
     "common": _pairs,

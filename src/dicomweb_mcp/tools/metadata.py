@@ -1,17 +1,21 @@
 """get_metadata: the attributes of a study, a series or an instance."""
 
+import json
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
+from ..dicom.usual import RANK
 from ..services.app import App
 from ..services.metadata import Metadata, read_metadata
 from .answers import METADATA_BUDGET, MetadataAnswer, result, size
 from .arguments import Archive, InstanceUid, MaxCharacters, SeriesUid, StudyUid
 
 NAMES_SHOWN = 1_200  # characters of the names that were left out
+MOST_NOTES, LONGEST_NOTE = 3, 200  # where nothing else can give way
 
 
 async def get_metadata(
@@ -22,18 +26,22 @@ async def get_metadata(
     instance_uid: InstanceUid = None,
     fields: Annotated[
         list[str] | None,
-        Field(description="DICOM keywords, tags or dotted paths into sequences; all own attributes when left out"),
+        Field(
+            description='DICOM keywords, tags, dotted paths into sequences, private tags ("GEMS_PARM_01 0043xx39"), or '
+            '["all"]; the usual ones when left out'
+        ),
     ] = None,
     private: Annotated[bool, Field(description="Also private attributes")] = False,
     max_characters: MaxCharacters = METADATA_BUDGET,
 ) -> Annotated[CallToolResult, MetadataAnswer]:
-    """Read DICOM attributes of an instance, a series or a study, named by DICOM keyword.
+    """Say what a study, a series or an instance is, from its DICOM attributes. One UID is enough.
 
-    One UID is enough. What all instances share stands once under constant, what differs under varying, what only
-    some have under missing. Pixel data and other bulk values are never included; long sequences are counted and named
-    under elided: ask for them, or for what was left out for space, by fields, for example
-    fields=["PixelSpacing", "SharedFunctionalGroupsSequence.PixelMeasuresSequence.PixelSpacing"].
-    Values are as stored in the file; dates and times are written as ISO 8601, well-known UIDs by name.
+    Study: a table of its series with their roles and what derived ones refer to. Series: geometry (a verdict whether it
+    is one regular volume, and why not), acquisition in words; what all instances share stands once under constant, what
+    differs under varying, what some lack under missing. Very long series are sampled, and it is said.
+    Pixel data and bulk values are never included; what is not shown is named under elided: ask for it by fields, for
+    example fields=["PixelSpacing", "SharedFunctionalGroupsSequence.PixelMeasuresSequence.PixelSpacing"].
+    Dates and times are ISO 8601, well-known UIDs and codes by name; units gives the units of constant.
     """
     app = ctx.request_context.lifespan_context
     found = await read_metadata(
@@ -49,45 +57,104 @@ async def get_metadata(
 
 
 def metadata_answer(archive: str, found: Metadata, budget: int) -> MetadataAnswer:
-    """The answer within its budget: what takes most space gives way first, and is named."""
-    place, summary = found.place, found.summary
+    """The answer within its budget: what matters least gives way first, and is named."""
+    place, reading, table = found.place, found.reading, found.table
+    summary = reading.summary
     answer = MetadataAnswer(
         archive=archive,
+        notes=[*reading.notes, *(table.notes if table else ())],
         level=place.level.value,
         StudyInstanceUID=place.study_uid,
         SeriesInstanceUID=place.series_uid,
         SOPInstanceUID=place.instance_uid,
-        instances=summary.instances,
-        sampled=False,
-        constant=summary.constant,
-        varying=summary.varying,
-        missing=summary.missing,
+        instances=reading.total if table is None else table.instances,
+        sampled=reading.sampled,
+        geometry=found.geometry,
+        acquisition=found.acquisition,
+        series=table.rows if table else [],
+        constant=_ranked(table.study if table else summary.constant),
+        units=summary.units,
+        varying=_ranked(summary.varying),
+        missing=_ranked(summary.missing),
         elided=[f"{name}: {what}" for name, what in summary.elided.items()],
     )
     return _fitted(answer, budget)
 
 
+def _ranked(entries: dict[str, Any]) -> dict[str, Any]:
+    """The usual attributes first, the most important at the top."""
+    return dict(sorted(entries.items(), key=lambda entry: RANK.get(entry[0], len(RANK))))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that an answer can do without: where it stands, and how it is named when it is left out."""
+
+    group: str
+    name: str
+    container: Any
+    key: Any
+    length: int
+
+    def remove(self) -> None:
+        del self.container[self.key]
+
+
 def _fitted(answer: MetadataAnswer, budget: int) -> MetadataAnswer:
-    """Leave out the longest entries until both halves fit."""
-    if size(answer) <= budget:
-        return answer
-    elided = list(answer.elided)
-    sections: tuple[dict[str, Any], ...] = (answer.constant, answer.varying, answer.missing)
-    entries = [(len(name) + len(str(value)), name, section) for section in sections for name, value in section.items()]
-    left_out: list[str] = []
-    for _, name, section in sorted(entries, key=lambda entry: entry[:2], reverse=True):
-        del section[name]
-        left_out.append(name)
-        answer.elided = [_left_out(left_out), *_shortened(elided)]
-        if size(answer) <= budget:
+    """Leave out what matters least until both halves fit, and name it."""
+    elided, left_out = list(answer.elided), list[Part]()
+    excess = size(answer) - budget
+    for part in _parts(answer):
+        if excess <= 0 and (excess := size(answer) - budget) <= 0:
             return answer
-    answer.elided = [_left_out(left_out, NAMES_SHOWN // 4), *_shortened(elided, 200)]
+        part.remove()
+        left_out.append(part)
+        answer.elided = [*_said(left_out), *_shortened(elided)]
+        excess -= part.length
+    if size(answer) > budget:
+        answer.elided = [*_said(left_out, NAMES_SHOWN // 4), *_shortened(elided, NAMES_SHOWN // 4)]
+        answer.notes = [note[:LONGEST_NOTE] for note in answer.notes[:MOST_NOTES]]
     return answer
 
 
-def _left_out(names: list[str], longest: int = NAMES_SHOWN) -> str:
-    shown = _listed(names, longest)
-    return f"{len(names)} attributes left out for space: {shown}. Name them in fields, or raise max_characters."
+def _parts(answer: MetadataAnswer) -> list[Part]:
+    """What gives way, in this order: unusual attributes, the longest first; series; usual attributes, the least
+    important first; phrases; all of the geometry but its verdict."""
+    sections = (answer.constant, answer.varying, answer.missing)
+    entries = [
+        Part("attributes", name, section, name, len(name) + len(json.dumps(value, ensure_ascii=False)))
+        for section in sections
+        for name, value in section.items()
+    ]
+    unusual = sorted((part for part in entries if part.name not in RANK), key=lambda part: part.length, reverse=True)
+    usual = sorted((part for part in entries if part.name in RANK), key=lambda part: RANK[part.name], reverse=True)
+    return [
+        *unusual,
+        *(Part("series", str(row.get("SeriesInstanceUID", "")), answer.series, -1, 0) for row in answer.series[::-1]),
+        *usual,
+        *(Part("acquisition", phrase, answer.acquisition, -1, 0) for phrase in answer.acquisition[::-1]),
+        *(Part("geometry", name, answer.geometry, name, 0) for name in list(answer.geometry)[:0:-1]),
+    ]
+
+
+HOW = {
+    "attributes": "Name them in fields, or raise max_characters.",
+    "series": "list_series has them all, or raise max_characters.",
+    "acquisition": "Raise max_characters.",
+    "geometry": "Raise max_characters.",
+}
+
+
+def _said(left_out: list[Part], longest: int = NAMES_SHOWN) -> list[str]:
+    """What was left out for space, by group, and how to get it."""
+    groups: dict[str, list[str]] = {}
+    for part in left_out:
+        groups.setdefault(part.group, []).append(part.name)
+    said = []
+    for group, names in groups.items():
+        shown = f": {_listed(names, longest)}" if group != "acquisition" else ""
+        said.append(f"{len(names)} {group} left out for space{shown}. {HOW[group]}")
+    return said
 
 
 def _shortened(elided: list[str], longest: int = NAMES_SHOWN) -> list[str]:

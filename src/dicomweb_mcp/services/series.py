@@ -1,0 +1,249 @@
+"""The metadata of many instances, with as little traffic as their archive allows.
+
+Where a search returns any attribute that is asked for, only the wanted ones are fetched; else the metadata of all
+instances are reduced while they arrive. Of very many instances a sample is read, and only their positions are listed.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import anyio.lowlevel
+
+from ..archives.base import Archive, ArchiveError, NotFound, NotUnderstood, Place
+from ..dicom.acquisition import ACQUISITION_FIELDS
+from ..dicom.kinds import Kind, kind_of
+from ..dicom.query import Plan
+from ..dicom.rules import Level
+from ..dicom.summary import Path, Summary
+from ..dicom.tags import Attribute, by_tag, tag_of
+from ..dicom.uids import is_uid
+from ..dicom.usual import USUAL
+from ..dicom.values import DicomJson, integer, raw_values, text
+from ..dicom.volume import GEOMETRY_FIELDS, Plane, planes
+from .instance import check_place, instance_metadata
+from .left_out import WholeSequences, left_out, said
+from .lookup import first_row
+from .paging import Ignored, Scan, matches
+from .parallel import side_by_side
+
+MOST_READ = 2_000  # instances; of more a sample is read
+SAMPLE = 40
+MOST_LISTED = 100_000  # instances whose positions are listed
+PAGE = 250  # rows with many attributes that are held at a time
+MOST_WITH_GROUPS = 20  # multi-frame instances that are read one by one after a search
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be read of instances: the attributes at these paths, or all of them; with neither the usual ones."""
+
+    paths: tuple[Path, ...] = ()
+    everything: bool = False
+    private: bool = False
+
+    @property
+    def is_usual(self) -> bool:
+        return not self.paths and not self.everything
+
+
+@dataclass
+class Reading:
+    """What was read of the instances at a place.
+
+    ``total`` is how many there are; ``sampled`` that only ``summary.instances`` of them were read. ``planes`` are those
+    of all images where ``all_positions``. ``first`` stands for the others: no localizer where there is anything else.
+    """
+
+    summary: Summary = field(default_factory=Summary)
+    total: int = 0
+    sampled: bool = False
+    planes: list[Plane] = field(default_factory=list)
+    all_positions: bool = True
+    first: DicomJson | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, obj: DicomJson, wanted: Wanted, *, with_planes: bool = True) -> None:
+        """Take the metadata of one more instance in."""
+        self.summary.add(obj, wanted.paths, everything=wanted.everything, private=wanted.private)
+        if self.first is None or (_is_localizer(self.first) and not _is_localizer(obj)):
+            self.first = obj
+        if with_planes and not wanted.paths and kind_of(obj) is Kind.IMAGE:
+            self.planes += planes(obj)
+
+
+async def read_instances(archive: Archive, place: Place, wanted: Wanted) -> Reading:
+    """Everything at a study or series, or a sample of it. Raises ArchiveError."""
+    row = await first_row(archive, place.level, place.series_uid or place.study_uid, place.study_uid) or {}
+    expected = integer(row, f"NumberOf{place.level.capitalize()}RelatedInstances")
+    if expected is None or expected <= MOST_READ:
+        reading = await _read_all(archive, place, wanted, text(row, "Modality"), expected)
+        if reading is not None:
+            return reading
+    return await _read_sample(archive, place, wanted)
+
+
+# ---- all instances ---------------------------------------------------------------------------------------------------
+
+
+async def _read_all(
+    archive: Archive, place: Place, wanted: Wanted, modality: str, expected: int | None
+) -> Reading | None:
+    """Every instance; None when there turn out to be more than MOST_READ."""
+    reading, seen = Reading(), set[str]()
+    attributes = _includable(archive, wanted, modality)
+    whole = WholeSequences(archive, wanted.paths)
+    source = archive.metadata(place) if attributes is None else _rows(archive, place, attributes, Scan(), PAGE)
+    async with aclosing(source) as objects:
+        async for obj in objects:
+            check_place(archive, place, obj)
+            uid = text(obj, "SOPInstanceUID")
+            if uid and uid in seen:
+                continue
+            seen.add(uid)
+            if len(seen) > MOST_READ or (
+                expected is None and len(seen) == PAGE and await _has_too_many(archive, place)
+            ):
+                return None
+            reading.add(await whole.completed(place, obj), wanted)
+            await anyio.lowlevel.checkpoint()  # thousands of instances must not hold up other calls
+    reading.total = reading.summary.instances
+    if not reading.total:
+        raise NotFound(archive.name, f"has no {place} with instances. Copy UIDs whole from a search answer.")
+    if attributes is not None and wanted.is_usual:
+        await _read_groups(archive, place, reading, sorted(seen))
+        reading.notes.append('Only the usual attributes were asked for: fields=["all"] reads all of them.')
+    return reading
+
+
+async def _has_too_many(archive: Archive, place: Place) -> bool:
+    """Whether there are more than MOST_READ instances, asked of an archive that has not said how many there are, so
+    that not all of these are fetched in vain."""
+    if not archive.profile.honours_offset:
+        return False
+    plan = Plan(Level.INSTANCE, place.study_uid, place.series_uid, (), (), include=(), columns=())
+    return bool((await archive.search(plan, limit=1, offset=MOST_READ)).rows)
+
+
+def _includable(archive: Archive, wanted: Wanted, modality: str) -> tuple[Attribute, ...] | None:
+    """What to ask a search for; None where the metadata have to be read instead."""
+    rules = archive.profile.rules
+    if not archive.profile.returns_any or wanted.everything or wanted.private:
+        return None
+    if wanted.paths:
+        named = [path[0] for path in wanted.paths]
+        return _with_uids(named) if all(item.keyword and rules.gives(Level.INSTANCE, item) for item in named) else None
+    usual = (*USUAL, *ACQUISITION_FIELDS[""], *ACQUISITION_FIELDS.get(modality, ()), *GEOMETRY_FIELDS)
+    known = [by_tag(tag_of(keyword)) for keyword in usual]
+    return _with_uids([item for item in known if rules.gives(Level.INSTANCE, item)])
+
+
+def _with_uids(attributes: Sequence[Attribute]) -> tuple[Attribute, ...]:
+    uids = [by_tag(tag_of(keyword)) for keyword in Level.INSTANCE.uids]
+    return tuple(dict.fromkeys((*uids, *attributes)))
+
+
+async def _rows(
+    archive: Archive, place: Place, attributes: tuple[Attribute, ...], scan: Scan, page: int | None = None
+) -> AsyncGenerator[DicomJson, None]:
+    """The rows of an instance search with these attributes; at most ``page`` are held at a time."""
+    plan = Plan(Level.INSTANCE, place.study_uid, place.series_uid, (), (), include=attributes, columns=attributes)
+    try:
+        async with aclosing(matches(archive, plan, scan, MOST_LISTED, page=page)) as arriving:
+            async for rows in arriving:
+                for row in rows:
+                    yield row
+    except Ignored:
+        raise NotUnderstood(archive.name, f"lists instances that do not belong to {place}.") from None
+
+
+async def _read_groups(archive: Archive, place: Place, reading: Reading, uids: Sequence[str]) -> None:
+    """For multi-frame images, whose geometry is in functional groups that a search leaves out: the metadata of each,
+    where there are few."""
+    first = reading.first or {}
+    if kind_of(first) is not Kind.IMAGE or (integer(first, "NumberOfFrames") or 1) == 1:
+        return
+    if text(first, "Modality") == "SM" or not place.series_uid:
+        return
+    if len(uids) > MOST_WITH_GROUPS:
+        reading.all_positions = False
+        reading.notes.append(f"The frames of these {len(uids)} multi-frame images were not looked at one by one.")
+        return
+    reading.planes = []
+    for uid in uids:
+        obj = await instance_metadata(archive, Place(place.study_uid, place.series_uid, uid))
+        reading.planes += planes(obj)
+        if uid == text(first, "SOPInstanceUID"):
+            reading.first = obj
+        if lacking := left_out(archive, obj):
+            reading.all_positions = False
+            reading.notes.append(f"Instance {uid}: {said(lacking)}.")
+
+
+# ---- a sample of very many -------------------------------------------------------------------------------------------
+
+
+async def _read_sample(archive: Archive, place: Place, wanted: Wanted) -> Reading:
+    """Some instances spread over all of them; of the others only what a search says of their positions."""
+    reading, scan = Reading(sampled=True), Scan()
+    rules = archive.profile.rules
+    known = [by_tag(tag_of(keyword)) for keyword in GEOMETRY_FIELDS]
+    listed = [item for item in known if rules.gives(Level.INSTANCE, item)] if place.series_uid else []
+    uids: list[Place] = []
+    async for row in _rows(archive, place, _with_uids(listed), scan):
+        series, uid = text(row, "SeriesInstanceUID") or place.series_uid, text(row, "SOPInstanceUID")
+        if not (series and is_uid(series) and is_uid(uid)):
+            raise NotUnderstood(archive.name, f"lists instances of {place} without their UIDs.")
+        uids.append(Place(place.study_uid, series, uid))
+        if place.series_uid and integer(row, "Rows") is not None:
+            reading.planes += planes(row)
+    reading.all_positions = scan.complete is True and all(
+        plane.origin and plane.orientation for plane in reading.planes
+    )
+    if not reading.all_positions:
+        reading.planes = []
+    reading.total = len(uids)
+    await _read_each(archive, spread(uids, SAMPLE), wanted, reading)
+    if scan.complete is not True:
+        reading.notes += scan.notes
+    return reading
+
+
+def spread(items: Sequence[T], most: int) -> list[T]:
+    """At most so many items, evenly spread, the first and the last among them."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(place * (len(items) - 1) / (most - 1))] for place in range(most)]
+
+
+async def _read_each(archive: Archive, places: Sequence[Place], wanted: Wanted, reading: Reading) -> None:
+    """The metadata of single instances, side by side; those that fail are counted."""
+    found: dict[str, DicomJson] = {}
+    failures: list[ArchiveError] = []
+
+    async def read(place: Place) -> None:
+        try:
+            found[place.instance_uid or ""] = await instance_metadata(archive, place)
+        except ArchiveError as failure:
+            failures.append(failure)
+
+    await side_by_side(read, places, archive.profile.parallel)
+    if not found:
+        raise failures[0]
+    for place in places:
+        if obj := found.get(place.instance_uid or ""):
+            reading.add(obj, wanted, with_planes=not reading.all_positions)
+    reading.notes.append(
+        f"A sample: {len(found)} of {reading.total:,} instances were read, evenly spread over the list; constant, "
+        "varying and missing are about these."
+    )
+    if failures:
+        reading.notes.append(f"{len(failures)} instances of the sample could not be read: {failures[0]}")
+
+
+def _is_localizer(obj: DicomJson) -> bool:
+    return not {"LOCALIZER", "SCOUT"}.isdisjoint(str(value).strip() for value in raw_values(obj, "ImageType"))
