@@ -1,0 +1,186 @@
+"""Segmentations: image and label map (PS3.3 A.51, C.8.20), surface (A.57, C.8.23)."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from ..cielab import hex_colour
+from ..codes import coded
+from ..functional_groups import frame_views
+from ..kinds import Kind, kind_of
+from ..segment_frames import MOST_FRAMES, SegmentFrame, frame_count, is_label_map, segment_frames
+from ..values import DicomJson, clean, element, integer, items, numbers, plain, text
+from .description import Description, filled
+
+FACTS = (
+    "SegmentationType", "SegmentationFractionalType", "MaximumFractionalValue", "SegmentsOverlap", "ContentLabel",
+    "ContentDescription", "ContentCreatorName", "Manufacturer", "Rows", "Columns", "NumberOfFrames",
+    "TotalPixelMatrixColumns", "TotalPixelMatrixRows", "NumberOfSurfaces",
+)  # fmt: skip
+MEASURES = ("PixelSpacing", "SliceThickness", "SpacingBetweenSlices")
+CODES = (
+    "SegmentedPropertyCategoryCodeSequence", "SegmentedPropertyTypeCodeSequence", "AnatomicRegionSequence",
+)  # fmt: skip
+MODIFIERS = {
+    "SegmentedPropertyTypeCodeSequence": "SegmentedPropertyTypeModifierCodeSequence",
+    "AnatomicRegionSequence": "AnatomicRegionModifierSequence",
+}
+HOISTED = (*CODES, *MODIFIERS.values(), "SegmentAlgorithmType", "SegmentAlgorithmName", "SegmentDescription")
+LONGEST_LABEL = 200
+MOST_NAMED = 10  # numbers in one note
+
+
+def describe(obj: DicomJson) -> Description:
+    """The segments of a segmentation, how they are stored, and of how many frames each consists."""
+    facts = {keyword: plain(element(obj, keyword) or {}) for keyword in FACTS}
+    found = Description(facts=filled(**facts, **_measures(obj)))
+    segments = items(obj, "SegmentSequence")
+    found.items = [_segment(item) for item in segments]
+    _hoist(found)
+    if not segments:
+        found.notes.append("There is no SegmentSequence, so what the segments are is not known.")
+    if kind_of(obj) is Kind.SURFACE_SEGMENTATION:
+        _add_surfaces(found, obj, segments)
+    else:
+        _add_frames(found, obj, segments)
+    return found
+
+
+def _measures(obj: DicomJson) -> dict[str, Any]:
+    """What the first frame says of pixel and slice sizes."""
+    view = next(frame_views(obj, 1), obj)
+    return {keyword: plain(element(view, keyword) or {}) for keyword in MEASURES}
+
+
+def _segment(item: DicomJson) -> dict[str, Any]:
+    return filled(
+        SegmentNumber=integer(item, "SegmentNumber"),
+        SegmentLabel=clean(text(item, "SegmentLabel"), LONGEST_LABEL),
+        SegmentDescription=clean(text(item, "SegmentDescription"), LONGEST_LABEL),
+        **_codes(item),
+        SegmentAlgorithmType=clean(text(item, "SegmentAlgorithmType"), LONGEST_LABEL),
+        SegmentAlgorithmName=_algorithm(item),
+        TrackingID=clean(text(item, "TrackingID"), LONGEST_LABEL),
+        TrackingUID=clean(text(item, "TrackingUID"), LONGEST_LABEL),
+        SurfaceCount=integer(item, "SurfaceCount"),
+        colour=hex_colour(numbers(item, "RecommendedDisplayCIELabValue")),
+    )
+
+
+def _codes(item: DicomJson) -> dict[str, str]:
+    found = {}
+    for keyword in CODES:
+        found[keyword] = coded(item, keyword)
+        if modifier := MODIFIERS.get(keyword):
+            inner = [code for code in items(item, keyword) if coded(code, modifier)]
+            found[modifier] = coded(inner[0], modifier) if inner else coded(item, modifier)
+    return found
+
+
+def _algorithm(item: DicomJson) -> str:
+    """SegmentAlgorithmName, or the first algorithm's own name and version."""
+    if name := text(item, "SegmentAlgorithmName"):
+        return clean(name, LONGEST_LABEL)
+    named = items(item, "SegmentationAlgorithmIdentificationSequence")[:1]
+    return clean(
+        " ".join(text(one, key) for one in named for key in ("AlgorithmName", "AlgorithmVersion")), LONGEST_LABEL
+    )
+
+
+def _hoist(found: Description) -> None:
+    """What holds for all segments stands once, among the facts."""
+    if len(found.items) < 2:
+        return
+    for keyword in HOISTED:
+        values = {row.get(keyword) for row in found.items}
+        if len(values) == 1 and (value := values.pop()) is not None:
+            found.facts[keyword] = value
+            for row in found.items:
+                del row[keyword]
+
+
+# ---- frames ----------------------------------------------------------------------------------------------------------
+
+
+def _add_frames(found: Description, obj: DicomJson, segments: Sequence[DicomJson]) -> None:
+    """How many frames show each segment and where they lie; label maps do not say it outside their pixels."""
+    frames = segment_frames(obj)
+    if frame_count(obj) > MOST_FRAMES:
+        found.notes.append(f"Only the first {MOST_FRAMES:,} of {frame_count(obj):,} frames were looked at.")
+    if positions := [frame.position for frame in frames if frame.position is not None]:
+        found.facts["position_mm"] = _span(positions)
+    if is_label_map(obj):
+        found.notes += _numbering([integer(item, "SegmentNumber") for item in segments], first=(0, 1), gaps=True)
+        return
+    found.notes += _numbering([integer(item, "SegmentNumber") for item in segments], first=(1,), gaps=False)
+    if all(frame.segment is None for frame in frames):
+        found.notes.append(
+            f"None of the {len(frames):,} frames says which segment it shows: the object lacks its functional groups, "
+            "or the archive left them out of its metadata."
+        )
+        return
+    by_segment: dict[int | None, list[SegmentFrame]] = defaultdict(list)
+    for frame in frames:
+        by_segment[frame.segment].append(frame)
+    for row in found.items:
+        own = by_segment.get(row.get("SegmentNumber"), [])
+        row["frames"] = len(own)
+        places = [frame.position for frame in own if frame.position is not None]
+        if places and (span := _span(places)) != found.facts.get("position_mm"):
+            row["position_mm"] = span
+    found.notes += _strays(by_segment, {row.get("SegmentNumber") for row in found.items})
+
+
+def _span(positions: Sequence[float]) -> str:
+    """First to last position along the normal of the frames, as render_frame gives it too."""
+    low, high = f"{min(positions):.2f}", f"{max(positions):.2f}"
+    return low if low == high else f"{low}..{high}"
+
+
+def _numbering(listed: Sequence[int | None], first: tuple[int, ...], *, gaps: bool) -> list[str]:
+    """What is wrong with the numbers: they start at 1 and rise by 1, and in label maps are unique."""
+    found = []
+    known = [number for number in listed if number is not None]
+    if len(known) < len(listed):
+        found.append(f"{len(listed) - len(known)} segments have no SegmentNumber.")
+    if repeated := [number for number, count in Counter(known).items() if count > 1]:
+        found.append(
+            f"SegmentNumber {_listed(repeated)} stands more than once: the frames of these segments cannot be told "
+            "apart."
+        )
+    elif known and (min(known) not in first or (not gaps and max(known) - min(known) >= len(known))):
+        found.append(f"The segment numbers ({min(known)} to {max(known)}) do not count from 1 without gaps.")
+    return found
+
+
+def _strays(by_segment: dict[int | None, list[SegmentFrame]], known: set[int | None]) -> list[str]:
+    found = []
+    if nameless := len(by_segment.get(None, [])):
+        found.append(f"{nameless:,} frames do not say which segment they show.")
+    if others := sorted(number for number in by_segment if number is not None and number not in known):
+        count = sum(len(by_segment[number]) for number in others)
+        found.append(f"{count:,} frames show segments that are not described: {_listed(others)}.")
+    return found
+
+
+def _listed(some: Sequence[int]) -> str:
+    shown = ", ".join(map(str, some[:MOST_NAMED]))
+    return f"{shown} and {len(some) - MOST_NAMED} more" if len(some) > MOST_NAMED else shown
+
+
+# ---- surfaces --------------------------------------------------------------------------------------------------------
+
+
+def _add_surfaces(found: Description, obj: DicomJson, segments: Sequence[DicomJson]) -> None:
+    """How many points and triangles the surfaces of each segment have; their coordinates are not shown."""
+    surfaces = {integer(item, "SurfaceNumber"): item for item in items(obj, "SurfaceSequence")}
+    for row, segment in zip(found.items, segments, strict=True):
+        own = [
+            surfaces.get(integer(item, "ReferencedSurfaceNumber"))
+            for item in items(segment, "ReferencedSurfaceSequence")
+        ]
+        points = [integer(one, "NumberOfSurfacePoints") for surface in own if surface
+                  for one in items(surface, "SurfacePointsSequence")]  # fmt: skip
+        if points and None not in points:
+            row["NumberOfSurfacePoints"] = sum(filter(None, points))
+    found.elided.append("The points and triangles of the surfaces.")
