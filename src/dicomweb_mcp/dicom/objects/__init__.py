@@ -16,7 +16,8 @@ DESCRIBERS: Mapping[Kind, str] = {
 }
 IDENTITY = ("SeriesNumber", "SeriesDescription", "ContentDate")
 OTHERS = (
-    "SOPClassUID", "Modality", "StudyDate", "StudyDescription", "SeriesDate", "BodyPartExamined", "ImageType", "InstanceNumber",
+    "SOPClassUID", "Modality", "StudyDate", "StudyDescription", "SeriesDate", "BodyPartExamined", "ImageType",
+    "InstanceNumber",
     "ContentLabel", "ContentDescription", "ContentCreatorName", "Manufacturer", "ManufacturerModelName",
     "Rows", "Columns", "NumberOfFrames",
 )  # fmt: skip
