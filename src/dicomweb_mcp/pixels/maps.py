@@ -34,7 +34,9 @@ class MapTally:
         self._unit = units.pop() if len(units) == 1 else None
         self._scales = [scale[:2] if scale and self._unit is not None else (1.0, 0.0) for scale in scales]
         self._padding = next((value for keyword in PADDING if (value := number(obj, keyword)) is not None), None)
-        self._several = any(len(items(view, "RealWorldValueMappingSequence")) > 1 for view in frame_views(groups, frames))
+        self._several = any(
+            len(items(view, "RealWorldValueMappingSequence")) > 1 for view in frame_views(groups, frames)
+        )
         self._low, self._high, self._sum, self._count, self._left_out = np.inf, -np.inf, 0.0, 0, 0
 
     @property

@@ -19,9 +19,9 @@ Corners = NDArray[np.float64]
 """Points as rows."""
 
 WHERE = {
-    "patient": "Boxes are in mm in the patient (x to the left, y to the back, z to the head), edges of the voxels.",
-    "slide": "Boxes are in mm from the top left of the total pixel matrix (x to the right, y down).",
-    "frame": "Boxes are in pixels of the frame (x to the right, y down), because its place is not known.",
+    "patient": "bounding_box_mm: patient coordinates (x to the left, y to the back, z to the head), outer edges.",
+    "slide": "bounding_box_mm: from the top left of the total pixel matrix (x to the right, y down), outer edges.",
+    "frame": "bounding_box: pixels of the frame (x to the right, y down), because its place is not known.",
 }
 
 

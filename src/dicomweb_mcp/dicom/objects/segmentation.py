@@ -26,6 +26,7 @@ MODIFIERS = {
     "AnatomicRegionSequence": "AnatomicRegionModifierSequence",
 }
 HOISTED = (*CODES, *MODIFIERS.values(), "SegmentAlgorithmType", "SegmentAlgorithmName", "SegmentDescription")
+NAMES = {"frames": "frames_of_each_segment"}
 LONGEST_LABEL = 200
 MOST_NAMED = 10  # numbers in one note
 
@@ -36,7 +37,7 @@ def describe(obj: DicomJson) -> Description:
     found = Description(facts=filled(**facts, **_measures(obj)))
     segments = items(obj, "SegmentSequence")
     found.items = [_segment(item) for item in segments]
-    _hoist(found)
+    _hoist(found, HOISTED)
     if not segments:
         found.notes.append("There is no SegmentSequence, so what the segments are is not known.")
     if kind_of(obj) is Kind.SURFACE_SEGMENTATION:
@@ -53,10 +54,11 @@ def _measures(obj: DicomJson) -> dict[str, Any]:
 
 
 def _segment(item: DicomJson) -> dict[str, Any]:
+    label, description = (clean(text(item, key), LONGEST_LABEL) for key in ("SegmentLabel", "SegmentDescription"))
     return filled(
         SegmentNumber=integer(item, "SegmentNumber"),
-        SegmentLabel=clean(text(item, "SegmentLabel"), LONGEST_LABEL),
-        SegmentDescription=clean(text(item, "SegmentDescription"), LONGEST_LABEL),
+        SegmentLabel=label,
+        SegmentDescription=description if description.casefold() != label.casefold() else "",
         **_codes(item),
         SegmentAlgorithmType=clean(text(item, "SegmentAlgorithmType"), LONGEST_LABEL),
         SegmentAlgorithmName=_algorithm(item),
@@ -87,14 +89,14 @@ def _algorithm(item: DicomJson) -> str:
     )
 
 
-def _hoist(found: Description) -> None:
+def _hoist(found: Description, keywords: Sequence[str]) -> None:
     """What holds for all segments stands once, among the facts."""
     if len(found.items) < 2:
         return
-    for keyword in HOISTED:
+    for keyword in keywords:
         values = {row.get(keyword) for row in found.items}
         if len(values) == 1 and (value := values.pop()) is not None:
-            found.facts[keyword] = value
+            found.facts[NAMES.get(keyword, keyword)] = value
             for row in found.items:
                 del row[keyword]
 
@@ -104,15 +106,15 @@ def _hoist(found: Description) -> None:
 
 def _add_frames(found: Description, obj: DicomJson, segments: Sequence[DicomJson]) -> None:
     """How many frames show each segment and where they lie; label maps do not say it outside their pixels."""
+    listed = [integer(item, "SegmentNumber") for item in segments]
     frames = segment_frames(obj)
     if frame_count(obj) > MOST_FRAMES:
         found.notes.append(f"Only the first {MOST_FRAMES:,} of {frame_count(obj):,} frames were looked at.")
-    if positions := [frame.position for frame in frames if frame.position is not None]:
-        found.facts["position_mm"] = _span(positions)
     if is_label_map(obj):
-        found.notes += _numbering([integer(item, "SegmentNumber") for item in segments], first=(0, 1), gaps=True)
+        found.facts |= _positions(frames)
+        found.notes += _numbering(listed, first=(0, 1), gaps=True)
         return
-    found.notes += _numbering([integer(item, "SegmentNumber") for item in segments], first=(1,), gaps=False)
+    found.notes += _numbering(listed, first=(1,), gaps=False)
     if all(frame.segment is None for frame in frames):
         found.notes.append(
             f"None of the {len(frames):,} frames says which segment it shows: the object lacks its functional groups, "
@@ -124,17 +126,18 @@ def _add_frames(found: Description, obj: DicomJson, segments: Sequence[DicomJson
         by_segment[frame.segment].append(frame)
     for row in found.items:
         own = by_segment.get(row.get("SegmentNumber"), [])
-        row["frames"] = len(own)
-        places = [frame.position for frame in own if frame.position is not None]
-        if places and (span := _span(places)) != found.facts.get("position_mm"):
-            row["position_mm"] = span
-    found.notes += _strays(by_segment, {row.get("SegmentNumber") for row in found.items})
+        row |= {"frames": len(own), **_positions(own)}
+    _hoist(found, ("frames", "position_mm"))
+    found.notes += _strays(by_segment, set(listed))
 
 
-def _span(positions: Sequence[float]) -> str:
-    """First to last position along the normal of the frames, as render_frame gives it too."""
+def _positions(frames: Sequence[SegmentFrame]) -> dict[str, str]:
+    """First to last position along the normal of the frames, as render_frame says it too."""
+    positions = [frame.position for frame in frames if frame.position is not None]
+    if not positions:
+        return {}
     low, high = f"{min(positions):.2f}", f"{max(positions):.2f}"
-    return low if low == high else f"{low}..{high}"
+    return {"position_mm": low if low == high else f"{low}..{high}"}
 
 
 def _numbering(listed: Sequence[int | None], first: tuple[int, ...], *, gaps: bool) -> list[str]:
