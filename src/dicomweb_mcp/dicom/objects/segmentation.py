@@ -112,9 +112,9 @@ def _add_frames(found: Description, obj: DicomJson, segments: Sequence[DicomJson
         found.notes.append(f"Only the first {MOST_FRAMES:,} of {frame_count(obj):,} frames were looked at.")
     if is_label_map(obj):
         found.facts |= _positions(frames)
-        found.notes += _numbering(listed, first=(0, 1), gaps=True)
+        found.notes += _numbering(listed, counted=False)
         return
-    found.notes += _numbering(listed, first=(1,), gaps=False)
+    found.notes += _numbering(listed, counted=True)
     if all(frame.segment is None for frame in frames):
         found.notes.append(
             f"None of the {len(frames):,} frames says which segment it shows: the object lacks its functional groups, "
@@ -140,8 +140,8 @@ def _positions(frames: Sequence[SegmentFrame]) -> dict[str, str]:
     return {"position_mm": low if low == high else f"{low}..{high}"}
 
 
-def _numbering(listed: Sequence[int | None], first: tuple[int, ...], *, gaps: bool) -> list[str]:
-    """What is wrong with the numbers: they start at 1 and rise by 1, and in label maps are unique."""
+def _numbering(listed: Sequence[int | None], *, counted: bool) -> list[str]:
+    """What is wrong with the numbers: they are unique, and except in label maps count from 1."""
     found = []
     known = [number for number in listed if number is not None]
     if len(known) < len(listed):
@@ -151,7 +151,7 @@ def _numbering(listed: Sequence[int | None], first: tuple[int, ...], *, gaps: bo
             f"SegmentNumber {_listed(repeated)} stands more than once: the frames of these segments cannot be told "
             "apart."
         )
-    elif known and (min(known) not in first or (not gaps and max(known) - min(known) >= len(known))):
+    elif counted and known and (min(known) != 1 or max(known) != len(known)):
         found.append(f"The segment numbers ({min(known)} to {max(known)}) do not count from 1 without gaps.")
     return found
 
