@@ -118,7 +118,10 @@ _FRAMES_OF_REFERENCE = (
 _SOURCE_SERIES = "121232"  # DCM: Source series for segmentation (PS3.16 TID 1411)
 
 # What can be as large as all the rest: read with the metadata where the others say nothing
-LARGE = (_SHARED, _PER_FRAME, "ROIContourSequence", "ContentSequence", "SegmentSequence", "StructureSetROISequence")
+LARGE = (
+    _SHARED, _PER_FRAME, "ROIContourSequence", "ContentSequence", "SegmentSequence", "StructureSetROISequence",
+    "GraphicAnnotationSequence", "DeformableRegistrationSequence", "FiducialSetSequence",
+)  # fmt: skip
 REFERENCE_FIELDS: tuple[str, ...] = (
     *dict.fromkeys(way.path[0] for way in _WAYS if way.path[0] not in LARGE),
     FRAME_OF_REFERENCE,
