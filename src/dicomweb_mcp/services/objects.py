@@ -101,7 +101,7 @@ def _without_own_study(place: Place, row: dict[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in row.items()
-        if value not in (None, "", 0) and (key, value) != ("StudyInstanceUID", place.study_uid)
+        if value not in (None, "") and (key, value) != ("StudyInstanceUID", place.study_uid)
     }
 
 

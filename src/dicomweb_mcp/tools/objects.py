@@ -35,18 +35,17 @@ async def describe_object(
     offset: Offset = 0,
     volumes: Annotated[
         bool | None,
-        Field(description="true: measure in the pixels also where they are large; false: never; small ones else"),
+        Field(description="Measure in the pixels. true: large ones too; false: never; small ones when left out"),
     ] = None,
     max_characters: MaxCharacters = METADATA_BUDGET,
 ) -> Annotated[CallToolResult, ObjectAnswer]:
-    """Read what a derived object says: the segments of a SEG with volumes, the ROIs of an RTSTRUCT, plans and doses,
-    the content and measurements of a report (SR), the text of a PDF, what a presentation state or key object selection
-    shows, annotation groups, registrations, waveforms.
+    """Read what a derived object says (SEG, RTSTRUCT, RT plan or dose, SR, PDF, PR, KO, ...) and which images it
+    belongs to.
 
-    One UID is enough. sources are the series that it was made from or shows, with the evidence. facts hold for the
-    whole object; items are its segments, ROIs, measurements and so on, in part when next_offset is not null.
-    A series of several objects gives a row for each; an image series gives the derived series that refer to it.
-    Volumes are computed from the pixels of small objects; for others elided says how to get them.
+    One UID is enough. facts hold for the whole object; items are its segments, ROIs, measurements, beams and so on,
+    not all of them when next_offset is a number. sources are the series that it was made from or shows, with the
+    evidence. A series of several objects gives a row for each; an image series gives the derived series that refer to
+    it. Volumes of segments come from the pixels where these are small; else elided says how to get them.
     """
     request = ObjectRequest(
         study_uid=study_uid,
