@@ -13,6 +13,7 @@ from .services.app import App
 from .settings import Settings
 from .tools.archives import list_archives
 from .tools.metadata import get_metadata
+from .tools.objects import describe_object
 from .tools.pictures import render_frame
 from .tools.search import list_instances, list_series, search_studies
 from .tools.store import ADD, permission, store_instances
@@ -29,6 +30,7 @@ def offered(app: App) -> list[Tool]:
         tool(list_series, "List series"),
         tool(list_instances, "List instances"),
         tool(get_metadata, "Read metadata"),
+        tool(describe_object, "Describe an object"),
         tool(render_frame, "Show a frame"),
         tool(store_instances, "Store files", ADD),
     ]
@@ -42,8 +44,9 @@ def instructions(settings: Settings) -> str:
     names = [archive.name for archive in settings.archives]
     lines = [
         f"DICOM imaging archives: {', '.join(names[:20])}{' and more' if len(names) > 20 else ''}.",
-        "Order of calls: search_studies -> list_series -> get_metadata or render_frame. A series or instance UID alone "
-        "is enough. Copy UIDs whole from answers; never shorten or invent one.",
+        "Order of calls: search_studies -> list_series -> get_metadata or render_frame; describe_object for what "
+        "derived objects say (SEG, RTSTRUCT, SR, PDF, ...) and which images they belong to. A series or instance UID "
+        "alone is enough. Copy UIDs whole from answers; never shorten or invent one.",
         "Filters use DICOM keywords. What an archive cannot search is refused with what it can; see list_archives.",
         "complete=true means nothing is missing; with false or null say so, and go on with next_offset if it matters. "
         "count=true gives the number of matches.",

@@ -16,7 +16,8 @@ from tools.reading import text_of
 pytestmark = pytest.mark.anyio
 
 SEARCHES = ("search_studies", "list_series", "list_instances")
-BELOW_A_STUDY = ("list_series", "list_instances", "get_metadata", "render_frame", "store_instances")
+OF_ONE_UID = ("get_metadata", "describe_object", "render_frame")
+BELOW_A_STUDY = ("list_series", "list_instances", *OF_ONE_UID, "store_instances")
 NO_UIDS = [
     "../../admin", "1.2/../3", "1.2%2e3", "%2e%2e", "1.2/3", "/etc/passwd", "1.2\\3", "1.2?x=1", "1.2#x", "1.2 3", "1.2\n.3",
     "1.2\0.3", "1.2\x1b[2J", "１.２", "1.2.x", "1..2", ".1", "1.", "1" * 65, "1" * 1_000_000, "1.2\u202e3", "http://evil.test/1",
@@ -33,7 +34,7 @@ WRONG_FILTERS: list[Any] = [
 
 def cases() -> list[Any]:
     found: list[tuple[str, dict[str, Any]]] = []
-    for tool in (*SEARCHES, "get_metadata", "render_frame"):
+    for tool in (*SEARCHES, *OF_ONE_UID):
         given = {} if tool in SEARCHES else {"study_uid": "1.2"}
         found += [
             (tool, {**given, "nonsense": 1}),
@@ -44,7 +45,7 @@ def cases() -> list[Any]:
     for tool in BELOW_A_STUDY:
         given = {"paths": ["x.dcm"]} if tool == "store_instances" else {}
         found += [(tool, {**given, "study_uid": wrong}) for wrong in [*NO_UIDS, *WRONG_TYPES]]
-    for tool in ("get_metadata", "render_frame"):
+    for tool in OF_ONE_UID:
         found += [
             (tool, {name: wrong}) for name in ("series_uid", "instance_uid") for wrong in [*NO_UIDS, *WRONG_TYPES]
         ]
@@ -57,7 +58,11 @@ def cases() -> list[Any]:
         ]
         found += [(tool, {"order": wrong}) for wrong in (7, "nonsense", "x" * 10_000)]
     found += [("get_metadata", {"study_uid": "1.2", "fields": wrong}) for wrong in ("x", [7], ["NotAKeyword"], ["a.b"])]
-    found += [("get_metadata", {"study_uid": "1.2", "max_characters": wrong}) for wrong in (999, 40_001, "all")]
+    for tool in ("get_metadata", "describe_object"):
+        found += [(tool, {"study_uid": "1.2", "max_characters": wrong}) for wrong in (999, 40_001, "all")]
+    for wrong in ({"pages": 1}, {"pages": [0]}, {"pages": [1] * 101}, {"pages": ["one"]}, {"offset": -1},
+                  {"offset": 10**10}, {"volumes": "some"}, {}):  # fmt: skip
+        found.append(("describe_object", {"study_uid": "1.2", **wrong}))
     for wrong in ({"frame": 0}, {"frame": "x"}, {"size": 1}, {"size": 10**9}, {"format": "gif"}, {"region": "all"},
                   {"region": [1, 2, 3]}, {"region": [1] * 10_000}, {"window": "x" * 81}, {"window": 40}, {"slice": "x"}):  # fmt: skip
         found.append(("render_frame", {"series_uid": "1.2", **wrong}))

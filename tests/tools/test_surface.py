@@ -89,6 +89,8 @@ async def test_the_tools_and_their_arguments() -> None:
         "list_series": {"archive", "study_uid", "filters", "fields", "limit", "offset", "order", "count", "fuzzy"},
         "list_instances": {"archive", "study_uid", "series_uid", "filters", "fields", "limit", "offset", "order", "count"},
         "get_metadata": {"archive", "study_uid", "series_uid", "instance_uid", "fields", "private", "max_characters"},
+        "describe_object": {"archive", "study_uid", "series_uid", "instance_uid", "pages", "offset", "volumes",
+                            "max_characters"},
         "render_frame": {"archive", "study_uid", "series_uid", "instance_uid", "frame", "slice", "window", "region",
                          "size", "format"},
         "store_instances": {"archive", "paths", "study_uid", "dry_run"},
@@ -110,8 +112,8 @@ async def test_the_schema_names_what_each_archive_can_search() -> None:
 
 
 async def test_the_whole_list_stays_small() -> None:
-    """Under 6,000 tokens for one archive; what each of five can search is told beside each keyword."""
-    for configuration, most in [("idc", 23_000), ("mixed", 31_000)]:
+    """Under 7,000 tokens for one archive; what each of five can search is told beside each keyword."""
+    for configuration, most in [("idc", 26_500), ("mixed", 34_500)]:
         found = await tools(*CONFIGURATIONS[configuration])
         assert len(json.dumps([wire(tool) for tool in found], separators=(",", ":"))) < most
 

@@ -1,1 +1,49 @@
 """What objects other than images say: a describer for each kind, from its metadata (DICOM JSON) alone."""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+
+from ..kinds import Kind, kind_of
+from ..values import DicomJson, element, integer, plain
+from .description import Description, filled
+
+Describer = Callable[[DicomJson], Description]
+
+# Modules of this package, imported when an object of the kind is met; each has ``describe(obj) -> Description``.
+DESCRIBERS: Mapping[Kind, str] = {
+    Kind.SEGMENTATION: "segmentation",
+    Kind.SURFACE_SEGMENTATION: "segmentation",
+}
+IDENTITY = ("SeriesNumber", "SeriesDescription", "ContentDate")
+OTHERS = (
+    "SOPClassUID", "Modality", "StudyDate", "StudyDescription", "SeriesDate", "BodyPartExamined", "ImageType",
+    "InstanceNumber",
+    "ContentLabel", "ContentDescription", "ContentCreatorName", "Manufacturer", "ManufacturerModelName",
+    "Rows", "Columns", "NumberOfFrames",
+)  # fmt: skip
+
+
+def describe(obj: DicomJson) -> Description:
+    """The content of an object by its kind. Which object it is stands first among the facts."""
+    module = DESCRIBERS.get(kind_of(obj))
+    found = _describer(module)(obj) if module else _other(obj)
+    found.facts = {**_plain(obj, IDENTITY), **found.facts}
+    return found
+
+
+def _describer(module: str) -> Describer:
+    found: Describer = import_module(f"{__name__}.{module}").describe
+    return found
+
+
+def _other(obj: DicomJson) -> Description:
+    """What an object is of which nothing more is told here, and which tool to use."""
+    found = Description(facts=_plain(obj, OTHERS))
+    found.elided.append("All other attributes: get_metadata with this instance_uid, and fields for what is wanted.")
+    if integer(obj, "Rows") is not None:
+        found.elided.append("The picture: render_frame with this instance_uid.")
+    return found
+
+
+def _plain(obj: DicomJson, keywords: tuple[str, ...]) -> dict[str, object]:
+    return filled(**{keyword: plain(element(obj, keyword) or {}) for keyword in keywords})
