@@ -13,7 +13,7 @@ from ..archives.part10.arriving import ArrivingHeader
 from ..archives.part10.dataset import Damaged
 from ..dicom.functional_groups import PER_FRAME, SHARED
 from ..dicom.kinds import kind_of
-from ..dicom.summary import Path
+from ..dicom.fields import Path
 from ..dicom.tags import tag_of
 from ..dicom.uids import is_uid
 from ..dicom.usual import CONTENT
@@ -35,10 +35,9 @@ def left_out(archive: Archive, obj: DicomJson) -> list[str]:
     return [keyword for keyword in dict.fromkeys(expected) if tag_of(keyword) not in obj]
 
 
-def said(keywords: Iterable[str], *, described: bool = False) -> str:
-    """The sentence about sequences that are not in the metadata."""
-    way = "describe_object or fields reads it" if described else "name it in fields to read it"
-    return f"{', '.join(keywords)}: not in the archive's metadata, which leave large sequences out; {way}"
+def said(keywords: Iterable[str]) -> str:
+    """The words for sequences that are not in the metadata."""
+    return f"{', '.join(keywords)}: not in the archive's metadata, which leave large sequences out; fields reads them from the file"
 
 
 class WholeSequences:

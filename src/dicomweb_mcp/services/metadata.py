@@ -10,7 +10,7 @@ from ..archives.base import Archive, NotFound, Place
 from ..dicom.acquisition import acquisition
 from ..dicom.kinds import Kind, kind_of
 from ..dicom.rules import Level
-from ..dicom.summary import parse_fields
+from ..dicom.fields import parse_fields
 from ..dicom.volume import describe_geometry
 from .app import App
 from .instance import instance_metadata
@@ -42,7 +42,7 @@ async def read_metadata(
     private: bool = False,
 ) -> Metadata:
     """The metadata of the lowest UID given. Raises BadArgument, UnknownAttribute or ArchiveError."""
-    wanted = _wanted(fields, private)
+    wanted = Wanted(parse_fields(fields), private)
     archive = app.archive(archive_name)
     place = await find_place(app, archive, study_uid, series_uid, instance_uid)
     await archive.settle()
@@ -59,25 +59,20 @@ async def read_metadata(
         raise
 
 
-def _wanted(fields: Sequence[str] | None, private: bool) -> Wanted:
-    paths = parse_fields(fields) if fields else None
-    return Wanted(tuple(paths or ()), everything=False, private=private)
-
-
 async def _one(archive: Archive, place: Place, wanted: Wanted) -> Reading:
     """One instance; what its archive left out is read where it was asked for, and named where it was not."""
     reading = Reading(total=1)
     obj = await instance_metadata(archive, place)
-    if lacking := left_out(archive, obj) if not wanted.paths else ():
+    if lacking := left_out(archive, obj) if not wanted.fields.paths else ():
         reading.notes.append(f"{said(lacking)}.")
         reading.all_positions = False
-    reading.add(await WholeSequences(archive, wanted.paths).completed(place, obj), wanted)
+    reading.add(await WholeSequences(archive, wanted.fields.paths).completed(place, obj), wanted)
     return reading
 
 
 async def _described(place: Place, reading: Reading, wanted: Wanted) -> Metadata:
     """With what the images of a series are as a whole; attributes that were asked for by name stand alone."""
-    if wanted.paths or not place.series_uid or reading.first is None:
+    if wanted.fields.paths or not place.series_uid or reading.first is None:
         return Metadata(place, reading)
     geometry = {}
     if reading.planes:

@@ -18,6 +18,7 @@ from ..dicom.uids import is_uid
 from ..dicom.values import DicomJson, clean, integer, text, uid_name
 from ..errors import BadArgument
 from .app import App
+from .left_out import left_out, said, with_left_out
 from .lookup import find_place
 from .measure import measure
 from .instance import instance_metadata
@@ -25,6 +26,7 @@ from .paging import every_match
 from .related import look_alikes, related_to, sources
 
 MOST_INSTANCES = 2_000  # of a series, listed to see what it holds
+PAGE_LINES = 100  # of text that has no pages of its own
 FEW_OBJECTS = 5  # described shortly in one answer
 MOST_LABELS = 8  # named in the row of one of several objects
 LONGEST_LABEL = 60
@@ -78,13 +80,14 @@ async def describe_object(app: App, archive_name: str | None, request: ObjectReq
 
 
 async def _one(archive: Archive, place: Place, request: ObjectRequest) -> DescribedObject:
-    obj = await instance_metadata(archive, place)
+    obj, notes = await _whole(archive, place)
     kind = kind_of(obj)
     found = await anyio.to_thread.run_sync(describe, obj, abandon_on_cancel=True)
+    found.notes += notes
     if more := MORE.get(kind):
         await more(archive, place, obj, found, request)
-    if request.pages and kind is not Kind.DOCUMENT:
-        found.notes.append(f"pages is for encapsulated documents, and this is a {kind}: it was ignored.")
+    if kind is not Kind.DOCUMENT:
+        _choose_pages(found, request.pages)
     belongs: list[dict[str, Any]] = []
     try:
         belongs = await sources(archive, place, obj)
@@ -94,6 +97,34 @@ async def _one(archive: Archive, place: Place, request: ObjectRequest) -> Descri
     found.notes += await _judged(obj)
     belongs = [_without_own_study(place, row) for row in belongs]
     return _from(request.offset, DescribedObject(place, kind, found, belongs))
+
+
+async def _whole(archive: Archive, place: Place) -> tuple[DicomJson, list[str]]:
+    """The metadata of an object, with the sequences that hold its content even where the archive leaves large ones out;
+    what could not be had is a sentence."""
+    obj = await instance_metadata(archive, place)
+    lacking = left_out(archive, obj)
+    if not lacking:
+        return obj, []
+    try:
+        obj = await with_left_out(archive, place, obj, lacking)
+    except ArchiveError as problem:
+        return obj, [f"{said(lacking)}, which failed. {problem}"]
+    return obj, []
+
+
+def _choose_pages(found: Description, pages: tuple[int, ...] | None) -> None:
+    """Text of an object that has no pages of its own, by so many lines. Raises BadArgument."""
+    count = -(-len(found.text) // PAGE_LINES)
+    if count > 1:
+        found.pages = count
+    if not pages:
+        return
+    if max(pages) > count:
+        has = f"{count} pages of text" if count else "no text"
+        raise BadArgument(f"There is no page {max(pages)}: this object has {has}.")
+    starts = [(page - 1) * PAGE_LINES for page in dict.fromkeys(pages)]
+    found.text = [line for start in starts for line in found.text[start : start + PAGE_LINES]]
 
 
 def _without_own_study(place: Place, row: dict[str, Any]) -> dict[str, Any]:

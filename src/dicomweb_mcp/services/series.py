@@ -16,7 +16,8 @@ from ..dicom.acquisition import ACQUISITION_FIELDS
 from ..dicom.kinds import Kind, kind_of
 from ..dicom.query import Plan
 from ..dicom.rules import Level
-from ..dicom.summary import Path, Summary
+from ..dicom.fields import Fields
+from ..dicom.summary import Summary
 from ..dicom.tags import Attribute, by_tag, tag_of
 from ..dicom.uids import is_uid
 from ..dicom.usual import USUAL
@@ -40,15 +41,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be read of instances: the attributes at these paths, or all of them; with neither the usual ones."""
+    """What is to be read of instances: what ``fields`` say, the usual attributes where they say nothing."""
 
-    paths: tuple[Path, ...] = ()
-    everything: bool = False
+    fields: Fields = Fields()
     private: bool = False
 
     @property
     def is_usual(self) -> bool:
-        return not self.paths and not self.everything
+        return not self.fields.paths and not self.fields.all
 
 
 @dataclass
@@ -69,10 +69,10 @@ class Reading:
 
     def add(self, obj: DicomJson, wanted: Wanted, *, with_planes: bool = True) -> None:
         """Take the metadata of one more instance in."""
-        self.summary.add(obj, wanted.paths, everything=wanted.everything, private=wanted.private)
+        self.summary.add(obj, wanted.fields, private=wanted.private)
         if self.first is None or (_is_localizer(self.first) and not _is_localizer(obj)):
             self.first = obj
-        if with_planes and not wanted.paths and kind_of(obj) is Kind.IMAGE:
+        if with_planes and not wanted.fields.paths and kind_of(obj) is Kind.IMAGE:
             self.planes += planes(obj)
 
 
@@ -96,7 +96,7 @@ async def _read_all(
     """Every instance; None when there turn out to be more than MOST_READ."""
     reading, seen = Reading(), set[str]()
     attributes = _includable(archive, wanted, modality)
-    whole = WholeSequences(archive, wanted.paths)
+    whole = WholeSequences(archive, wanted.fields.paths)
     source = archive.metadata(place) if attributes is None else _rows(archive, place, attributes, Scan(), PAGE)
     async with aclosing(source) as objects:
         async for obj in objects:
@@ -132,10 +132,10 @@ async def _has_too_many(archive: Archive, place: Place) -> bool:
 def _includable(archive: Archive, wanted: Wanted, modality: str) -> tuple[Attribute, ...] | None:
     """What to ask a search for; None where the metadata have to be read instead."""
     rules = archive.profile.rules
-    if not archive.profile.returns_any or wanted.everything or wanted.private:
+    if not archive.profile.returns_any or wanted.fields.all or wanted.private:
         return None
-    if wanted.paths:
-        named = [path[0] for path in wanted.paths]
+    if wanted.fields.paths:
+        named = [path[0] for path in wanted.fields.paths]
         return _with_uids(named) if all(item.keyword and rules.gives(Level.INSTANCE, item) for item in named) else None
     usual = (*USUAL, *ACQUISITION_FIELDS[""], *ACQUISITION_FIELDS.get(modality, ()), *GEOMETRY_FIELDS)
     known = [by_tag(tag_of(keyword)) for keyword in usual]

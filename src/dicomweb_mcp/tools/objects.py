@@ -30,7 +30,7 @@ async def describe_object(
     instance_uid: InstanceUid = None,
     pages: Annotated[
         list[Annotated[int, Field(ge=1)]] | None,
-        Field(max_length=100, description="Pages of an encapsulated PDF, from 1; the first ones when left out"),
+        Field(max_length=100, description="Pages of a PDF or of a long text, from 1; the first ones when left out"),
     ] = None,
     offset: Offset = 0,
     volumes: Annotated[
