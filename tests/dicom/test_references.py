@@ -60,7 +60,8 @@ def test_a_segmentation_names_its_series_and_the_images_of_its_frames() -> None:
     }
     assert found[1].evidence == "SourceImageSequence of the frames"
     assert found[1].series_uid == series.SeriesInstanceUID  # which the frames do not say themselves
-    assert set(found[1].instances) == of_frames and found[1].count == len(of_frames)
+    assert set(found[1].instances) == of_frames
+    assert found[1].count == len(of_frames)
     assert found[1].purpose == "Source image for image processing operation"
     assert found[-1] == Reference("FrameOfReferenceUID", frame_of_reference_uid=dataset.FrameOfReferenceUID)
     assert len(found) == 3
@@ -90,13 +91,16 @@ def test_a_plan_names_its_structure_set_by_instance_alone() -> None:
 def test_a_report_names_its_evidence_and_what_its_tree_refers_to() -> None:
     dataset, found = read("ct-seg-sr/pet-measurements/sr.dcm")
     study = dataset.CurrentRequestedProcedureEvidenceSequence[0]
-    evidence = {series.SeriesInstanceUID: len(series.ReferencedSOPSequence) for series in study.ReferencedSeriesSequence}
+    evidence = {
+        series.SeriesInstanceUID: len(series.ReferencedSOPSequence) for series in study.ReferencedSeriesSequence
+    }
     named = [one for one in found if one.evidence == "CurrentRequestedProcedureEvidenceSequence"]
     assert {one.series_uid: one.count for one in named} == evidence
     assert {one.study_uid for one in named} == {study.StudyInstanceUID}
     in_tree = {one.purpose: one for one in found if one.evidence == "ContentSequence"}
     segment = in_tree["Referenced Segment"]
-    assert segment.sop_class == "1.2.840.10008.5.1.4.1.1.66.4" and segment.series_uid in evidence
+    assert segment.sop_class == "1.2.840.10008.5.1.4.1.1.66.4"
+    assert segment.series_uid in evidence
     assert in_tree["Source series for image segmentation"].series_uid in evidence
 
 
@@ -228,7 +232,7 @@ def test_contours_tell_only_where_the_structure_set_does_not() -> None:
         RTReferencedStudySequence=[item(ReferencedSOPInstanceUID="1.7", RTReferencedSeriesSequence=[series])],
     )
     found = of(ROIContourSequence=contours, ReferencedFrameOfReferenceSequence=[frame])
-    assert [(one.evidence, one.instances) for one in found][0] == ("RTReferencedSeriesSequence", ("1.9",))
+    assert next((one.evidence, one.instances) for one in found) == ("RTReferencedSeriesSequence", ("1.9",))
     assert "ContourImageSequence" not in {one.evidence for one in found}
 
 
