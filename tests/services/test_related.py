@@ -432,7 +432,7 @@ async def test_hostile_values_are_harmless_and_short() -> None:
         "00081115": {"vr": "SQ", "Value": [{"0020000E": {"vr": "UI", "Value": ["../../../studies"]}}, None, 7]},
         "00082112": {"vr": "SQ", "Value": "nonsense"},
         "00200052": {"vr": "UI", "Value": [evil]},
-        "00620002": {"vr": "SQ", "Value": [{"00620005": {"vr": "LO", "Value": [evil]}}] * 500},
+        "00620002": {"vr": "SQ", "Value": [{"00620005": {"vr": "LO", "Value": [evil]}}] * 50},
     }
 
     def answer(request: httpx.Request) -> httpx.Response:
