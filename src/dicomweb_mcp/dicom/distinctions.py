@@ -44,9 +44,9 @@ def _short(value: Any) -> Any:
 
 def _listed(values: list[str]) -> str:
     """Distinct values, the first few of them: ``Liver, Spleen and 3 more``."""
-    found = list(dict.fromkeys(clean(value, LONGEST) for value in values if value))
+    found = list(dict.fromkeys(filter(None, values)))
     more = f" and {len(found) - MOST_SEGMENTS} more" if len(found) > MOST_SEGMENTS else ""
-    return ", ".join(found[:MOST_SEGMENTS]) + more
+    return ", ".join(clean(value, LONGEST) for value in found[:MOST_SEGMENTS]) + more
 
 
 def _algorithm(segment: DicomJson) -> str:

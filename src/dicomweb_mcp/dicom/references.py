@@ -7,9 +7,11 @@ reference says no more than that two objects share a space.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice
 
 from .codes import meaning
+from .tags import tag_of
 from .uids import is_uid
 from .values import DicomJson, clean, items, text
 
@@ -214,7 +216,7 @@ def _of_item(item: DicomJson, study: str, series: str, purpose: str, depth: int 
     instance = _uid(item, "ReferencedSOPInstanceUID")
     if instance or _uid(item, "SeriesInstanceUID"):
         yield _Mention(study, series, instance, _uid(item, "ReferencedSOPClassUID"), purpose)
-    if depth == DEEPEST:
+    if depth == DEEPEST or _nested_tags().isdisjoint(item):
         return
     for keyword in _NESTED:
         for inner in items(item, keyword):
@@ -222,6 +224,11 @@ def _of_item(item: DicomJson, study: str, series: str, purpose: str, depth: int 
                 yield from _of_rt_study(inner, purpose, depth + 1)
             else:
                 yield from _of_item(inner, study, series, purpose, depth + 1)
+
+
+@cache
+def _nested_tags() -> frozenset[str]:
+    return frozenset(map(tag_of, _NESTED))
 
 
 def _of_rt_study(item: DicomJson, purpose: str, depth: int) -> Iterator[_Mention]:

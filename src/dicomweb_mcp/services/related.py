@@ -116,7 +116,7 @@ async def sources(archive: Archive, place: Place, obj: DicomJson) -> list[dict[s
     A frame of reference is looked at only where nothing better is there, and is evidence only where exactly one image
     series of the study has it; several are ``candidates``.
     """
-    seen = seen_in_metadata(obj)
+    seen = await seen_in_metadata(obj)
     if not seen.references and (seen.kind is Kind.IMAGE or not seen.frames_of_reference):
         return []
     study = await _study_or_nothing(archive, place.study_uid)
@@ -149,6 +149,8 @@ async def _source(where: Whereabouts, study: Study, link: Link, place: Place) ->
         row, study_uid = found.row or {}, found.study_uid or study_uid
         in_archive = None if found.unknown else found.row is not None
         note = "in another study" if study_uid != study.uid else "not in the study that it names" if in_archive else ""
+    elif series.count is not None and link.count > series.count:
+        note = f"the archive has {series.count} instances of it"
     return {
         **filled(
             StudyInstanceUID=study_uid,
@@ -302,7 +304,7 @@ def _belongs_through(one: _Derived, belonging: Mapping[str, str]) -> bool:
 async def look_alikes(archive: Archive, place: Place, obj: DicomJson) -> list[str]:
     """Sentences: the other series of the study with the object's Modality and SeriesDescription, and the other objects
     of its own series, each with what tells it from the object. Empty when there is none."""
-    own = seen_in_metadata(obj)
+    own = await seen_in_metadata(obj)
     study = await _study_or_nothing(archive, place.study_uid)
     series = [one for one in study.series if _looks_like(one, obj, place)]
     if own.kind is Kind.IMAGE:  # what is in its series are its slices

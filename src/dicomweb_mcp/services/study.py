@@ -6,7 +6,10 @@ the instances that it found.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
+
+from anyio import to_thread
 
 from ..archives.base import Archive, ArchiveError, NotFound, Place, Refused
 from ..dicom.distinctions import DISTINCTION_FIELDS, distinctions
@@ -189,7 +192,7 @@ async def _seen(archive: Archive, place: Place, row: DicomJson) -> Seen:
     if includes and kind_of(row) is Kind.IMAGE:
         return _read(row, whole=True)
     instance = Place(place.study_uid, place.series_uid, text(row, "SOPInstanceUID"))
-    return _read(await instance_metadata(archive, instance), whole=True)
+    return await seen_in_metadata(await instance_metadata(archive, instance))
 
 
 def _read(obj: DicomJson, *, whole: bool) -> Seen:
@@ -205,9 +208,10 @@ def _read(obj: DicomJson, *, whole: bool) -> Seen:
     )
 
 
-def seen_in_metadata(obj: DicomJson) -> Seen:
-    """What the whole metadata of an object say of it."""
-    return _read(obj, whole=True)
+async def seen_in_metadata(obj: DicomJson) -> Seen:
+    """What the whole metadata of an object say of it; read in a thread, because there can be references from each of
+    100,000 frames."""
+    return await to_thread.run_sync(partial(_read, obj, whole=True), abandon_on_cancel=True)
 
 
 @dataclass(frozen=True)
@@ -232,7 +236,7 @@ async def sharing(archive: Archive, study: Study, frame_of_reference: str) -> Sh
         except ArchiveError as problem:
             series.problem = str(problem)
         else:
-            series.objects[0] = seen_in_metadata(obj)
+            series.objects[0] = await seen_in_metadata(obj)
 
     def untold(series: Series) -> bool:
         return bool(series.objects) and not series.objects[0].frames_of_reference and not series.objects[0].whole
