@@ -11,9 +11,9 @@ from anyio import to_thread
 from ..archives.base import Archive, NotFound, NotUnderstood, Place
 from ..archives.part10.arriving import ArrivingHeader
 from ..archives.part10.dataset import Damaged
+from ..dicom.fields import Path
 from ..dicom.functional_groups import PER_FRAME, SHARED
 from ..dicom.kinds import kind_of
-from ..dicom.fields import Path
 from ..dicom.tags import tag_of
 from ..dicom.uids import is_uid
 from ..dicom.usual import CONTENT

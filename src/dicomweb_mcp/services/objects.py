@@ -18,10 +18,10 @@ from ..dicom.uids import is_uid
 from ..dicom.values import DicomJson, clean, integer, text, uid_name
 from ..errors import BadArgument
 from .app import App
+from .instance import instance_metadata
 from .left_out import left_out, said, with_left_out
 from .lookup import find_place
 from .measure import measure
-from .instance import instance_metadata
 from .paging import every_match
 from .related import look_alikes, related_to, sources
 

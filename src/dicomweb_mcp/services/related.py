@@ -116,7 +116,7 @@ async def sources(archive: Archive, place: Place, obj: DicomJson) -> list[dict[s
     A frame of reference is looked at only where nothing better is there, and is evidence only where exactly one image
     series of the study has it; several are ``candidates``.
     """
-    seen = await seen_in_metadata(obj)
+    seen = await seen_in_metadata(archive, obj)
     if not seen.references and (seen.kind is Kind.IMAGE or not seen.frames_of_reference):
         return []
     study = await _study_or_nothing(archive, place.study_uid)
@@ -304,7 +304,7 @@ def _belongs_through(one: _Derived, belonging: Mapping[str, str]) -> bool:
 async def look_alikes(archive: Archive, place: Place, obj: DicomJson) -> list[str]:
     """Sentences: the other series of the study with the object's Modality and SeriesDescription, and the other objects
     of its own series, each with what tells it from the object. Empty when there is none."""
-    own = await seen_in_metadata(obj)
+    own = await seen_in_metadata(archive, obj)
     study = await _study_or_nothing(archive, place.study_uid)
     series = [one for one in study.series if _looks_like(one, obj, place)]
     if own.kind is Kind.IMAGE:  # what is in its series are its slices

@@ -13,10 +13,10 @@ import anyio.lowlevel
 
 from ..archives.base import Archive, ArchiveError, NotFound, NotUnderstood, Place
 from ..dicom.acquisition import ACQUISITION_FIELDS
+from ..dicom.fields import Fields
 from ..dicom.kinds import Kind, kind_of
 from ..dicom.query import Plan
 from ..dicom.rules import Level
-from ..dicom.fields import Fields
 from ..dicom.summary import Summary
 from ..dicom.tags import Attribute, by_tag, tag_of
 from ..dicom.uids import is_uid

@@ -21,8 +21,9 @@ from ..dicom.roles import ROLE_FIELDS, is_derived, role
 from ..dicom.rules import Level
 from ..dicom.uids import is_uid
 from ..dicom.values import DicomJson, element, integer, plain, text
-from .lookup import where_else
 from .instance import instance_metadata
+from .left_out import left_out
+from .lookup import where_else
 from .paging import every_match
 from .parallel import side_by_side
 
@@ -31,9 +32,6 @@ MOST_LOOKED_INTO = 60
 MOST_OBJECTS = 4  # looked at in a series of derived objects; one in a series of images
 MOST_FAILURES = 3  # series that cannot be looked into, after which no further one is tried
 SERIES_FIELDS = ("Modality", "SeriesNumber", "SeriesDescription", "NumberOfSeriesRelatedInstances")
-INCLUDING = frozenset({"google", "idc", "idc-google"})
-"""Kinds of archives whose search for instances returns whatever it is asked for, sequences too: what a row lacks, the
-object lacks."""
 
 
 @dataclass(frozen=True)
@@ -186,13 +184,13 @@ def _belongs(row: DicomJson, place: Place) -> bool:
 
 async def _seen(archive: Archive, place: Place, row: DicomJson) -> Seen:
     """What a row says of its object, or its metadata where a derived object names nothing in the row."""
-    includes = archive.profile.kind in INCLUDING
+    includes = archive.profile.returns_any  # then what a row lacks, the object lacks
     if not is_derived(role(row)) or any(one.evidence != FRAME_OF_REFERENCE for one in references(row)):
         return _read(row, whole=includes)
     if includes and kind_of(row) is Kind.IMAGE:
-        return _read(row, whole=True)
+        return _read(row, whole=(integer(row, "NumberOfFrames") or 1) == 1)  # frames refer in groups of their own
     instance = Place(place.study_uid, place.series_uid, text(row, "SOPInstanceUID"))
-    return await seen_in_metadata(await instance_metadata(archive, instance))
+    return await seen_in_metadata(archive, await instance_metadata(archive, instance))
 
 
 def _read(obj: DicomJson, *, whole: bool) -> Seen:
@@ -208,10 +206,11 @@ def _read(obj: DicomJson, *, whole: bool) -> Seen:
     )
 
 
-async def seen_in_metadata(obj: DicomJson) -> Seen:
-    """What the whole metadata of an object say of it; read in a thread, because there can be references from each of
-    100,000 frames."""
-    return await to_thread.run_sync(partial(_read, obj, whole=True), abandon_on_cancel=True)
+async def seen_in_metadata(archive: Archive, obj: DicomJson) -> Seen:
+    """What the metadata of an object say of it; read in a thread, because there can be references from each of 100,000
+    frames."""
+    whole = not left_out(archive, obj)
+    return await to_thread.run_sync(partial(_read, obj, whole=whole), abandon_on_cancel=True)
 
 
 @dataclass(frozen=True)
@@ -236,7 +235,7 @@ async def sharing(archive: Archive, study: Study, frame_of_reference: str) -> Sh
         except ArchiveError as problem:
             series.problem = str(problem)
         else:
-            series.objects[0] = await seen_in_metadata(obj)
+            series.objects[0] = await seen_in_metadata(archive, obj)
 
     def untold(series: Series) -> bool:
         return bool(series.objects) and not series.objects[0].frames_of_reference and not series.objects[0].whole
