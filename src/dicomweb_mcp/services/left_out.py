@@ -37,7 +37,10 @@ def left_out(archive: Archive, obj: DicomJson) -> list[str]:
 
 def said(keywords: Iterable[str]) -> str:
     """The words for sequences that are not in the metadata."""
-    return f"{', '.join(keywords)}: not in the archive's metadata, which leave large sequences out; fields reads them from the file"
+    return (
+        f"{', '.join(keywords)}: not in the archive's metadata, which leave large sequences out; "
+        "fields reads them from the file"
+    )
 
 
 class WholeSequences:

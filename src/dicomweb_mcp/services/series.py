@@ -43,7 +43,7 @@ T = TypeVar("T")
 class Wanted:
     """What is to be read of instances: what ``fields`` say, the usual attributes where they say nothing."""
 
-    fields: Fields = Fields()
+    fields: Fields = field(default_factory=Fields)
     private: bool = False
 
     @property
