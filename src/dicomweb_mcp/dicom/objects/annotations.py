@@ -93,12 +93,12 @@ def _type(group: DicomJson) -> str:
 
 
 def _applies(group: DicomJson, keyword: str, which: str) -> str:
-    """``all``, or the values that it applies to; ``some`` where these are not named."""
+    """``all``, or the values that it applies to; ``not all`` where these are not named."""
     said = text(group, keyword).upper()
     if said == "YES":
         return "all"
     named = [clean(str(value), 64) for value in raw_values(group, which)[:20]]
-    return ", ".join(named) or ("some" if said == "NO" else "")
+    return ", ".join(named) or ("not all" if said == "NO" else "")
 
 
 def _measurement(item: DicomJson, reader: "_Reader") -> str:

@@ -1,11 +1,11 @@
 """The content tree of a structured report as indented lines, small enough to be read."""
 
-import textwrap
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from ..values import DEEPEST, DicomJson, clean, clean_lines, element, text
+from ..prose import prose
+from ..values import DEEPEST, DicomJson, clean, element, text
 from .content import (
     KNOWN,
     MOST_ITEMS,
@@ -27,8 +27,7 @@ from .rows import amount
 MOST_LINES = 1_000
 MOST_INDENTED = 10  # levels; deeper lines name theirs
 DEEPEST_SHOWN = DEEPEST - 1  # the names and values of deeper items are cut off with the sequences that hold them
-LONGEST_LINE = 300
-LONGEST_VALUE = 20_000
+LONGEST_LINE = 600
 FEW = 3  # images in a row that are named one by one
 CONTEXT = ("HAS OBS CONTEXT", "HAS ACQ CONTEXT")  # codes of these say no more than their meanings
 WORDS = {"IMAGE": "Image", "COMPOSITE": "Object", "WAVEFORM": "Waveform", "CONTAINER": "Section"}
@@ -154,10 +153,12 @@ class _Writer:
         value = value_text(item, with_code=relationship(item) not in CONTEXT)
         if kind in REFERRING:
             value = "; ".join(map(self._instance, references(item)))
+        if not value and "BulkDataURI" in (element(item, "TextValue") or {}):
+            value = "(a text that the archive keeps apart from the metadata)"
         if kind not in KNOWN:
             self._tree.odd += 1
             value = value or f"(value type {kind or 'missing'})"
-        return [clean((f"{label}: {value}" if value else label) + modifiers(item), 2 * LONGEST_LINE)]
+        return [clean((f"{label}: {value}" if value else label) + modifiers(item), LONGEST_LINE)]
 
     def _label(self, item: DicomJson) -> str:
         kind = value_type(item)
@@ -172,7 +173,6 @@ class _Writer:
         return f"{named}, {found.parts}" if found.parts else named
 
     def _text(self, item: DicomJson) -> list[str]:
-        whole = text(item, "TextValue")
-        self._tree.characters += max(0, len(whole) - LONGEST_VALUE)
-        lines = clean_lines(whole[:LONGEST_VALUE], LONGEST_VALUE)
-        return [part for line in lines for part in textwrap.wrap(line, LONGEST_LINE) or [""]]
+        lines, more = prose(text(item, "TextValue"))
+        self._tree.characters += more
+        return lines

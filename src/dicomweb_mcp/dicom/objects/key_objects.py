@@ -3,7 +3,8 @@
 from typing import Any
 
 from ..codes import code_text
-from ..values import DicomJson, clean_lines, items, text
+from ..prose import prose
+from ..values import DicomJson, items, text
 from .content import Concept, children, concept, name, references, value_text, value_type, walk
 from .description import Description, filled
 from .referenced import Reference, evidence
@@ -49,11 +50,11 @@ def _texts(obj: DicomJson) -> list[str]:
     """Every text of the document, the description first."""
     held = [item for item in walk(obj) if value_type(item) == "TEXT"][:50]
     held.sort(key=lambda item: concept(item) != DESCRIPTION)
-    return [
-        line
-        for item in held
-        for line in clean_lines(f"{name(item) or 'Text'}: {text(item, 'TextValue')[:LONGEST_TEXT]}", LONGEST_TEXT)
-    ]
+    lines = []
+    for item in held:
+        first, *more = prose(text(item, "TextValue"), LONGEST_TEXT)[0] or ["(empty)"]
+        lines += [f"{name(item) or 'Text'}: {first}", *(f"  > {line}" for line in more)]
+    return lines
 
 
 def _placed(found: Reference, known: dict[str, Reference]) -> Reference:

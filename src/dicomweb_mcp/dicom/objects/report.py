@@ -36,6 +36,8 @@ def describe(obj: DicomJson) -> Description:
         described.facts |= table.facts
         described.notes += table.notes
         described.elided += table.elided
+    if not children(obj):
+        described.notes.append("No content came with the metadata: the archive may leave out what is large.")
     if described.elided:
         described.notes.append("All of the content is in get_metadata with fields=['ContentSequence'].")
     return described
