@@ -261,7 +261,7 @@ async def test_a_call_that_is_given_up_leaves_no_process() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not hold a process to it")
-async def test_the_reader_cannot_take_all_memory() -> None:
+def test_the_reader_cannot_take_all_memory() -> None:
     greedy = f"from {reader.__name__} import _limit_memory; _limit_memory(); bytearray(2 * {reader.MOST_MEMORY})"
     ended = subprocess.run([sys.executable, "-c", greedy], capture_output=True, check=False, timeout=60)
     assert b"MemoryError" in ended.stderr

@@ -68,8 +68,13 @@ def walk(root: DicomJson, closed: Collection[Concept] = ()) -> Iterator[DicomJso
             continue
         left -= 1
         yield item
-        if concept(item) not in closed:
-            stack.append(iter(children(item)))
+        if (below := children(item)) and not (closed and concept(item) in closed):
+            stack.append(iter(below))
+
+
+def containers(root: DicomJson, concepts: Collection[Concept], closed: Collection[Concept] = ()) -> list[DicomJson]:
+    """The items below one that have one of these concept names, and content."""
+    return [item for item in walk(root, closed) if element(item, "ContentSequence") and concept(item) in concepts]
 
 
 def target(root: DicomJson, item: DicomJson) -> DicomJson | None:

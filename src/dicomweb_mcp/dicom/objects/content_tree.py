@@ -32,6 +32,8 @@ FEW = 3  # images in a row that are named one by one
 CONTEXT = ("HAS OBS CONTEXT", "HAS ACQ CONTEXT")  # codes of these say no more than their meanings
 WORDS = {"IMAGE": "Image", "COMPOSITE": "Object", "WAVEFORM": "Waveform", "CONTAINER": "Section"}
 
+CONTENT = "0040A730"  # ContentSequence
+
 Entry = list[DicomJson]  # one item, or several that share a line
 
 
@@ -99,13 +101,17 @@ class _Writer:
             else:
                 self._write(entry, depth - 1)
             if len(entry) == 1 and id(entry[0]) not in self._apart:
-                below = self._below(entry[0])
-                tree.cut_off += depth > DEEPEST_SHOWN and not below and element(entry[0], "ContentSequence") is not None
-                stack.append(self._entries(below))
+                below = self._below(entry[0]) if entry[0].get(CONTENT) else []
+                tree.cut_off += depth > DEEPEST_SHOWN and not below and CONTENT in entry[0]
+                if below:
+                    stack.append(self._entries(below))
         return tree
 
     def _entries(self, items: list[DicomJson]) -> Iterator[Entry]:
         """Items one by one, but those in a row that are shown elsewhere, or are plain images of one kind, together."""
+        if len(self._tree.lines) >= MOST_LINES:
+            yield from ([item] for item in items)
+            return
         for key, run in groupby(items, self._sort):
             entry = list(run)
             if key == "apart" or (key and len(entry) > FEW):
@@ -116,7 +122,7 @@ class _Writer:
     def _sort(self, item: DicomJson) -> str:
         if id(item) in self._apart:
             return "apart"
-        if value_type(item) not in REFERRING or element(item, "ContentSequence"):
+        if value_type(item) not in REFERRING or item.get(CONTENT):
             return ""
         found = references(item)
         return f"{name(item)} {found[0].sop_class}" if len(found) == 1 and not found[0].parts else ""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..values import DicomJson, clean
-from .content import LONGEST_PART, Concept, children, concept, name, value_text, value_type, walk
+from .content import LONGEST_PART, Concept, children, concept, containers, name, value_text, value_type, walk
 from .rows import shared
 from .tables import MOST_ROWS, Table
 
@@ -33,7 +33,7 @@ COLUMNS = {
 
 def irradiation_events(root: DicomJson) -> Table | None:
     """The irradiation events of a dose report; None when it has none."""
-    events = [item for item in walk(root, EVENTS) if concept(item) in EVENTS]
+    events = containers(root, EVENTS, closed=EVENTS)
     if not events:
         return None
     table = Table(shown=set(map(id, events)))
@@ -65,8 +65,7 @@ def _accumulated(root: DicomJson) -> dict[str, Any]:
     """What the report adds up itself: all numbers of its accumulated dose containers."""
     found = [
         f"{name(item)}: {value_text(item)}"
-        for holder in walk(root, EVENTS)
-        if concept(holder) in ACCUMULATED
+        for holder in containers(root, ACCUMULATED, closed=EVENTS)
         for item in children(holder)
         if value_type(item) == "NUM"
     ]

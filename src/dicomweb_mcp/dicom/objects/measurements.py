@@ -15,6 +15,7 @@ from .content import (
     Concept,
     children,
     concept,
+    containers,
     is_by_reference,
     is_modifier,
     line,
@@ -26,7 +27,6 @@ from .content import (
     target,
     value_text,
     value_type,
-    walk,
 )
 from .description import filled
 from .referenced import Reference
@@ -59,6 +59,9 @@ ONCE = (
     "region",
 )
 """What describes a group and would be long in every row of it."""
+
+
+_WHERE = {"image", "segment", "segmentation", "region"}  # a measurement's own replace those of its group
 
 
 @dataclass
@@ -118,29 +121,32 @@ class _Group:
         context = self.context[:MOST_CONTEXT]
         self.left_out += len(self.context) - len(context)
         columns = {column: self.columns[column] for column in dict.fromkeys(COLUMNS.values()) if column in self.columns}
-        own = {"group": number} | columns | self.where.row() | filled(group_context="; ".join(context))
-        return [own | row for row in self.rows or [{}]]
+        place = self.where.row()
+        own = {"group": number} | columns | filled(group_context="; ".join(context))
+        return [own | ({} if row.keys() & _WHERE else place) | row for row in self.rows or [{}]]
 
 
 def measurement_groups(root: DicomJson) -> Table | None:
     """The measurement groups of a report; None when it has none."""
-    groups = [item for item in walk(root) if concept(item) == GROUP and value_type(item) == "CONTAINER"]
+    groups = containers(root, {GROUP})
     if not groups:
         return None
     table = Table(shown=set(map(id, groups)))
-    rows, left_out = 0, 0
+    left_out = 0
     for number, item in enumerate(groups, 1):
         group = _group(root, item)
         found = group.table_rows(number)
-        rows += len(found)
+        if len(table.rows) + len(found) > MOST_ROWS:
+            table.rows += found[: MOST_ROWS - len(table.rows)]
+            table.elided.append(
+                f"measurements after the first {MOST_ROWS}: {len(groups) - number + 1} groups hold more"
+            )
+            break
         left_out += group.left_out
-        table.rows += found[: MOST_ROWS - len(table.rows)]
-    common = shared(table.rows, keep=("group", "measurement", "value"))
-    table.facts = {"measurement_groups": len(groups)} | (common if rows == len(table.rows) else {})
-    if rows > len(table.rows):
-        for row in table.rows:
-            row.update(common)
-        table.elided.append(f"{rows - len(table.rows)} of {rows} rows of measurements")
+        table.rows += found
+    table.facts = {"measurement_groups": len(groups)}
+    if not table.elided:
+        table.facts |= shared(table.rows, keep=("group", "measurement", "value"))
     if left_out:
         table.elided.append(f"{amount(left_out, 'content item')} of measurement groups that are no measurements")
     if once := _once(table.rows):
