@@ -1,6 +1,7 @@
 """Content items of reports, and codes, as DICOM JSON; real files as an archive would give them."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,14 @@ def report(*below: Any, **values: Any) -> dict[str, Any]:
     return item("CONTAINER", ("126000", "DCM", "Imaging Measurement Report"), *below, Modality="SR", **values)
 
 
+def stored(dataset: pydicom.Dataset) -> DicomJson:
+    """A dataset as DICOM JSON with its binary values inline, by way of a file."""
+    file = BytesIO()
+    dataset.save_as(file)
+    file.seek(0)
+    return normalized(json.loads(pydicom.dcmread(file).to_json(bulk_data_threshold=1 << 30)))
+
+
 def real(path: str | Path) -> DicomJson:
-    """A file of tests/data as DICOM JSON with its binary values inline."""
-    dataset = pydicom.dcmread(DATA / path)
-    return normalized(json.loads(dataset.to_json(bulk_data_threshold=1 << 30)))
+    """A file of tests/data, or any other, as an archive would give it."""
+    return stored(pydicom.dcmread(DATA / path))
