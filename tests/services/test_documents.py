@@ -14,11 +14,13 @@ import anyio
 import pytest
 from pypdf import PdfReader, PdfWriter
 
+from archives.folder_helpers import make_file, opened
 from dicomweb_mcp.archives.base import Archive, NotFound, Place
 from dicomweb_mcp.dicom import document_text as reader
 from dicomweb_mcp.errors import BadArgument
 from dicomweb_mcp.services import documents
 from dicomweb_mcp.services.documents import document_text
+from dicomweb_mcp.services.metadata import instance_metadata
 
 pytestmark = pytest.mark.anyio
 
@@ -185,6 +187,14 @@ async def test_an_encrypted_document_is_a_note() -> None:
     assert notes == [documents.PROBLEMS["encrypted"]]
 
 
+async def test_encryption_that_needs_no_password_does_not_hide_the_text() -> None:
+    writer = PdfWriter(clone_from=PdfReader(BytesIO(pdf([words("for all")]))))
+    writer.encrypt("", "owner", algorithm="AES-256")
+    held = BytesIO()
+    writer.write(held)
+    assert await read(held.getvalue()) == (["page 1:", "> for all"], 1, [])
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -287,6 +297,17 @@ async def test_bulk_data_is_fetched_and_its_padding_taken_off() -> None:
     length = {"00420015": {"vr": "UL", "Value": [len(data)]}}
     archive: Archive = Bulk(data + b"\0" * 5)  # type: ignore[assignment]
     assert await document_text(archive, PLACE, obj(**length), None) == (["page 1:", "> from afar"], 1, [])
+
+
+async def test_a_document_of_a_folder_is_read(tmp_path: Path) -> None:
+    data = pdf([words("on disk")])
+    make_file(
+        tmp_path / "folder" / "a.dcm", "1.2", "1.2.3", "1.2.3.4", SOPClassUID=PDF, Modality="DOC",
+        MIMETypeOfEncapsulatedDocument="application/pdf", EncapsulatedDocument=data + b"\0" * (len(data) % 2),
+    )  # fmt: skip
+    async with opened(tmp_path / "folder", tmp_path / "cache") as archive:
+        held = await instance_metadata(archive, PLACE)
+        assert await document_text(archive, PLACE, held, None) == (["page 1:", "> on disk"], 1, [])
 
 
 async def test_a_document_that_cannot_be_fetched_or_is_too_large_is_a_note() -> None:

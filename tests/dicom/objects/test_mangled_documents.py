@@ -1,5 +1,6 @@
 """Whatever an archive makes of an object, a describer answers, and with harmless text of bounded length."""
 
+import json
 import random
 from collections.abc import Callable
 from typing import Any
@@ -88,3 +89,27 @@ def test_no_mangled_object_is_too_strange(
     found = describe(normalized(strange))
     assert is_harmless([found.facts, found.items, found.text, found.notes, found.elided])
     assert found.pages is None
+
+
+def swollen(obj: DicomJson) -> dict[str, Any]:
+    """The object with every value and every code a thousand times over; other items of sequences once."""
+    found: dict[str, Any] = {}
+    for tag, held in obj.items():
+        values = held.get("Value") or []
+        if held["vr"] == "SQ":
+            is_code = any("00080104" in one for one in values)
+            values = [swollen(one) for one in values] * (1_000 if is_code else 1)
+        else:
+            values = values * 1_000
+        found[tag] = {**held, "Value": values} if values else held
+    return found
+
+
+@pytest.mark.parametrize("describe", DESCRIBERS, ids=lambda one: one.__module__.rpartition(".")[2])
+def test_attributes_of_thousands_of_values_do_not_swell_a_description(
+    describe: Callable[[DicomJson], Description],
+) -> None:
+    for held in OBJECTS:
+        usual, found = describe(held), describe(swollen(held))
+        rows = len(usual.items) + len(usual.text) + 10
+        assert len(json.dumps([found.facts, found.items, found.text])) < 2_000 * rows

@@ -69,9 +69,9 @@ def _group(group: DicomJson, reader: "_Reader") -> dict[str, Any]:
             "AnnotationGroupGenerationType",
         ),
         algorithm="; ".join(map(_algorithm, items(group, "AnnotationGroupAlgorithmIdentificationSequence")[:5])),
-        category=coded(group, "AnnotationPropertyCategoryCodeSequence"),
+        category=clean(coded(group, "AnnotationPropertyCategoryCodeSequence"), LONGEST_PART),
         type=_type(group),
-        anatomic_region=coded(group, "AnatomicRegionSequence"),
+        anatomic_region=clean(coded(group, "AnatomicRegionSequence"), LONGEST_PART),
         **attributes(group, "GraphicType", "NumberOfAnnotations"),
         optical_paths=_applies(group, "AnnotationAppliesToAllOpticalPaths", "ReferencedOpticalPathIdentifier"),
         z_planes=_applies(group, "AnnotationAppliesToAllZPlanes", "CommonZCoordinateValue"),
@@ -89,7 +89,7 @@ def _algorithm(item: DicomJson) -> str:
 def _type(group: DicomJson) -> str:
     found = items(group, "AnnotationPropertyTypeCodeSequence")
     modifiers = coded(found[0], "AnnotationPropertyTypeModifierCodeSequence") if found else ""
-    return ", ".join(filter(None, (coded(group, "AnnotationPropertyTypeCodeSequence"), modifiers)))
+    return clean(", ".join(filter(None, (coded(group, "AnnotationPropertyTypeCodeSequence"), modifiers))), LONGEST_PART)
 
 
 def _applies(group: DicomJson, keyword: str, which: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from ..codes import coded, meaning
 from ..values import DEEPEST, DicomJson, clean, element, integer, items, number, plain, raw_values, text
 from .referenced import Reference, reference
-from .rows import amount
+from .rows import amount, few
 
 MOST_ITEMS = 200_000  # looked at in one report
 LONGEST_PART = 200
@@ -133,13 +133,17 @@ def value_text(item: DicomJson, *, with_code: bool = True) -> str:
     """The value as one line; empty for containers, references to instances, and values that are not there."""
     kind = value_type(item)
     if kind == "CODE":
-        return coded(item, "ConceptCodeSequence") if with_code else meaning(item, "ConceptCodeSequence")
+        return (
+            clean(coded(item, "ConceptCodeSequence"), LONGEST_PART)
+            if with_code
+            else meaning(item, "ConceptCodeSequence")
+        )
     return _VALUES[kind](item) if kind in _VALUES else ""
 
 
 def _plain(keyword: str) -> Callable[[DicomJson], str]:
     def written(item: DicomJson) -> str:
-        value = plain(element(item, keyword) or {})
+        value = few(plain(element(item, keyword) or {}))
         return "" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
     return written
@@ -149,9 +153,9 @@ def numeric(item: DicomJson) -> tuple[str | int | float, str]:
     """Value and unit of a NUM item. Where there is no value its qualifier says why; a floating point or rational value
     that says something else than the decimal one stands behind it."""
     measured = (items(item, "MeasuredValueSequence") or [item])[0]
-    value = plain(element(measured, "NumericValue") or {})
+    value = few(plain(element(measured, "NumericValue") or {}))
     if value is None:
-        value = plain(element(measured, "FloatingPointValue") or {})
+        value = few(plain(element(measured, "FloatingPointValue") or {}))
     shown = ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else value
     qualifier = meaning(item, "NumericValueQualifierCodeSequence")
     if shown == "":

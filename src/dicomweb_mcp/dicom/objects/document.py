@@ -4,7 +4,7 @@ Their text is read by ``services.documents``.
 """
 
 from ..codes import coded
-from ..values import DicomJson, element, integer, items, uid_name
+from ..values import DicomJson, clean, element, integer, items, uid_name
 from .content import unit
 from .description import Description, filled
 from .referenced import reference, uid_of
@@ -26,7 +26,7 @@ def describe(obj: DicomJson) -> Description:
     sources = [reference(item).uid for item in items(obj, "SourceInstanceSequence")]
     described = Description(
         facts=attributes(obj, "DocumentTitle")
-        | filled(concept=coded(obj, "ConceptNameCodeSequence"))
+        | filled(concept=clean(coded(obj, "ConceptNameCodeSequence"), 200))
         | attributes(
             obj,
             "MIMETypeOfEncapsulatedDocument",
@@ -37,7 +37,6 @@ def describe(obj: DicomJson) -> Description:
             "HL7InstanceIdentifier",
             "ModelModification",
             "ModelMirroring",
-            "ModelUsageCodeSequence",
         )
         | filled(
             size_bytes=size(obj),

@@ -40,8 +40,7 @@ def irradiation_events(root: DicomJson) -> Table | None:
     table.rows = [{"event": number} | _columns(event) for number, event in enumerate(events[:MOST_ROWS], 1)]
     common = shared(table.rows, keep=("event",)) if len(events) <= MOST_ROWS else {}
     table.facts = {"irradiation_events": len(events)} | _accumulated(root) | common
-    table.notes.append("Doses are those of the report; of an event only its main values are in its row.")
-    table.elided.append("further parameters of irradiation events: fields=['ContentSequence']")
+    table.elided.append("further parameters of the irradiation events")
     if len(events) > MOST_ROWS:
         table.elided.append(f"{len(events) - MOST_ROWS} of {len(events)} irradiation events")
     return table

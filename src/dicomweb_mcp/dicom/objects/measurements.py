@@ -38,6 +38,7 @@ SEGMENTS = {("121191", "DCM"), ("121214", "DCM")}  # Referenced Segment, Referen
 SITE = {("363698007", "SCT"), ("G-C0E3", "SRT")}
 MOST_IMAGES = 3  # named of one group
 MOST_CONTEXT = 12
+MOST_PROPERTIES = 8
 COLUMNS: dict[Concept, str] = {
     ("112039", "DCM"): "tracking_identifier",
     ("112040", "DCM"): "tracking_uid",
@@ -96,7 +97,9 @@ class _Where:
             segmentation=_listed(
                 found.uid + (f", frames {ranges(found.frames)}" if found.frames else "") for found in self.segments
             ),
-            region=", ".join(shape if count == 1 else f"{count} {shape}" for shape, count in self.regions.items()),
+            region=", ".join(
+                shape if count == 1 else f"{count} {shape}" for shape, count in self.regions.most_common(5)
+            ),
         )
 
 
@@ -235,6 +238,7 @@ def _row(root: DicomJson, group: _Group, item: DicomJson) -> dict[str, Any]:
             said = "" if value_type(child) == "UIDREF" else line(child) + modifiers(child)
             properties += filter(None, [said])
             group.left_out += not said
+    group.left_out += len(properties[MOST_PROPERTIES:])
     value, unit = numeric(item) if kind == "NUM" else (clean(value_text(item), LONGEST_PART), "")
     called = (name(item) or kind.capitalize()) + (f" ({', '.join(narrower)})" if narrower else "")
     return (
@@ -243,7 +247,7 @@ def _row(root: DicomJson, group: _Group, item: DicomJson) -> dict[str, Any]:
             value=value,
             unit=unit,
             finding_site=site,
-            properties="; ".join(properties),
+            properties="; ".join(properties[:MOST_PROPERTIES]),
         )
         | where.row()
     )

@@ -8,7 +8,7 @@ from ..values import DicomJson, clean, element, element_at, integer, items, numb
 from .description import Description, filled
 from .presentation_images import MOST_SERIES, blended, inputs, shown_series
 from .referenced import reference
-from .rows import amount, attributes
+from .rows import amount, attributes, few
 
 MOST_TEXTS = 500
 MOST_ANNOTATIONS = 5_000
@@ -128,7 +128,7 @@ def _transformations(obj: DicomJson) -> dict[str, Any]:
 
 def _shutter(obj: DicomJson) -> str:
     """Which shutters hide what lies outside of them (C.7.6.11, C.7.6.15)."""
-    shapes = plain(element(obj, "ShutterShape") or {})
+    shapes = few(plain(element(obj, "ShutterShape") or {}))
     said = ", ".join(map(str, shapes)) if isinstance(shapes, list) else str(shapes or "")
     group = clean(text(obj, "ShutterOverlayGroup"), 16)
     return said + (f" (overlay group {group})" if said and group else "")

@@ -7,12 +7,19 @@ from typing import Any
 from ..values import DicomJson, element, plain
 
 MOST_RANGES = 12
+MOST_VALUES = 12  # of one attribute
 
 
 def attributes(obj: DicomJson, *keywords: str) -> dict[str, Any]:
     """The plain values of attributes by keyword; those that are absent or empty are left out."""
-    found = {keyword: plain(held) for keyword in keywords if (held := element(obj, keyword)) is not None}
+    found = {keyword: few(plain(held)) for keyword in keywords if (held := element(obj, keyword)) is not None}
     return {keyword: value for keyword, value in found.items() if value is not None}
+
+
+def few(value: Any) -> Any:
+    """A value; of a list of many the first, and how many more there are."""
+    is_long = isinstance(value, list) and len(value) > MOST_VALUES
+    return [*value[:MOST_VALUES], f"and {len(value) - MOST_VALUES} more"] if is_long else value
 
 
 def shared(rows: list[dict[str, Any]], keep: Collection[str] = ()) -> dict[str, Any]:
