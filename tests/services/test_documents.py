@@ -233,7 +233,7 @@ async def test_two_thousand_pages_that_inflate_enormously_are_bounded() -> None:
     data = pdf([bomb] * 2_000)
     assert len(data) < 2_000_000
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(documents, "MOST_SECONDS", 3.0)
+        patch.setattr(documents, "MOST_SECONDS", 2.0)
         with anyio.fail_after(15):
             _, pages, notes = await read(data, [1, 1_999])
     assert pages == 2_000
@@ -261,6 +261,11 @@ async def test_a_reader_that_does_not_end_is_stopped(monkeypatch: pytest.MonkeyP
 async def test_a_reader_that_ends_early_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "__name__", "no_such_module_of_anybody")
     assert await read(bytes(5_000_000)) == ([], None, [documents.PROBLEMS["ended"]])
+
+
+async def test_a_process_that_cannot_be_started_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    assert await read(b"x") == ([], None, ["No process could be started to read the text in."])
 
 
 @pytest.mark.usefixtures("endless")

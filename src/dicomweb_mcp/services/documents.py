@@ -60,8 +60,11 @@ async def document_text(
         return [], None, [f"The document could not be fetched. {error}"]
     if problem:
         return [], None, [problem]
-    async with AT_ONCE:
-        found = await _read(data, [kind, *map(str, asked)])
+    try:
+        async with AT_ONCE:
+            found = await _read(data, [kind, *map(str, asked)])
+    except OSError:
+        return [], None, ["No process could be started to read the text in."]
     return _pages(found, asked) if kind == "pdf" else _body(found)
 
 

@@ -157,8 +157,18 @@ def test_long_columns_stand_in_the_first_row_of_a_group_and_that_is_said() -> No
     ]
     found = describe(report(*groups))
     assert [row.get("image") for row in found.items] == ["1.2.3", None, "1.2.4", None]
-    assert found.notes == ["image: in the first row of a group, for all of it."]
+    assert found.notes == ["image: in the first row of a group alone when the same for all of it."]
     assert [row["tracking_identifier"] for row in found.items] == ["1.2.3", "1.2.3", "1.2.4", "1.2.4"]
+
+
+def test_a_column_that_not_all_rows_of_a_group_share_stands_in_each() -> None:
+    """Else the image of the group would be taken for that of a measurement on another one."""
+    both = container(
+        GROUP, image("1.2.3"), measured(DIAMETER, 1), measured(DIAMETER, 2), measured(DIAMETER, 3, MM, image("1.2.8"))
+    )
+    found = describe(report(both, container(GROUP, measured(DIAMETER, 4))))
+    assert [row.get("image") for row in found.items] == ["1.2.3", "1.2.3", "1.2.8", None]
+    assert found.notes == []
 
 
 def test_many_measurements_are_bounded_and_counted() -> None:

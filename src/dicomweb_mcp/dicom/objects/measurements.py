@@ -6,6 +6,8 @@ A group is found by its concept name wherever it lies, whatever template the doc
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from ..values import DicomJson, clean
@@ -60,8 +62,6 @@ ONCE = (
     "region",
 )
 """What describes a group and would be long in every row of it."""
-
-
 _WHERE = {"image", "segment", "segmentation", "region"}  # a measurement's own replace those of its group
 
 
@@ -153,23 +153,21 @@ def measurement_groups(root: DicomJson) -> Table | None:
     if left_out:
         table.elided.append(f"{amount(left_out, 'content item')} of measurement groups that are no measurements")
     if once := _once(table.rows):
-        table.notes.append(f"{', '.join(once)}: in the first row of a group, for all of it.")
+        table.notes.append(f"{', '.join(once)}: in the first row of a group alone when the same for all of it.")
     return table
 
 
 def _once(rows: list[dict[str, Any]]) -> list[str]:
-    """Leaves in the first row of a group alone what later ones repeat; the names of these columns."""
-    last: dict[str, Any] = {}
-    found: set[str] = set()
-    for row in rows:
-        if row["group"] != last.get("group"):
-            last = dict(row)
-            continue
-        for column in ONCE:
-            if column in row and row[column] == last.get(column):
+    """Takes out of the later rows of a group what its first one says for all of them; the names of these columns."""
+    taken: set[str] = set()
+    for _, held in groupby(rows, key=itemgetter("group")):
+        first, *later = held
+        same = {column for column in ONCE if later and all(row.get(column) == first.get(column, row) for row in later)}
+        for row in later:
+            for column in same:
                 del row[column]
-                found.add(column)
-    return [column for column in ONCE if column in found]
+        taken |= same
+    return [column for column in ONCE if column in taken]
 
 
 def _group(root: DicomJson, item: DicomJson) -> _Group:
@@ -193,6 +191,7 @@ def _take(root: DicomJson, group: _Group, item: DicomJson) -> None:
     """One item of a group: a column of it, where it was measured, a measurement or evaluation, or context."""
     kind, column = value_type(item), COLUMNS.get(concept(item), "")
     if group.where.add(root, item):
+        group.left_out += sum(value_type(child) != "IMAGE" and not is_modifier(child) for child in children(item))
         return
     if column and column not in group.columns and (value := _with_modifiers(item)):
         group.columns[column] = value
