@@ -330,6 +330,16 @@ async def test_a_document_that_cannot_be_fetched_or_is_too_large_is_a_note() -> 
     )
 
 
+@pytest.mark.parametrize(
+    "media_type", ["application/pdf", "Application/PDF; version=1.7", "application/octet-stream", ""]
+)
+async def test_a_pdf_is_known_by_its_type_or_its_class(media_type: str) -> None:
+    archive: Any = Bulk(None)
+    said = {"00420012": {"vr": "LO", "Value": [media_type]}}
+    lines, _, _ = await document_text(archive, PLACE, obj(pdf([words("x")]), **said), None)
+    assert lines == ["page 1:", "> x"]
+
+
 CDA_BODY = """<?xml version="1.0"?>
 <ClinicalDocument xmlns="urn:hl7-org:v3"><title>Consultation</title><recordTarget><name>Doe</name></recordTarget>
 <component><structuredBody><component><section><title>Findings</title>

@@ -49,8 +49,8 @@ async def document_text(
 
     Raises BadArgument for pages that there are not. What cannot be read is a note, not an error.
     """
-    said = text(obj, "MIMETypeOfEncapsulatedDocument").lower()
-    kind = KINDS.get(said or document.TYPES.get(text(obj, "SOPClassUID"), ""), "")
+    said = text(obj, "MIMETypeOfEncapsulatedDocument").lower().partition(";")[0].strip()
+    kind = KINDS.get(said) or KINDS.get(document.TYPES.get(text(obj, "SOPClassUID"), ""), "")
     asked = _checked(pages, kind)
     if not kind:
         return [], None, ["Text is read of PDF and CDA documents only."]
@@ -133,7 +133,7 @@ async def _send(process: Process, data: bytes) -> None:
     try:
         await process.stdin.send(data)
         await process.stdin.aclose()
-    except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+    except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
         return  # it ended without reading all; what it said tells why
 
 
