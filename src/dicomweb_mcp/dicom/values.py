@@ -72,7 +72,7 @@ def normalized(obj: Mapping[Any, Any], depth: int = 0) -> Mapping[str, Any]:
     found: dict[str, Any] = {}
     right = True
     for key, element in obj.items() if len(obj) <= MOST_ELEMENTS else ():
-        tag = _tag(key) if isinstance(element, dict) else ""
+        tag = upper_tag(key) if isinstance(element, dict) else ""
         if tag:
             found[tag] = element if _is_plain(element) else _element(tag, element, depth)
         right = right and bool(tag) and tag == key and found[tag] is element
@@ -80,7 +80,7 @@ def normalized(obj: Mapping[Any, Any], depth: int = 0) -> Mapping[str, Any]:
 
 
 @lru_cache(maxsize=10_000)
-def _tag(key: object) -> str:
+def upper_tag(key: object) -> str:
     """A tag in upper case, or empty for what is none."""
     return key.upper() if isinstance(key, str) and TAG.fullmatch(key) else ""
 
