@@ -7,6 +7,7 @@ something is a ``Mapping`` takes six times as long to tell, and it is asked for 
 
 import math
 import re
+import struct
 import unicodedata
 from collections.abc import Mapping
 from functools import cache, lru_cache
@@ -223,8 +224,21 @@ def _number(vr: str, value: Any) -> Plain:
             return f"{value} (not a number)"
         if vr in INTEGER_VRS:
             return int(value) if value.is_integer() else f"{value} (not an integer)"
-        return int(value) if value.is_integer() and abs(value) < 1e15 else value
+        if value.is_integer():
+            return int(value) if abs(value) < 1e15 else value
+        return _shortest(value) if vr == "FL" else value
     return value
+
+
+def _shortest(value: float) -> float:
+    """A number of 32 bits as the shortest text has it that stands for it: 0.1 for 0.10000000149011612."""
+    try:
+        stored = struct.pack("<f", value)
+        return next(
+            found for digits in range(1, 10) if struct.pack("<f", found := float(f"{value:.{digits}g}")) == stored
+        )
+    except OverflowError:  # none of 32 bits, whatever the server says
+        return value
 
 
 def person_name(value: Any) -> str:
