@@ -80,21 +80,21 @@ class EncodedObject(Mapping[str, Any]):
 
 
 def element_of(tag: str, raw: "Raw | bytes") -> dict[str, Any]:
-    """The element that JSON text of an object stands for; without a value where it is nested without end."""
+    """The element that JSON text stands for; without a value where it is nested without end, empty for no object."""
     try:
-        found: dict[str, Any] = normalized({tag: decoded(raw)})[tag]
+        found: dict[str, Any] = normalized({tag: decoded(raw)}).get(tag, {})
     except RecursionError:
-        return {"vr": by_tag(tag).vr}
+        found = {"vr": by_tag(tag).vr}
     return found
 
 
 def decoded(raw: "Raw | bytes") -> Any:
-    """What JSON text stands for that is known to be right; an integer of very many digits stays text."""
+    """What JSON text stands for; NaN and half surrogates are tolerated, integers of very many digits stay text."""
     import msgspec
 
     try:
         return uncollected(_decoders()[0], raw)
-    except msgspec.ValidationError:  # a number that is too large for it
+    except msgspec.MsgspecError:  # also numbers that are too large for it
         return TOLERANT.decode(str(raw, "utf-8"))
 
 
