@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from dicomweb_mcp.archives.base import NotUnderstood, Place
 from dicomweb_mcp.archives.objects import objects
+from dicomweb_mcp.dicom.encoded import encoded_objects
 from dicomweb_mcp.dicom.query import Query, make_plan
 from dicomweb_mcp.dicom.rules import Level
 from dicomweb_mcp.dicom.values import normalized
@@ -162,19 +163,19 @@ async def test_the_body_is_not_held_twice() -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("asked", ["search", "metadata"])
 async def test_only_large_bodies_leave_the_event_loop(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each row is decoded where it is looked at: of metadata beside the loop, of searches by who wants the rows."""
+    """Rows of searches are decoded, objects of metadata split; their elements are decoded where they are looked at."""
     threads: list[int] = []
 
-    def decoding(obj: Any) -> Any:
-        threads.append(threading.get_ident())
-        return normalized(obj)
+    def watched(work: Any) -> Any:
+        def working(*given: Any) -> Any:
+            threads.append(threading.get_ident())
+            return work(*given)
 
-    def reading(archive: str, body: bytes) -> Any:
-        threads.append(threading.get_ident())
-        return objects(archive, body)
+        return working
 
-    monkeypatch.setattr("dicomweb_mcp.archives.dicomweb.objects", reading)
-    monkeypatch.setattr("dicomweb_mcp.archives.objects.normalized", decoding)
+    monkeypatch.setattr("dicomweb_mcp.archives.dicomweb.objects", watched(objects))
+    monkeypatch.setattr("dicomweb_mcp.archives.objects.normalized", watched(normalized))
+    monkeypatch.setattr("dicomweb_mcp.archives.arriving.encoded_objects", watched(encoded_objects))
     for size, beside in ((10, False), (3_000_000, True)):
         body = b'[{"00204000":{"vr":"LT","Value":["%s"]}}]' % (b"x" * size)
         archive = open_over(lambda _, body=body: httpx.Response(200, content=body), "generic")

@@ -44,8 +44,8 @@ def bomb(coding: str, data: bytes, status: str = "200 OK", content_type: str = "
     return lambda _: [http(data, content_type, status, headers=(f"Content-Encoding: {coding}",))]
 
 
-def announced(content_type: str = "application/dicom+json") -> Iterator[Step]:
-    yield http(length=GIGABYTE, content_type=content_type)
+def announced(content_type: str = "application/dicom+json", size: int = GIGABYTE) -> Iterator[Step]:
+    yield http(length=size, content_type=content_type)
     for _ in range(64):
         yield bytes(MiB)
 
@@ -61,7 +61,10 @@ BOMBS: Mapping[str, tuple[str, Script, str, int]] = {
     "an error in gzip in gzip": ("search_studies", bomb("gzip, gzip", twice(96 * MiB), "500 Oops"), "failed while answering (500)", 4),
     "an error in gzip": ("search_studies", bomb("gzip", packed("gzip", 96 * MiB), "400 Bad Request"), "declined the request", 8),
     "an error without end": ("search_studies", lambda _: for_ever(head(status="400 Bad Request"), chunk(b"x" * 65_536)), "declined the request", 8),
-    "a gigabyte, announced": ("get_metadata", lambda _: announced(), LARGER, 8),
+    "a gigabyte, announced": ("search_studies", lambda _: announced(), LARGER, 8),
+    "gigabytes of metadata, announced": ("get_metadata", lambda _: announced(size=3 * GIGABYTE), "larger than the 2048 MiB", 8),
+    "an object without end": ("get_metadata", lambda _: for_ever(head() + chunk(b'[{"00081030":{"vr":"LT","Value":["'), chunk(b"{" * 65_536)), LARGER, 140),
+    "objects without end": ("get_metadata", lambda _: for_ever(head() + chunk(b"[{}"), chunk(b',{"00081030":{"vr":"LT","Value":["{"]}}' * 1_000)), TOO_MANY, 20),
     "a gigabyte in chunks": ("get_metadata", lambda _: for_ever(head(), chunk(b" " * 65_536)), LARGER, 90),
     "a gigabyte of frame, announced": ("render_frame", lambda _: announced(OCTETS), "larger than the 512 MiB", 8),
     "a gigabyte of frame in chunks": ("render_frame", lambda _: for_ever(head(content_type=OCTETS), chunk(b"x" * 65_536)), "larger than the 8 MiB", 16),

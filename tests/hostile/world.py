@@ -16,9 +16,11 @@ from fakes.scripted import Script, Scripted, Step, http
 from support import app_at
 from tools.reading import text_of
 
-BRISK = Patience(connect=2, silence=1, queue=2, answer=2, stream=5, back_off=0.001, retry_after=0.05)
+BRISK = Patience(connect=2, silence=1, queue=2, answer=2, metadata=2, stream=5, back_off=0.001, retry_after=0.05)
 """For archives that fall silent."""
-PATIENT = Patience(connect=20, silence=20, queue=20, answer=20, stream=20, back_off=0.001, retry_after=0.05)
+PATIENT = Patience(
+    connect=20, silence=20, queue=20, answer=20, metadata=20, stream=20, back_off=0.001, retry_after=0.05
+)
 """For archives that answer, however slow the machine is."""
 
 STUDY, SERIES, INSTANCE = "1.2.3", "1.2.3.4", "1.2.3.4.5"

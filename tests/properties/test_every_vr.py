@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,6 +36,11 @@ def times(value: str) -> str:
     return f"{value[:2]}:{value[2:4]}:{value[4:6]}" + (f".{fraction}" if fraction else "")
 
 
+def shortest(value: float) -> float:
+    """The fewest digits that stand for the same number of 32 bits, which is how NumPy writes one."""
+    return value if value.is_integer() else float(str(np.float32(value)))
+
+
 def unpacked(size: int, signed: bool) -> st.SearchStrategy[int]:
     return st.integers(-(2 ** (size - 1)) if signed else 0, 2 ** (size - signed) - 1)
 
@@ -49,7 +55,7 @@ PLAIN: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], Any]]] = {
     "DS": (st.integers(-(10**9), 10**9).map(lambda number: number / 1_000), float),
     "DT": (st.tuples(DAY, CLOCK).map("".join), lambda value: f"{iso_date(value[:8])}T{times(value[8:])}"),
     "FD": (st.floats(allow_nan=False, allow_infinity=False), same),
-    "FL": (st.floats(width=32, allow_nan=False, allow_infinity=False), same),
+    "FL": (st.floats(width=32, allow_nan=False, allow_infinity=False), shortest),
     "IS": (st.integers(-(2**31), 2**31 - 1), same),
     "LO": (WORDS, same),
     "PN": (NAME, same),

@@ -178,7 +178,11 @@ class Archive(Protocol):
         ...
 
     def metadata(self, place: Place) -> AsyncGenerator[DicomJson, None]:
-        """The metadata of every instance at the place, one DICOM JSON object each, as they arrive."""
+        """The metadata of every instance at the place, one DICOM JSON object each, as they arrive.
+
+        Ask the same archive for nothing else before it has ended or was closed: it may hold one of few connections.
+        An object may keep its elements as text until they are looked at (``dicom.encoded``).
+        """
         ...
 
     async def frames(self, place: Place, numbers: Sequence[int]) -> list[Frame]:

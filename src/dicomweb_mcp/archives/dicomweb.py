@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ from ..dicom.tags import Attribute
 from ..dicom.uids import EXPLICIT
 from ..dicom.values import DicomJson, clean, normalized, transfer_syntaxes
 from ..settings import ArchiveSettings
+from .arriving import Arriving
 from .base import (
     ArchiveError,
     Busy,
@@ -43,13 +44,12 @@ from .wire import Answer, MiB, Patience, Wire
 DICOM_JSON = "application/dicom+json"
 # Bytes of one answer, decoded
 MOST_SEARCH = 64 * MiB
-MOST_METADATA = 64 * MiB
+MOST_METADATA = 2_048 * MiB  # never held at once
 MOST_PICTURE = 32 * MiB
 MOST_VERDICT = 16 * MiB
 MOST_FRAMES = 512 * MiB
 MOST_FILES = 64 * 1024 * MiB
 LARGE = MiB  # JSON beyond is read in a thread, so that other calls go on
-AT_ONCE = 50  # objects of metadata decoded in one turn of a thread
 FEW = 1_000  # objects; more of them are decoded when they are looked at
 PICTURES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff"}  # media type -> how such bytes begin
 
@@ -106,18 +106,24 @@ class DicomwebArchive:
         return Page(rows=await self._objects(answer), remaining=int(remaining[1]) if remaining else None)
 
     async def metadata(self, place: Place) -> AsyncGenerator[DicomJson, None]:
-        answer = await self._wire.get(f"{place.path}/metadata", accept=DICOM_JSON, most=MOST_METADATA)
-        found = await self._objects(answer)
-        if not found:
+        arriving = Arriving(self.name)
+        seconds = self._wire.patience.metadata
+        async with (
+            self._wire.stream(
+                f"{place.path}/metadata", accept=DICOM_JSON, most=MOST_METADATA, seconds=seconds
+            ) as stream,
+            aclosing(stream.chunks) as chunks,
+        ):
+            async for chunk in chunks:
+                arriving.feed(chunk)
+                while arriving.is_due:
+                    for obj in await _split(arriving, arriving.whole):
+                        yield obj
+                    await lowlevel.checkpoint()
+        for obj in await _split(arriving, arriving.rest):
+            yield obj
+        if not arriving.count:
             raise NotFound(self.name, f"has no {place}. Copy UIDs whole from a search answer.")
-        for start in range(0, len(found), AT_ONCE):
-            turn = slice(start, start + AT_ONCE)
-            if len(answer.body) > LARGE:
-                some = await to_thread.run_sync(found.__getitem__, turn, abandon_on_cancel=True)
-            else:
-                some = found[turn]
-            for obj in some:
-                yield obj
 
     async def frames(self, place: Place, numbers: Sequence[int]) -> list[Frame]:
         found: list[Frame] = []
@@ -144,7 +150,7 @@ class DicomwebArchive:
 
     async def instances(self, place: Place) -> AsyncGenerator[File, None]:
         async with (
-            self._wire.stream(place.path, accept=FILES, most=MOST_FILES) as stream,
+            self._wire.stream(place.path, accept=FILES, most=MOST_FILES, seconds=self._wire.patience.stream) as stream,
             aclosing(self._parts(stream.content_type, stream.chunks)) as arriving,
         ):
             async for part in arriving:
@@ -288,6 +294,11 @@ class DicomwebArchive:
         if same_server and path.startswith(f"{base.path}/"):
             return path, f"{base.scheme}://{base.netloc}"
         raise Refused(self.name, "its metadata names a bulk value on another host, which is not contacted.")
+
+
+async def _split(arriving: Arriving, split: Callable[[], Sequence[DicomJson]]) -> Sequence[DicomJson]:
+    """What ``split`` gives, in a thread when that takes long."""
+    return await to_thread.run_sync(split, abandon_on_cancel=True) if arriving.size > LARGE else split()
 
 
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:

@@ -4,25 +4,22 @@ There can be 50,000 of them. A body is checked as a whole when it arrives, and a
 at: one that nobody looks at costs next to nothing, and memory stays near the size of the body.
 """
 
-import gc
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar, overload
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
 
 import msgspec
 
+from ..dicom.encoded import TOLERANT, decoded, uncollected
 from ..dicom.values import DicomJson, normalized
 from .base import NotUnderstood
 
 MOST_OBJECTS = 100_000  # a few bytes each could otherwise become gigabytes
 MOST_BRACES = 2_000_000  # beyond, they are counted one by one: what nobody looks at takes memory too
-LONGEST_INTEGER = 1_000  # digits; Python refuses to convert many more
 SPACE = re.compile(r"[ \t\r\n]*")
 
-_T = TypeVar("_T")
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_decode = msgspec.json.Decoder().decode
 
 
 def objects(archive: str, body: bytes) -> Sequence[DicomJson]:
@@ -30,15 +27,15 @@ def objects(archive: str, body: bytes) -> Sequence[DicomJson]:
     if not body or body.isspace():
         return []
     if body.count(b"{") > MOST_BRACES:
-        return _leniently(archive, body)
+        return leniently(archive, body)
     try:
         found = _split(body)
         if not body.isascii():  # what stands within quotes has not been looked at
             for raw in found:
                 str(raw, "utf-8")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _leniently(archive, body)
-    _check_count(archive, len(found))
+        return leniently(archive, body)
+    check_count(archive, len(found))
     if any(memoryview(raw)[0] != ord("{") for raw in found):
         raise _no_objects(archive)
     return Objects(archive, found) if found else []
@@ -70,29 +67,15 @@ class Objects(Sequence[DicomJson]):
 
     def _decoded(self, raw: msgspec.Raw) -> DicomJson:
         try:
-            return normalized(_uncollected(_decode, raw))
-        except msgspec.ValidationError:  # a number that is too large for it
-            return normalized(_DECODER.decode(str(raw, "utf-8")))
+            return normalized(decoded(raw))
         except RecursionError:
             raise _endless(self._archive) from None
-
-
-def _uncollected(decode: Callable[..., _T], *given: Any) -> _T:
-    """What a decoder makes of one object. It lets no other thread in, and on a large object the collector of garbage,
-    which finds none, would take most of its time."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        return decode(*given)
-    finally:
-        if collecting:
-            gc.enable()
 
 
 # ---- what is no JSON to the letter and read all the same -------------------------------------------------------------
 
 
-def _leniently(archive: str, body: bytes) -> list[DicomJson]:
+def leniently(archive: str, body: bytes) -> list[DicomJson]:
     """Bare NaN, half surrogates, UTF-16, a byte order mark; a byte that is no UTF-8 costs the value that it stands in.
 
     The objects are decoded one at a time, so that other threads get their turn in between.
@@ -104,7 +87,7 @@ def _leniently(archive: str, body: bytes) -> list[DicomJson]:
     found: list[DicomJson] = []
     try:
         for item in _items(text, start + 1):
-            _check_count(archive, len(found) + 1)
+            check_count(archive, len(found) + 1)
             if not isinstance(item, dict):
                 raise _no_objects(archive)
             found.append(normalized(item))
@@ -120,7 +103,7 @@ def _items(text: str, at: int) -> Iterator[Any]:
     at = _past_space(text, at)
     more = not text.startswith("]", at)
     while more:
-        item, at = _uncollected(_DECODER.raw_decode, text, at)
+        item, at = uncollected(TOLERANT.raw_decode, text, at)
         yield item
         at = _past_space(text, at)
         more = text.startswith(",", at)
@@ -134,21 +117,13 @@ def _past_space(text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _integer(digits: str) -> int | str:
-    """A number, or the text of one that is none of DICOM's."""
-    return int(digits) if len(digits) <= LONGEST_INTEGER else digits
-
-
-_DECODER = json.JSONDecoder(parse_int=_integer)
-
-
 # ---- what is wrong ---------------------------------------------------------------------------------------------------
 
 
 def _instead(archive: str, text: str) -> NotUnderstood:
     """What a text is that does not begin like a list."""
     try:
-        _DECODER.decode(text)
+        TOLERANT.decode(text)
     except (ValueError, RecursionError):
         kind = "a web page" if text.startswith("<") else "something that is not JSON"
         return NotUnderstood(archive, f"answered with {kind}. Check that its address is the DICOMweb base.")
@@ -166,7 +141,7 @@ def _endless(archive: str) -> NotUnderstood:
     return NotUnderstood(archive, "answered with JSON that is nested without end. Tell its administrator.")
 
 
-def _check_count(archive: str, count: int) -> None:
+def check_count(archive: str, count: int) -> None:
     if count > MOST_OBJECTS:
         raise NotUnderstood(
             archive, f"answered with more than {MOST_OBJECTS:,} objects at once. Narrow it with filters."

@@ -7,7 +7,7 @@ import random
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
@@ -35,13 +35,15 @@ BROKEN = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)  # an id
 @dataclass(frozen=True)
 class Patience:
     """Seconds: to connect, without a byte, for a place among the parallel requests, for the head of an answer with all
-    tries and again for its body, for a whole stream of files, for the verdict on files that were sent, the base of the
-    exponential back-off, and the longest wait that a Retry-After can ask for."""
+    tries and again for its body, for the metadata of a whole series or study, for a whole stream of files, for the
+    verdict on files that were sent, the base of the exponential back-off, and the longest wait that a Retry-After can
+    ask for."""
 
     connect: float = 10
     silence: float = 30
     queue: float = 60
     answer: float = 120
+    metadata: float = 300
     stream: float = 3_600
     verdict: float = 300
     back_off: float = 0.5
@@ -75,7 +77,7 @@ class Stream:
     """A successful answer whose body is still arriving."""
 
     content_type: str
-    chunks: AsyncIterator[bytes]
+    chunks: AsyncGenerator[bytes, None]
 
 
 class Wire:
@@ -113,10 +115,10 @@ class Wire:
             return Answer(response.status_code, response.headers, body.getvalue())
 
     @asynccontextmanager
-    async def stream(self, path: str, *, accept: str, most: int) -> AsyncIterator[Stream]:
-        """GET whose body is read as it arrives, at most ``most`` decoded bytes."""
+    async def stream(self, path: str, *, accept: str, most: int, seconds: float) -> AsyncIterator[Stream]:
+        """GET whose body is read as it arrives, at most ``most`` decoded bytes within so many seconds."""
         async with self._response(self.base + path, accept) as response:
-            chunks = self._chunks(response, most, self.patience.stream)
+            chunks = self._chunks(response, most, seconds)
             yield Stream(response.headers.get("content-type", ""), chunks)
 
     async def post(self, path: str, body: Body, *, accept: str, most: int) -> Answer:
@@ -244,7 +246,7 @@ class Wire:
                 "(a redirect to a sign-in page means that credentials are missing).",
             )
 
-    async def _chunks(self, response: httpx.Response, most: int, seconds: float) -> AsyncIterator[bytes]:
+    async def _chunks(self, response: httpx.Response, most: int, seconds: float) -> AsyncGenerator[bytes, None]:
         """The decoded body; one that breaks off, exceeds ``most`` bytes or takes over ``seconds`` is an error."""
         if not Inflater.knows(_coding(response)):
             raise NotUnderstood(
@@ -252,7 +254,7 @@ class Wire:
             )
         declared = response.headers.get("content-length", "")
         if declared.isascii() and declared.isdigit() and float(declared) > most:
-            raise self._too_large(most)
+            raise too_large(self.name, most)
         size, count, end, inflater = 0, 0, time.monotonic() + seconds, Inflater(_coding(response))
         assert isinstance(response.stream, httpx.AsyncByteStream)
         try:
@@ -260,7 +262,7 @@ class Wire:
                 for chunk in inflater.feed(raw):
                     size += len(chunk)
                     if size > most:
-                        raise self._too_large(most)
+                        raise too_large(self.name, most)
                     yield chunk
                 count += 1
                 if count % PAUSE == 0:  # small ones come by thousands at a time
@@ -276,13 +278,6 @@ class Wire:
             if isinstance(error, httpx.RequestError):
                 error.request = response.request  # as httpx does where it reads a stream itself
             raise self._unreachable(error) from None
-
-    def _too_large(self, most: int) -> NotUnderstood:
-        return NotUnderstood(
-            self.name,
-            f"the answer is larger than the {most / MiB:g} MiB that this program accepts here. "
-            "Ask for less: one series or instance, fewer frames, or fewer fields.",
-        )
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
@@ -363,6 +358,15 @@ class Wire:
         if not path.is_file():
             raise Unreachable(self.name, f"the file of its setting {setting} does not exist.")
         return path
+
+
+def too_large(archive: str, most: int) -> NotUnderstood:
+    """What is said of an answer of over ``most`` bytes."""
+    return NotUnderstood(
+        archive,
+        f"the answer is larger than the {most / MiB:g} MiB that this program accepts here. "
+        "Ask for less: one series or instance, fewer frames, or fewer fields.",
+    )
 
 
 def _coding(response: httpx.Response) -> str:

@@ -1,231 +1,211 @@
 """Many attributes -> a small answer: constants once, what varies as a range or a set, what is long counted and named.
 
 Bulk values are never shown. A sequence is shown when it is short, else its items are counted; ``fields`` reads it.
+Memory is bounded whatever comes; what is beyond is counted.
 """
 
-import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
-from ..errors import BadArgument
-from .codes import code_text
-from .tags import Attribute, attribute, by_tag
-from .values import BULK_VRS, DicomJson, Plain, element_at, plain, text
+from .columns import Column, Room, Seen
+from .encoded import EncodedObject, decoded, element_of
+from .fields import Fields, Path, elements_at, name_in, name_of, parse_fields
+from .private import creator_of, private_name
+from .shown import LONGEST_ASKED_FOR, LONGEST_SEQUENCE, Reader, Shown
+from .spread import is_number, short, with_unit
+from .tags import by_tag
+from .units import OF_PIXELS, unit_of
+from .values import DicomJson, Plain
 
-LONGEST_SEQUENCE = 400  # characters of JSON that a sequence may take within an answer
-MOST_VALUES_SHOWN = 6
-MOST_DISTINCT = 200
-MOST_FIELDS = 100
+__all__ = ["Fields", "Path", "Summary", "parse_fields"]
+
+MOST_ATTRIBUTES = 2_000
+GROUP_LENGTH = "0000"  # which says how a file was written
 UID_KEYWORDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+UNKNOWN: Any = object()
 
-Path = tuple[Attribute, ...]
 
+class Named(NamedTuple):
+    """A column, by what name its values are shown, and the keyword that tells their unit."""
 
-@dataclass
-class Varying:
-    """The values of one attribute over the instances seen: at most MOST_DISTINCT of them in the order they came, and
-    the range of all that are numbers."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-    values: dict[str, Plain] = field(default_factory=dict)
-    present: int = 0
-    more: bool = False
-    low: int | float = math.inf
-    high: int | float = -math.inf
-    numbers: int = 0
-
-    def add(self, value: Plain) -> None:
-        self.present += 1
-        if isinstance(value, int | float):
-            self.numbers += 1
-            self.low, self.high = min(self.low, value), max(self.high, value)
-        key = json.dumps(value, ensure_ascii=False)
-        if key not in self.counts and len(self.counts) >= MOST_DISTINCT:
-            self.more = True
-            return
-        self.counts[key] = self.counts.get(key, 0) + 1
-        self.values.setdefault(key, value)
-
-    @property
-    def is_constant(self) -> bool:
-        return len(self.counts) == 1 and not self.more
-
-    @property
-    def only(self) -> Plain:
-        return next(iter(self.values.values()))
-
-    def words(self) -> str:
-        """``1..28 (28 values)`` for numbers, ``a (12), b (16)`` for few values, else how many and two of them."""
-        values = list(self.values.values())
-        amount = f"over {MOST_DISTINCT}" if self.more else str(len(values))
-        if self.numbers == self.present and (len(values) > 2 or self.more):
-            return f"{self.low}..{self.high} ({amount} values)"
-        if len(values) <= MOST_VALUES_SHOWN and not self.more:
-            return ", ".join(f"{_text(self.values[key])} ({count})" for key, count in self.counts.items())
-        return f"{amount} values, among them {_text(values[0])} and {_text(values[1])}"
+    name: str
+    keyword: str
+    column: Column
 
 
 @dataclass
 class Summary:
-    """What instances have in common and how they differ, by attribute name; ``elided`` is what is only named."""
+    """What instances have in common and how they differ, by attribute name."""
 
     instances: int = 0
-    attributes: dict[str, Varying] = field(default_factory=dict)
-    elided: dict[str, str] = field(default_factory=dict)
-    wanted: dict[str, None] = field(default_factory=dict)
+    _named: list[Named] = field(default_factory=list)
+    _own: dict[str, Column | None] = field(default_factory=dict)  # by tag; None for what is not shown
+    _others: dict[tuple[str, ...], Column] = field(default_factory=dict)  # private ones, and those at paths
+    _wanted: dict[str, bool] = field(default_factory=dict)  # names of paths, and whether any object had them
+    _room: Room = field(default_factory=Room)
+    _hides: bool = False
+    _beyond: int = 0
+    _read: tuple[int, list[tuple[Named, Seen]]] = (-1, [])
 
-    def add(self, obj: DicomJson, wanted: Sequence[Path] | None, *, private: bool) -> None:
-        """Take one instance in: the ``wanted`` paths, or all its own attributes."""
+    def add(self, obj: DicomJson, wanted: Fields | None, *, private: bool) -> None:
+        """Take one instance in: the ``wanted`` paths, or all its own attributes. To be called with the same arguments
+        for all instances."""
         self.instances += 1
-        self.wanted.update({_name(path): None for path in wanted or ()})
-        shown = _wanted(obj, wanted) if wanted else _own(obj, private=private)
-        for name, value, note in shown:
-            if note:
-                self.elided.setdefault(name, note)
-            elif value is not None:
-                self.attributes.setdefault(name, Varying()).add(value)
+        if wanted and wanted.paths:
+            for path in wanted.paths:
+                self._add_path(obj, path)
+            return
+        suggests = wanted is not None and wanted.all
+        columns = self._own
+        for tag, given in (obj.raws if isinstance(obj, EncodedObject) else obj).items():
+            column = columns.get(tag, UNKNOWN)
+            if column is UNKNOWN:
+                column = self._column(obj, tag, private, suggests)
+            if column is None:
+                continue
+            if column.only == given:
+                column.same += 1
+            else:
+                column.add(given)
+
+    def _column(self, obj: DicomJson, tag: str, private: bool, suggests: bool) -> Column | None:
+        """The column of an object's own attribute. That of a private one depends on the object too: its creator may
+        have reserved another block."""
+        known = by_tag(tag)
+        if known.is_private and private and known.vr != "LO":  # creators are part of the others' names
+            creator = creator_of(obj, tag)
+            reader = Reader(private_name(tag, creator), "", tag, creator, LONGEST_SEQUENCE, suggests)
+            return self._other(reader, _read_one, (tag, creator))
+        if known.is_private:
+            self._hides = self._hides or known.vr != "LO"  # the creators, which only name the others, do not count
+        if known.is_private or known.keyword in UID_KEYWORDS or tag.endswith(GROUP_LENGTH):
+            self._own[tag] = None
+            return None
+        reader = Reader(known.name, known.keyword, tag, "", LONGEST_SEQUENCE, suggests)
+        found = self._new(reader, _read_one)
+        if found is not None:
+            self._own[tag] = found
+        return found
+
+    def _add_path(self, obj: DicomJson, path: Path) -> None:
+        name = name_of(path)
+        self._wanted.setdefault(name, False)
+        found = list(elements_at(obj, path))
+        if not any(one.element for one in found):
+            return
+        self._wanted[name] = True
+        first = next(one for one in found if one.element)
+        reader = Reader(name_in(path, first), path[-1].keyword, first.tag, first.creator, LONGEST_ASKED_FOR, True)
+        if (column := self._other(reader, _read_several, (name, first.tag, first.creator))) is None:
+            return
+        raw = obj.raws[first.tag] if isinstance(obj, EncodedObject) and len(path) == 1 else None
+        given: Any = [dict(one.element) for one in found] if raw is None else raw
+        if column.only == given:
+            column.same += 1
+        else:
+            column.add(given)
+
+    def _other(
+        self, reader: Reader, read: Callable[[Reader, bytes], tuple[Shown, str]], key: tuple[str, ...]
+    ) -> Column | None:
+        if (found := self._others.get(key)) is None and (found := self._new(reader, read)) is not None:
+            self._others[key] = found
+        return found
+
+    def _new(self, reader: Reader, read: Callable[[Reader, bytes], tuple[Shown, str]]) -> Column | None:
+        if len(self._named) >= MOST_ATTRIBUTES:
+            self._beyond += 1
+            return None
+        column = Column(partial(read, reader), self._room)
+        self._named.append(Named(reader.path, reader.keyword, column))
+        return column
+
+    # ---- what came of it ---------------------------------------------------------------------------------------------
 
     @property
     def constant(self) -> dict[str, Plain]:
-        return {name: seen.only for name, seen in self.attributes.items() if self._is_constant(seen)}
+        return {name: seen.values[0][0] for (name, _, _), seen in self._seen() if self._is_constant(seen)}
+
+    @property
+    def units(self) -> dict[str, str]:
+        """The units of what is constant."""
+        pixels = self._unit_of_pixels()
+        found = {
+            name: unit_of(keyword, pixels)
+            for (name, keyword, _), seen in self._seen()
+            if self._is_constant(seen) and _is_numeric(seen.values[0][0])
+        }
+        return {name: unit for name, unit in found.items() if unit}
 
     @property
     def varying(self) -> dict[str, str]:
-        return {name: seen.words() for name, seen in self.attributes.items() if not seen.is_constant}
+        pixels = self._unit_of_pixels()
+        return {name: seen.words(unit_of(keyword, pixels)) for (name, keyword, _), seen in self._seen() if seen.differs}
 
     @property
     def missing(self) -> dict[str, str]:
         """Attributes that some instances lack, or that were asked for and none has."""
-        absent = {name: "no value" for name in self.wanted if name not in self.attributes and name not in self.elided}
-        return absent | {
-            name: f"{self.instances - seen.present} of {self.instances} lack it"
-            + (f"; else {_text(seen.only)}" if seen.is_constant else "")
-            for name, seen in self.attributes.items()
-            if seen.present < self.instances
-        }
+        pixels = self._unit_of_pixels()
+        absent = {name: "no value" for name, had in self._wanted.items() if not had}
+        for (name, keyword, _), seen in self._seen():
+            if not seen.present and any(name == asked for asked in self._wanted):
+                absent[name] = "no value"
+            if 0 < seen.present < self.instances:
+                absent[name] = f"{self.instances - seen.present:,} of {self.instances:,} lack it"
+                if seen.is_single:
+                    absent[name] += f"; else {with_unit(short(seen.values[0][0]), unit_of(keyword, pixels))}"
+        return absent
 
-    def _is_constant(self, seen: Varying) -> bool:
-        return seen.is_constant and seen.present == self.instances
-
-
-def parse_fields(fields: Sequence[str]) -> list[Path]:
-    """``["PixelSpacing", "RequestAttributesSequence.ScheduledProcedureStepID"]`` -> paths of attributes.
-
-    Raises UnknownAttribute or BadArgument.
-    """
-    if len(fields) > MOST_FIELDS:
-        raise BadArgument(f"{len(fields)} fields are too many; at most {MOST_FIELDS}.")
-    return [_path(text) for text in dict.fromkeys(fields)]
-
-
-def _path(text: str) -> Path:
-    if not text.strip():
-        raise BadArgument("fields holds an empty name: give DICOM keywords such as PixelSpacing.")
-    path = tuple(attribute(part) for part in text.strip().strip(".").split("."))
-    for parent in path[:-1]:
-        if parent.vr != "SQ" and parent.keyword:
-            raise BadArgument(f"{parent.name} in fields={text[:80]!r} is no sequence, so nothing lies inside it.")
-    return path
-
-
-Shown = tuple[str, Plain, str]  # name, value, and in place of a value why there is none
-
-
-def _own(obj: DicomJson, *, private: bool) -> Iterator[Shown]:
-    """Every top-level attribute by ascending tag, private ones only when asked for."""
-    hidden = 0
-    for tag in sorted(obj):
-        element = obj[tag]
-        known = by_tag(tag)
-        if known.keyword in UID_KEYWORDS:
-            continue
-        if known.is_private and not private:
-            hidden += known.vr != "LO"  # the creators, which only name the others, are not counted
-            continue
-        yield _shown(known.name, element)
-    if hidden:
-        yield "private attributes", None, "left out; private=true shows them"
-
-
-def _wanted(obj: DicomJson, paths: Sequence[Path]) -> Iterator[Shown]:
-    for path in paths:
-        name = _name(path)
-        elements = list(_inside(obj, path))
-        if len(elements) <= 1:
-            yield from (_shown(name, found, LONGEST_SEQUENCE * 20) for found in elements)
-            continue
-        shown = [_shown(name, found) for found in elements]
-        if any(value is not None for _, value, _ in shown):
-            yield name, [value for _, value, _ in shown], ""
-        notes = [note for _, _, note in shown if note]
-        if notes:
-            yield (
-                name,
-                None,
-                f"{len(notes)} of {len(shown)} not shown, such as a {notes[0]}; ask for what lies below it",
+    @property
+    def elided(self) -> dict[str, str]:
+        """What is only named: name -> what it is."""
+        found = {name: _noted(seen) for (name, _, _), seen in self._seen() if seen.notes}
+        if self._hides:
+            found["private attributes"] = "left out; private=true shows them"
+        if self._beyond:
+            found["further attributes"] = (
+                f"{self._beyond:,} values of attributes beyond the first {MOST_ATTRIBUTES:,} were not looked at"
             )
+        return found
+
+    def _seen(self) -> list[tuple[Named, Seen]]:
+        if self._read[0] != self.instances:
+            self._read = self.instances, [(named, named.column.seen()) for named in self._named]
+        return self._read[1]
+
+    def _is_constant(self, seen: Seen) -> bool:
+        return seen.is_single and seen.present == self.instances
+
+    def _unit_of_pixels(self) -> str:
+        said = {name: seen.values[0][0] for (name, _, _), seen in self._seen() if self._is_constant(seen)}
+        return OF_PIXELS.get(str(said.get("RescaleType", said.get("Units"))), "")
 
 
-def _name(path: Path) -> str:
-    return ".".join(part.name for part in path)
+def _read_one(reader: Reader, text: bytes) -> tuple[Shown, str]:
+    """What JSON text of an element is shown as, and its VR."""
+    element = element_of(reader.tag, text)
+    return reader.one(element), str(element.get("vr", ""))
 
 
-def _inside(obj: DicomJson, path: Path) -> Iterator[Mapping[str, Any]]:
-    """The elements at a path, in every item of the sequences on the way; an empty one for an item that lacks it, so
-    that the values of two paths through the same items stand side by side."""
-    element = element_at(obj, path[0].tag)
-    if len(path) == 1:
-        yield element or {}
-        return
-    if element is None:
-        return
-    for item in element.get("Value") or ():
-        if isinstance(item, Mapping):
-            yield from _inside(item, path[1:])
+def _read_several(reader: Reader, text: bytes) -> tuple[Shown, str]:
+    """The same for text of the elements at a path, which may be one."""
+    if text[:1] == b"{":
+        return _read_one(reader, text)
+    elements = decoded(text)
+    vr = next((str(one["vr"]) for one in elements if one and "vr" in one), "")
+    return reader.several(elements, vr), vr
 
 
-def _shown(name: str, element: Mapping[str, Any], longest: int = LONGEST_SEQUENCE) -> Shown:
-    if not element:
-        return name, None, ""
-    vr = element.get("vr", "UN")
-    if vr == "SQ":
-        return _sequence(name, element, longest)
-    if "BulkDataURI" in element or "InlineBinary" in element or vr in BULK_VRS:
-        return name, None, _bulk(vr, element)
-    return name, plain(element), ""
+def _noted(seen: Seen) -> str:
+    """The notes of a column, the most frequent one first, and how many it has."""
+    note, count = max(seen.notes.items(), key=lambda entry: entry[1])
+    others = len(seen.notes) - 1 + seen.unlike
+    if count < seen.present or others:
+        return f"{note} (in {count:,} of {seen.present:,} instances{', and they differ' if others else ''})"
+    return note
 
 
-def _bulk(vr: str, element: Mapping[str, Any]) -> str:
-    inline = element.get("InlineBinary")
-    size = f" of {len(inline) * 3 // 4 - inline[-2:].count('='):,} bytes" if isinstance(inline, str) else ""
-    return f"bulk value ({vr}){size}, not shown"
-
-
-def _sequence(name: str, element: Mapping[str, Any], longest: int) -> Shown:
-    values = element.get("Value")
-    found = [item for item in values if isinstance(item, Mapping)] if isinstance(values, list) else []
-    if not found:
-        return name, None, ""
-    shown: list[Any] = [_item(item) for item in found[:50]]
-    if len(found) > 50 or len(json.dumps(shown, ensure_ascii=False)) > longest:
-        return name, None, f"sequence of {len(found)} item{'s' * (len(found) > 1)}"
-    return name, shown[0] if len(shown) == 1 else shown, ""
-
-
-def _item(item: DicomJson) -> Any:
-    """An item of a sequence: a code as ``meaning (value, scheme)``, anything else as an object of its attributes."""
-    if code := text(item, "CodeMeaning") and code_text(item):
-        return code
-    shown: dict[str, Any] = {}
-    for tag in sorted(item):
-        if isinstance(item[tag], Mapping):
-            name, value, note = _shown(by_tag(tag).name, item[tag])
-            if value is not None or note:
-                shown[name] = note or value
-    return shown
-
-
-def _text(value: Plain) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _is_numeric(value: Plain) -> bool:
+    return is_number(value) or (isinstance(value, list) and bool(value) and all(map(is_number, value)))

@@ -17,17 +17,22 @@ class UnknownAttribute(BadArgument):
 
 @dataclass(frozen=True)
 class Attribute:
-    """One attribute: ``keyword`` is empty for private and unknown tags, ``tag`` has 8 upper-case hex digits."""
+    """One attribute: ``keyword`` is empty for private and unknown tags, ``tag`` has 8 upper-case hex digits.
+
+    With a private ``creator`` the block is open, and ``xx`` stands in the tag: ``0043xx39``. Each object tells which
+    block the creator has reserved in it (``dicom.private``).
+    """
 
     tag: str
     keyword: str
     vr: str
     retired: bool = False
+    creator: str = ""
 
     @property
     def name(self) -> str:
         """How answers call it: the keyword, else the tag."""
-        return self.keyword or self.tag
+        return self.keyword or f"{self.tag} {self.creator}".strip()
 
     @property
     def is_private(self) -> bool:
@@ -54,6 +59,22 @@ def attribute(key: str) -> Attribute:
             f"{_shown(text)} is not a DICOM keyword.{hint} Use a keyword such as PatientID, or a tag such as 00100020."
         )
     return by_tag(tag)
+
+
+def private_attribute(key: str) -> Attribute | None:
+    """The attribute of ``GEMS_PARM_01 0043xx39`` or, as answers write it, ``00431039 GEMS_PARM_01``; None when ``key``
+    is nothing of that kind."""
+    for pattern in _PRIVATE:
+        match = re.fullmatch(pattern, key.strip(), re.IGNORECASE)
+        if match and int(match["group"], 16) % 2 == 1:
+            return Attribute(
+                f"{match['group']}xx{match['element']}".upper().replace("XX", "xx"), "", "UN", creator=match["creator"]
+            )
+    return None
+
+
+_PRIVATE_TAG = r"\(?(?P<group>[0-9A-F]{4}),?(?:xx|[1-9A-F][0-9A-F])(?P<element>[0-9A-F]{2})\)?"
+_PRIVATE = (rf"(?P<creator>\S.*?)\s+{_PRIVATE_TAG}", rf"{_PRIVATE_TAG}\s+(?P<creator>\S.*?)(?:\s*\[.*\])?")
 
 
 @lru_cache(maxsize=10_000)  # archives may name any tag

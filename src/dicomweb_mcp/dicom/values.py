@@ -7,6 +7,7 @@ something is a ``Mapping`` takes six times as long to tell, and it is asked for 
 
 import math
 import re
+import struct
 import unicodedata
 from collections.abc import Mapping
 from functools import cache, lru_cache
@@ -72,7 +73,7 @@ def normalized(obj: Mapping[Any, Any], depth: int = 0) -> Mapping[str, Any]:
     found: dict[str, Any] = {}
     right = True
     for key, element in obj.items() if len(obj) <= MOST_ELEMENTS else ():
-        tag = _tag(key) if isinstance(element, dict) else ""
+        tag = upper_tag(key) if isinstance(element, dict) else ""
         if tag:
             found[tag] = element if _is_plain(element) else _element(tag, element, depth)
         right = right and bool(tag) and tag == key and found[tag] is element
@@ -80,7 +81,7 @@ def normalized(obj: Mapping[Any, Any], depth: int = 0) -> Mapping[str, Any]:
 
 
 @lru_cache(maxsize=10_000)
-def _tag(key: object) -> str:
+def upper_tag(key: object) -> str:
     """A tag in upper case, or empty for what is none."""
     return key.upper() if isinstance(key, str) and TAG.fullmatch(key) else ""
 
@@ -223,8 +224,21 @@ def _number(vr: str, value: Any) -> Plain:
             return f"{value} (not a number)"
         if vr in INTEGER_VRS:
             return int(value) if value.is_integer() else f"{value} (not an integer)"
-        return int(value) if value.is_integer() and abs(value) < 1e15 else value
+        if value.is_integer():
+            return int(value) if abs(value) < 1e15 else value
+        return _shortest(value) if vr == "FL" else value
     return value
+
+
+def _shortest(value: float) -> float:
+    """A number of 32 bits as the shortest text has it that stands for it: 0.1 for 0.10000000149011612."""
+    try:
+        stored = struct.pack("<f", value)
+        return next(
+            found for digits in range(1, 10) if struct.pack("<f", found := float(f"{value:.{digits}g}")) == stored
+        )
+    except OverflowError:  # none of 32 bits, whatever the server says
+        return value
 
 
 def person_name(value: Any) -> str:
