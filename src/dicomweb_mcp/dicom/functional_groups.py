@@ -64,6 +64,16 @@ def frame_views(obj: DicomJson, frames: int) -> Iterator[DicomJson]:
         yield _overlaid(view, per_frame[index : index + 1])
 
 
+def flattened(group: DicomJson) -> dict[str, Any]:
+    """What the macros of one functional-groups item say: the attributes of the first item of each, in one object."""
+    flat: dict[str, Any] = {}
+    for found in group.values():
+        inside = found.get("Value") if isinstance(found, dict) else None
+        if isinstance(inside, list) and inside and isinstance(inside[0], dict):
+            flat.update(inside[0])
+    return flat
+
+
 def _shared_view(obj: DicomJson, shared: Sequence[DicomJson]) -> DicomJson:
     groups = (tag_of(SHARED), tag_of(PER_FRAME))
     return _overlaid({tag: found for tag, found in obj.items() if tag not in groups}, shared[:1])
