@@ -6,16 +6,18 @@ from typing import Any
 
 from ..codes import coded
 from ..tags import by_tag, tag_of
-from ..values import DicomJson, clean, items, plain, text, values_at
+from ..values import DicomJson, clean, items, numbers, plain, text, values_at
 
 MOST_ROWS = 300  # of one object; an answer shows fewer
+MOST_LISTED = 20  # of what stands in one fact
 MOST_VALUES = 12  # of one attribute
 MOST_REFERENCES = 6
+GREATEST = 1e9
 
 UNITS = {
     "BeamDose": "Gy",
     "BeamLimitingDeviceAngle": "deg",
-    "ChannelTimeSkew": "s",
+    "CumulativeDoseToDoseReference": "Gy",
     "DeliveredTreatmentTime": "s",
     "DeliveryMaximumDose": "Gy",
     "DeliveryWarningDose": "Gy",
@@ -30,13 +32,16 @@ UNITS = {
     "PatientSupportAngle": "deg",
     "RadiationMachineSAD": "mm",
     "RadiationMachineSSD": "mm",
+    "ReferenceAirKermaRate": "uGy/h at 1 m",
     "ROIVolume": "cm3",
     "RTImageSID": "mm",
     "SamplingFrequency": "Hz",
     "SourceAxisDistance": "mm",
+    "SpecifiedTreatmentTime": "s",
     "TargetMaximumDose": "Gy",
     "TargetMinimumDose": "Gy",
     "TargetPrescriptionDose": "Gy",
+    "TotalReferenceAirKerma": "uGy at 1 m",
     "XRayImageReceptorAngle": "deg",
     "XRayTubeCurrent": "mA",
 }
@@ -66,15 +71,16 @@ def codes(obj: DicomJson, *keywords: str) -> dict[str, str]:
     return {keyword: clean(words) for keyword in keywords if (words := coded(obj, keyword))}
 
 
-def rows(obj: DicomJson, keyword: str) -> list[DicomJson]:
-    """The first MOST_ROWS items of a sequence."""
-    return items(obj, keyword)[:MOST_ROWS]
+def rows(obj: DicomJson, keyword: str, most: int = MOST_ROWS) -> list[DicomJson]:
+    """The first items of a sequence."""
+    return items(obj, keyword)[:most]
 
 
-def cut(obj: DicomJson, keyword: str, what: str) -> list[str]:
-    """What to put into ``elided`` when a sequence has more items than ``rows`` gives."""
-    more = len(items(obj, keyword)) - MOST_ROWS
-    return [f"{more:,} more {what} (fields=[{keyword!r}] of get_metadata counts them)"] if more > 0 else []
+def cut(obj: DicomJson, keyword: str, inside: str, what: str, most: int = MOST_ROWS) -> list[str]:
+    """What to put into ``elided`` when a sequence has more items than ``rows`` gives; ``inside`` is what tells them
+    apart."""
+    more = len(items(obj, keyword)) - most
+    return [f'{more:,} more {what}: get_metadata with fields=["{keyword}.{inside}"].'] if more > 0 else []
 
 
 def referenced(obj: DicomJson, *keywords: str) -> dict[str, Any]:
@@ -85,6 +91,14 @@ def referenced(obj: DicomJson, *keywords: str) -> dict[str, Any]:
         if uids:
             found[keyword] = uids[0] if len(uids) == 1 else few(uids, MOST_REFERENCES)
     return found
+
+
+def reals(obj: DicomJson, keyword: str, count: int | None = None) -> list[float]:
+    """The values to compute with; empty unless there are ``count`` of them, all of a size that lengths and angles
+    can have."""
+    found = numbers(obj, keyword)
+    usable = (count is None or len(found) == count) and all(abs(value) <= GREATEST for value in found)
+    return found if usable else []
 
 
 def few(values: Sequence[Any], most: int = MOST_VALUES) -> str:

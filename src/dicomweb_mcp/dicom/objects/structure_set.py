@@ -50,7 +50,7 @@ def describe(obj: DicomJson) -> Description:
         facts=facts,
         items=table,
         notes=[*_mismatches(known, observed, drawn), *survey.notes(table)],
-        elided=cut(obj, "StructureSetROISequence", "ROIs"),
+        elided=cut(obj, "StructureSetROISequence", "ROIName", "ROIs"),
     )
 
 
