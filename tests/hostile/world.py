@@ -42,10 +42,11 @@ CALLS: Mapping[str, Call] = {
     "search_studies": Call("search_studies", "search", {}),
     "list_series": Call("list_series", "search", {"study_uid": STUDY}),
     "get_metadata": Call("get_metadata", "metadata", _IMAGE),
+    "describe_object": Call("describe_object", "metadata", _IMAGE),
     "render_frame": Call("render_frame", "frames", _IMAGE),
     "render_frame, metadata": Call("render_frame", "metadata", _IMAGE),
 }
-OF_JSON = ("search_studies", "list_series", "get_metadata", "render_frame, metadata")
+OF_JSON = ("search_studies", "list_series", "get_metadata", "describe_object", "render_frame, metadata")
 
 
 def row(**more: Any) -> dict[str, Any]:

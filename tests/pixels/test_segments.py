@@ -125,6 +125,13 @@ def test_without_any_depth_there_is_no_volume() -> None:
     assert any("no volumes" in note for note in found.notes)
 
 
+@pytest.mark.parametrize("place", [{"PlanePositionSequence": [make(ImagePositionPatient=[0, 0, 1e300])]},
+                                   {"PixelMeasuresSequence": [make(PixelSpacing=[1e300, 1e300])]}])  # fmt: skip
+def test_places_beyond_all_measure_are_unknown(place: dict[str, Any]) -> None:
+    dataset = segmentation([segment(1)], [frame(1, None, **place)], {"SpacingBetweenSlices": 3})
+    assert measured(dataset, np.array([ONES])).rows[1] == {"voxels": 16, "bounding_box": "x 0..4, y 0..4"}
+
+
 def test_frames_of_different_directions_make_no_volume() -> None:
     tilted = frame(1, 3, PlaneOrientationSequence=[make(ImageOrientationPatient=[1, 0, 0, 0, 0, -1])])
     found = measured(

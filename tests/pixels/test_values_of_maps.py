@@ -89,3 +89,11 @@ def test_without_one_unit_the_range_is_of_stored_values(mappings: tuple[Any, ...
 
 def test_a_map_of_padding_alone_has_no_range() -> None:
     assert result(MapTally(parametric(mapping(), PixelPaddingValue=3)), np.full((1, 2, 2), 3)).facts == {}
+
+
+def test_what_is_too_large_for_a_number_is_said() -> None:
+    assert result(DoseTally(dose(DoseGridScaling=1e308)), DOSES).facts == {}
+    huge = MapTally(parametric(mapping(1e308)))
+    found = result(huge, np.array([[[1e300, -1e300]]]))
+    assert found.facts == {}
+    assert found.notes == ["The values are too large for a range."]

@@ -23,6 +23,7 @@ from dicomweb_mcp.settings import Settings
 from dicomweb_mcp.tools.answers import as_text, size
 from dicomweb_mcp.tools.objects import ARCHIVE_TEXT, object_answer
 from fakes.google import Google
+from fakes.orthanc_like import OrthancLike
 from fakes.store import Store
 from segmentations import DATA, FILES, read
 from tools.reading import answer, call, characters, refusal, text_of
@@ -177,14 +178,20 @@ async def test_volumes_are_measured_when_asked_for(opened: Opened) -> None:
     assert not any("volumes" in said for said in never["elided"])
 
 
-async def test_all_items_can_be_paged(opened: Opened) -> None:
+async def test_all_items_can_be_paged(opened: Opened, tmp_path: Path) -> None:
     dots = read("seg-sm-ann-sr/seg_image_sm_dots.dcm")
+    saved(dots, tmp_path / "dots")
     seen: list[int] = []
     offset: int | None = 0
-    async with opened(DATA / "seg-sm-ann-sr") as client:
+    async with opened(tmp_path / "dots") as client:
         while offset is not None:
             found = await answer(
-                client, "describe_object", instance_uid=dots.SOPInstanceUID, offset=offset, max_characters=4_000
+                client,
+                "describe_object",
+                instance_uid=dots.SOPInstanceUID,
+                volumes=False,
+                offset=offset,
+                max_characters=4_000,
             )
             assert characters(found) <= 4_000
             seen += [row["SegmentNumber"] for row in found["items"]]
@@ -214,6 +221,15 @@ async def test_hostile_labels_stay_in_their_cells(opened: Opened, tmp_path: Path
     assert "x\\|y" in text
 
 
+async def test_colours_are_no_segments(opened: Opened, tmp_path: Path) -> None:
+    colour = {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB", "PlanarConfiguration": 0, "BitsAllocated": 8}
+    bits = {"BitsStored": 8, "HighBit": 7, "PixelData": bytes(38 * 23 * 3 * 3)}
+    saved(read(LIVER), tmp_path / "colour", **colour, **bits)
+    async with opened(tmp_path / "colour") as client:
+        found = await answer(client, "describe_object", instance_uid=read(LIVER).SOPInstanceUID)
+    assert "Not measured: Its pixels are colours, which measure nothing." in found["notes"]
+
+
 # ---- a server --------------------------------------------------------------------------------------------------------
 
 
@@ -227,6 +243,20 @@ async def test_over_a_server_the_frames_come_in_batches(connect: Any, monkeypatc
     assert found["items"][0]["voxels"] == dataset.pixel_array.sum()
     asked = [one.path for one in fake.requests if "/frames/" in one.path]
     assert [path.rpartition("/")[2].count(",") + 1 for path in asked] == [2, 1]
+
+
+@pytest.mark.parametrize("kind", [Google, OrthancLike])
+async def test_a_series_uid_alone_is_enough_for_a_server(connect: Any, kind: Any) -> None:
+    folder = DATA / "ct-seg-sr/23x38x3"
+    fake = kind(Store.files(*sorted(folder.glob("*.dcm"))))
+    source = pydicom.dcmread(folder / "image1.dcm", stop_before_pixels=True)
+    async with connect(pacs=(fake, "google" if kind is Google else "orthanc")) as client:
+        seg = await answer(client, "describe_object", series_uid=read(LIVER).SeriesInstanceUID, volumes=False)
+        images = await answer(client, "describe_object", series_uid=source.SeriesInstanceUID)
+    assert (seg["kind"], seg["SOPInstanceUID"]) == ("segmentation", read(LIVER).SOPInstanceUID)
+    assert seg["sources"][0]["SeriesInstanceUID"] == source.SeriesInstanceUID
+    assert images["kind"] == "image series"
+    assert [row["SeriesInstanceUID"] for row in images["items"]] == [read(LIVER).SeriesInstanceUID]
 
 
 async def test_a_server_that_takes_too_long_is_left(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,21 +274,28 @@ async def test_a_server_that_takes_too_long_is_left(connect: Any, monkeypatch: p
 TEXTS = st.text(st.sampled_from('ab|"\\é山'), max_size=300)
 CELLS = st.one_of(TEXTS, st.integers(), st.floats(allow_nan=False), st.lists(TEXTS, max_size=3))
 ROWS = st.dictionaries(st.sampled_from(["SegmentNumber", "SegmentLabel", "volume_ml", "a" * 60]), CELLS, min_size=1)
+
+
+def many(one: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
+    """Some of these, over and over: lists as long as those of objects."""
+    return st.tuples(st.lists(one, max_size=5), st.integers(0, 300)).map(lambda drawn: drawn[0] * drawn[1])
+
+
 DESCRIPTIONS = st.builds(
     Description,
     facts=st.dictionaries(TEXTS, CELLS, max_size=40),
-    items=st.lists(ROWS, max_size=60),
-    text=st.lists(TEXTS, max_size=60),
+    items=many(ROWS),
+    text=many(TEXTS),
     pages=st.none() | st.integers(1, 10**9),
-    notes=st.lists(TEXTS.map(lambda text: text * 4), max_size=20),
-    elided=st.lists(TEXTS, max_size=20),
+    notes=many(TEXTS),
+    elided=many(TEXTS),
 )
 UID = "1." + "2" * 62
 PLACE = Place(UID, UID, UID)
 
 
 @settings(max_examples=60)
-@given(DESCRIPTIONS, st.lists(ROWS, max_size=20), st.sampled_from([1_000, 1_500, 8_000, 40_000]), st.integers(0, 10**9))
+@given(DESCRIPTIONS, many(ROWS), st.sampled_from([1_000, 1_500, 8_000, 40_000]), st.integers(0, 10**9))
 @example(
     Description(items=[{"SegmentLabel": "x" * 100_000}] * 9, text=["y" * 100_000], notes=["z" * 100_000]),
     [],

@@ -9,6 +9,7 @@ from .tags import tag_of
 from .values import DicomJson, integer, items, numbers, text
 
 MOST_FRAMES = 100_000
+FARTHEST = 1e6  # mm: what lies beyond is no place in a patient
 OUTSIDE = (
     "ImagePositionPatient",
     "ImageOrientationPatient",
@@ -74,7 +75,7 @@ def _frame(view: DicomJson, number: int) -> SegmentFrame:
 
 
 def _three(values: list[float]) -> tuple[float, ...]:
-    return tuple(values) if len(values) == 3 else ()
+    return tuple(values) if len(values) == 3 and max(map(abs, values)) < FARTHEST else ()
 
 
 def _directions(values: list[float]) -> tuple[float, ...]:
@@ -83,7 +84,7 @@ def _directions(values: list[float]) -> tuple[float, ...]:
 
 def _spacing(view: DicomJson) -> tuple[float, ...]:
     spacing = numbers(view, "PixelSpacing")
-    return tuple(spacing) if len(spacing) == 2 and min(spacing) > 0 else ()
+    return tuple(spacing) if len(spacing) == 2 and min(spacing) > 0 and max(spacing) < FARTHEST else ()
 
 
 def _tiled(obj: DicomJson, frames: int) -> Iterator[SegmentFrame]:

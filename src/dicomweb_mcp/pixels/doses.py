@@ -1,5 +1,6 @@
 """The largest dose of an RT Dose and where it lies (PS3.3 C.8.8.3)."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,6 +40,8 @@ class DoseTally:
         if self._largest is None:
             return Measured()
         value, frame, row, column = self._largest
+        if not math.isfinite(value * self._scaling):
+            return Measured(notes=["The largest dose is no number."])
         units = clean(text(self._obj, "DoseUnits"), 20)
         name = "maximum_dose_gy" if units == "GY" else "maximum_dose"
         facts: dict[str, Any] = {name: float(f"{value * self._scaling:.6g}"), "maximum_dose_frame": frame}

@@ -1,5 +1,6 @@
 """Least, greatest and mean value of a parametric map, in its unit (PS3.3 C.8.32, C.7.6.16.2.11)."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,9 +53,10 @@ class MapTally:
         if not numbers.size:
             return
         slope, intercept = self._scales[number - 1]
-        real = numbers * slope + intercept
-        self._low, self._high = min(self._low, float(real.min())), max(self._high, float(real.max()))
-        self._sum += float(real.sum())
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is said in the result
+            real = numbers * slope + intercept
+            self._low, self._high = min(self._low, float(real.min())), max(self._high, float(real.max()))
+            self._sum += float(real.sum())
         self._count += real.size
 
     def result(self) -> Measured:
@@ -67,6 +69,8 @@ class MapTally:
             return Measured(notes=notes)
         if self._unit is None:
             notes.append("The range is of stored values: there is no linear mapping to one unit.")
+        if not math.isfinite(self._low + self._high + self._sum):
+            return Measured(notes=[*notes, "The values are too large for a range."])
         facts: dict[str, Any] = {
             "minimum": _rounded(self._low),
             "maximum": _rounded(self._high),

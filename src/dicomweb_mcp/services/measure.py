@@ -91,9 +91,12 @@ async def _measured(
 def _add(tally: "Tally", obj: DicomJson, frames: Sequence[Frame]) -> None:
     from ..pixels.decode import decode
     from ..pixels.description import PixelDescription
+    from ..pixels.problems import Undecodable
 
     for frame in frames:
         description = PixelDescription.of(obj, frame.transfer_syntax)
+        if description.samples_per_pixel > 1:
+            raise Undecodable("Its pixels are colours, which measure nothing.")
         tally.add(frame.number, decode(frame.data, description).array)
 
 

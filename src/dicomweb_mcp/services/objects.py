@@ -172,12 +172,11 @@ async def _series(archive: Archive, place: Place, request: ObjectRequest) -> Des
     rows, notes = await _listed(archive, place)
     kinds = Counter(map(kind_of, rows))
     if Kind.IMAGE in kinds:
-        found = await _image_series(archive, place, rows)
+        found = await _image_series(archive, place, rows, notes)
     elif len(rows) == 1:
         return await _one(archive, _instance(place, rows[0]), request)
     else:
         return await _several(archive, place, rows, kinds, request.offset, notes)
-    found.description.notes += notes
     return _from(request.offset, found)
 
 
@@ -199,16 +198,16 @@ async def _listed(archive: Archive, place: Place) -> tuple[list[DicomJson], list
     ), notes
 
 
-async def _image_series(archive: Archive, place: Place, rows: list[DicomJson]) -> DescribedObject:
+async def _image_series(archive: Archive, place: Place, rows: list[DicomJson], notes: list[str]) -> DescribedObject:
     """What was made from the images of a series; the images themselves are for other tools."""
     related = await related_to(archive, place)
     kinds = Counter(uid_name(text(row, "SOPClassUID")) for row in rows)
     facts = filled(
         Modality=clean(text(rows[0], "Modality"), LONGEST_LABEL),
-        instances=len(rows),
+        instances=None if notes else len(rows),
         SOPClassUID=[clean(f"{name} ({count})", LONGEST_LABEL) for name, count in kinds.most_common(5) if name],
     )
-    found = Description(facts=facts, notes=related.notes)
+    found = Description(facts=facts, notes=[*notes, *related.notes])
     found.items = [*related.rows, *({**row, "evidence": NO_EVIDENCE} for row in related.unrelated)]
     if not related.rows:
         found.notes.append("No derived series of the study was found to refer to these images.")
