@@ -36,7 +36,9 @@ def test_it_is_there_when_the_pixels_begin(name: str, step: int) -> None:
     found, after = fed(data, step)
     assert found is not None
     whole = pydicom.dcmread(path)
-    expected = {f"{int(tag):08X}" for tag in sorted(whole.keys()) if tag.group != 0x7FE0 and tag.element and tag < 0x7FE00000}
+    expected = {
+        f"{int(tag):08X}" for tag in sorted(whole.keys()) if tag.group != 0x7FE0 and tag.element and tag < 0x7FE00000
+    }
     assert expected <= found.keys()
     assert after <= data.rindex(bytes(whole.PixelData[:64])) + step + 64 if step < 1 << 20 else True
 

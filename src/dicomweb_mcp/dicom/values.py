@@ -19,7 +19,7 @@ from .tags import by_tag, tag_of
 DicomJson: TypeAlias = Mapping[str, Any]
 Plain: TypeAlias = str | int | float | list[Any] | None
 
-DEEPEST = 40  # sequences within sequences
+DEEPEST = 64  # sequences within sequences
 LONGEST_NUMBER = 40  # digits
 MOST_ELEMENTS = 5_000  # of one object, without those of its sequences
 MOST_VALUES = 100_000  # of one element; an explicit length of 16 bits allows for 32,767

@@ -18,6 +18,7 @@ from ..dicom.uids import is_uid
 from ..dicom.values import DicomJson, clean, integer, text, uid_name
 from ..errors import BadArgument
 from .app import App
+from .documents import document_text
 from .instance import instance_metadata
 from .left_out import left_out, said, with_left_out
 from .lookup import find_place
@@ -157,11 +158,18 @@ async def _pixels(archive: Archive, place: Place, obj: DicomJson, found: Descrip
     await measure(archive, place, obj, found, request.volumes)
 
 
+async def _document(archive: Archive, place: Place, obj: DicomJson, found: Description, request: ObjectRequest) -> None:
+    lines, found.pages, notes = await document_text(archive, place, obj, request.pages)
+    found.text += lines
+    found.notes += notes
+
+
 # What else than the metadata is read, by kind: it is added to the description.
 MORE: Mapping[Kind, Callable[[Archive, Place, DicomJson, Description, ObjectRequest], Awaitable[None]]] = {
     Kind.SEGMENTATION: _pixels,
     Kind.RT_DOSE: _pixels,
     Kind.PARAMETRIC_MAP: _pixels,
+    Kind.DOCUMENT: _document,
 }
 
 

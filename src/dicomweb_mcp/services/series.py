@@ -4,6 +4,7 @@ Where a search returns any attribute that is asked for, only the wanted ones are
 instances are reduced while they arrive. Of very many instances a sample is read, and only their positions are listed.
 """
 
+import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -170,7 +171,6 @@ async def _read_groups(archive: Archive, place: Place, reading: Reading, uids: S
     if text(first, "Modality") == "SM" or not place.series_uid:
         return
     if len(uids) > MOST_WITH_GROUPS:
-        reading.all_positions = False
         reading.notes.append(f"The frames of these {len(uids)} multi-frame images were not looked at one by one.")
         return
     reading.planes = []
@@ -180,7 +180,6 @@ async def _read_groups(archive: Archive, place: Place, reading: Reading, uids: S
         if uid == text(first, "SOPInstanceUID"):
             reading.first = obj
         if lacking := left_out(archive, obj):
-            reading.all_positions = False
             reading.notes.append(f"Instance {uid}: {said(lacking)}.")
 
 
@@ -193,21 +192,20 @@ async def _read_sample(archive: Archive, place: Place, wanted: Wanted) -> Readin
     rules = archive.profile.rules
     known = [by_tag(tag_of(keyword)) for keyword in GEOMETRY_FIELDS]
     listed = [item for item in known if rules.gives(Level.INSTANCE, item)] if place.series_uid else []
-    uids: list[Place] = []
+    found: list[tuple[str, str]] = []  # SeriesInstanceUID, SOPInstanceUID; there can be 100,000
     async for row in _rows(archive, place, _with_uids(listed), scan):
         series, uid = text(row, "SeriesInstanceUID") or place.series_uid, text(row, "SOPInstanceUID")
         if not (series and is_uid(series) and is_uid(uid)):
             raise NotUnderstood(archive.name, f"lists instances of {place} without their UIDs.")
-        uids.append(Place(place.study_uid, series, uid))
+        found.append((sys.intern(series), uid))
         if place.series_uid and integer(row, "Rows") is not None:
             reading.planes += planes(row)
-    reading.all_positions = scan.complete is True and all(
-        plane.origin and plane.orientation for plane in reading.planes
-    )
+    reading.all_positions = scan.complete is True and all(plane.is_placed for plane in reading.planes)
     if not reading.all_positions:
         reading.planes = []
-    reading.total = len(uids)
-    await _read_each(archive, spread(uids, SAMPLE), wanted, reading)
+    reading.total = len(found)
+    sample = [Place(place.study_uid, series, uid) for series, uid in spread(found, SAMPLE)]
+    await _read_each(archive, sample, wanted, reading)
     if scan.complete is not True:
         reading.notes += scan.notes
     return reading

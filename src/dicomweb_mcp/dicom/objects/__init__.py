@@ -13,6 +13,20 @@ Describer = Callable[[DicomJson], Description]
 DESCRIBERS: Mapping[Kind, str] = {
     Kind.SEGMENTATION: "segmentation",
     Kind.SURFACE_SEGMENTATION: "segmentation",
+    Kind.STRUCTURE_SET: "structure_set",
+    Kind.RT_PLAN: "rt_plan",
+    Kind.RT_DOSE: "rt_dose",
+    Kind.RT_IMAGE: "rt_image",
+    Kind.RT_RECORD: "rt_record",
+    Kind.REPORT: "report",
+    Kind.KEY_OBJECTS: "key_objects",
+    Kind.PRESENTATION_STATE: "presentation_state",
+    Kind.DOCUMENT: "document",
+    Kind.ANNOTATIONS: "annotations",
+    Kind.REAL_WORLD_VALUES: "real_world_values",
+    Kind.REGISTRATION: "registration",
+    Kind.PARAMETRIC_MAP: "parametric_map",
+    Kind.WAVEFORM: "waveform",
 }
 IDENTITY = ("SeriesNumber", "SeriesDescription", "ContentDate")
 OTHERS = (
