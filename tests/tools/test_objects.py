@@ -245,6 +245,16 @@ async def test_over_a_server_the_frames_come_in_batches(connect: Any, monkeypatc
     assert [path.rpartition("/")[2].count(",") + 1 for path in asked] == [2, 1]
 
 
+async def test_frames_beyond_all_bounds_are_not_fetched(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dicomweb_mcp.services.measure.MOST_FRAMES", 2)
+    dataset = read("seg-sm-ann-sr/seg_image_ct_binary.dcm")
+    fake = Google(Store.files(DATA / "seg-sm-ann-sr/seg_image_ct_binary.dcm"))
+    async with connect(pacs=(fake, "google")) as client:
+        found = await answer(client, "describe_object", instance_uid=dataset.SOPInstanceUID, volumes=True)
+    assert any("volumes: 3 frames" in said and "too many" in said for said in found["elided"])
+    assert not any("/frames/" in one.path for one in fake.requests)
+
+
 @pytest.mark.parametrize("kind", [Google, OrthancLike])
 async def test_a_series_uid_alone_is_enough_for_a_server(connect: Any, kind: Any) -> None:
     folder = DATA / "ct-seg-sr/23x38x3"
