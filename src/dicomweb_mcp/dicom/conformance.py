@@ -79,7 +79,7 @@ def _elements(obj: DicomJson, most: int) -> int:
 def _sentence(reason: Exception) -> str:
     """The message without what belongs to this machine, and its class where it says nothing."""
     if isinstance(reason, AttributeError) and reason.name and reason.name[:1].isupper():
-        return f"{clean(reason.name, LONGEST_REASON)} is missing."
+        return f"{clean(reason.name, LONGEST_REASON)} is missing, or the archive left it out of the metadata."
     said = re.sub(r"https?://\S+|(?:[A-Za-z]:)?[/\\][\w.-]+[/\\]\S*", "...", str(reason))
     said = clean(said, LONGEST_REASON).rstrip(".")
     return f"{said or type(reason).__name__}."
