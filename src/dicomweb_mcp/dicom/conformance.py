@@ -5,7 +5,7 @@ from typing import Any
 
 from .values import DicomJson, clean, text
 
-MOST_ELEMENTS = 200_000  # of the whole object; reading more takes too long
+MOST_ELEMENTS = 50_000  # of the whole object, read in about three seconds
 LONGEST_REASON = 200
 
 # SOP class -> module and class of highdicom whose ``from_dataset`` checks what it reads. None of them needs pixels.
@@ -38,6 +38,7 @@ def problems(obj: DicomJson) -> list[str]:
 
 def _read(obj: DicomJson, module: str, name: str) -> None:
     from importlib import import_module
+    from inspect import signature
 
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian
@@ -45,7 +46,8 @@ def _read(obj: DicomJson, module: str, name: str) -> None:
     dataset = Dataset.from_json(_without_bulk(obj))
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    getattr(import_module(f"highdicom.{module}"), name).from_dataset(dataset)
+    read = getattr(import_module(f"highdicom.{module}"), name).from_dataset
+    read(dataset, **({"copy": False} if "copy" in signature(read).parameters else {}))  # a copy takes most of the time
 
 
 def _without_bulk(obj: DicomJson) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def _elements(obj: DicomJson, most: int) -> int:
 def _sentence(reason: Exception) -> str:
     """The message without what belongs to this machine, and its class where it says nothing."""
     if isinstance(reason, AttributeError) and reason.name and reason.name[:1].isupper():
-        return f"{clean(reason.name, LONGEST_REASON)} is missing."
+        return f"{clean(reason.name, LONGEST_REASON)} is missing, or the archive left it out of the metadata."
     said = re.sub(r"https?://\S+|(?:[A-Za-z]:)?[/\\][\w.-]+[/\\]\S*", "...", str(reason))
     said = clean(said, LONGEST_REASON).rstrip(".")
     return f"{said or type(reason).__name__}."

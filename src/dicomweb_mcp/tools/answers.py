@@ -186,6 +186,15 @@ def _block(name: str, value: Mapping[str, Any]) -> list[str]:
     return [f"{name}:", *(f"  {key}: {cell(item)}" for key, item in value.items())]
 
 
+def _facts(name: str, value: Mapping[str, Any]) -> list[str]:
+    """A line per fact; those that are objects as pairs, a list of objects as a line for each."""
+    lines = [f"{name}:"]
+    for key, item in value.items():
+        several = item if isinstance(item, list) and all(isinstance(one, dict) for one in item) else [item]
+        lines += [line for one in several for line in (_pairs if isinstance(one, dict) else _line)(f"  {key}", one)]
+    return lines
+
+
 def _each(name: str, value: Sequence[Any]) -> list[str]:
     single = name.removesuffix("s")
     return [f"{single}: {cell(item)}" for item in value]
@@ -252,7 +261,7 @@ _WRITERS: Mapping[str, Callable[[str, Any], list[str]]] = {
     "units": _nothing,
     "items": _titled,
     "sources": _titled,
-    "facts": _block,
+    "facts": _facts,
     "text": _prose,
     "files": _table,
     "studies": _block,

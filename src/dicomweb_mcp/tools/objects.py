@@ -81,6 +81,7 @@ class _Fitting:
         self._shown = {"lines": len(self._lines), "items": len(self._items), "facts": len(self._facts)}
         self._is_clipped = False
         self._left_out: list[str] = []
+        self._names_shown = NAMES_SHOWN
 
     def answer(self) -> ObjectAnswer:
         steps: Sequence[Callable[[], None]] = (
@@ -132,7 +133,7 @@ class _Fitting:
         self._is_clipped = True
 
     def _drop_the_rest(self) -> None:
-        self._sources, self._notes, self._elided = [], [], []
+        self._sources, self._notes, self._elided, self._names_shown = [], [], [], 0
         self._left_out = [f"Sources and notes: {RAISE}."]
 
     def _made(self) -> ObjectAnswer:
@@ -170,8 +171,8 @@ class _Fitting:
         if self._is_clipped:
             said.append(f"Long values of the items: {RAISE}.")
         if names := self._by_length[shown["facts"] :]:
-            listed = clean(", ".join(names), NAMES_SHOWN)
-            said.append(f"{len(names)} facts ({listed}): {RAISE}, or get_metadata with fields.")
+            listed = f" ({clean(', '.join(names), self._names_shown)})" if self._names_shown else ""
+            said.append(f"{len(names)} facts{listed}: {RAISE}, or get_metadata with fields.")
         return said
 
 
