@@ -128,7 +128,7 @@ def test_fiducials() -> None:
     assert found.items[0]["point_mm"] == [1, 2.5, 3]
     assert found.items[0]["FiducialIdentifierCodeSequence"] == "Fiducial mark (112171, DCM)"
     assert found.items[1]["points"] == 2
-    assert found.notes == ["1 fiducials have no position in the frame of reference (they may lie on an image)."]
+    assert found.notes == ["Fiducials without a position in the frame of reference (they may lie on an image): 1."]
 
 
 def test_more_matrices_than_rows_are_counted() -> None:

@@ -31,13 +31,17 @@ def test_what_was_delivered_and_how_it_ended() -> None:
         "ReferencedBeamNumber": 2, "BeamName": "B2", "SpecifiedPrimaryMeterset": 100, "DeliveredPrimaryMeterset": 41.5,
         "TreatmentTerminationStatus": "MACHINE",
     }  # fmt: skip
-    assert found.notes == ["1 of 2 deliveries did not end as planned."]
+    assert found.notes == ["Deliveries ended by the operator or the machine: 1 of 2."]
 
 
 def test_ion_and_brachy_records_and_unknown_endings() -> None:
-    ion = describe(made(TreatmentSessionIonBeamSequence=[delivered(1, "5", "")]).to_json_dict())
+    ion = describe(
+        made(
+            TreatmentSessionIonBeamSequence=[delivered(1, "5", ""), delivered(2, "5", "UNKNOWN"), delivered(3, "5")]
+        ).to_json_dict()
+    )
     assert ion.items[0]["DeliveredPrimaryMeterset"] == 5
-    assert ion.notes == ["1 of 1 deliveries do not say how they ended."]
+    assert ion.notes == ["Deliveries that do not say how they ended: 2 of 3."]
     brachy = describe(
         made(TreatmentSessionApplicationSetupSequence=[made(ReferencedBrachyApplicationSetupNumber=7)]).to_json_dict()
     )
