@@ -1,5 +1,6 @@
 """DICOM JSON as no server should write it: elements dropped, or made something else, at random places."""
 
+import math
 import random
 from typing import Any
 
@@ -39,7 +40,7 @@ def _plain(value: Any) -> bool:
     if isinstance(value, dict):
         return all(isinstance(key, str) and _plain(member) for key, member in value.items())
     if isinstance(value, list):
-        return all(map(_plain, value))
+        return all(member is None or _plain(member) for member in value)
     if isinstance(value, str):
         return value.isprintable() and 0 < len(value) < 3_000
-    return value is True or value is False or (isinstance(value, int | float) and abs(value) < 1e40)
+    return isinstance(value, int | float) and math.isfinite(value)

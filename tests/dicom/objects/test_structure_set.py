@@ -212,6 +212,19 @@ def test_contours_in_two_orientations_have_no_volume() -> None:
     assert any("parallel planes" in note for note in found.notes)
 
 
+def test_a_contour_that_is_there_twice_is_no_hole() -> None:
+    found = described_of((1, [at(0), at(0), at(1)]))
+    assert (found.items[0]["volume_cm3"], found.items[0]["contours"]) == (0.2, 3)
+    assert "ROIs with the same contour several times, counted once: 1 (1 times)." in found.notes
+
+
+def test_rois_in_several_frames_of_reference_are_said() -> None:
+    made = structure_set([(1, [at(0)]), (2, [at(0)])])
+    for region, uid in zip(made.StructureSetROISequence, ("1.2.3", "1.2.4"), strict=True):
+        region.ReferencedFrameOfReferenceUID = uid
+    assert any("2 frames of reference" in note for note in describe(made.to_json_dict()).notes)
+
+
 def test_more_than_can_be_measured_is_said() -> None:
     many = {"30060042": {"Value": ["CLOSED_PLANAR"]}, "30060050": {"Value": SQUARE}}
     made = structure_set([(1, []), (2, [])]).to_json_dict()

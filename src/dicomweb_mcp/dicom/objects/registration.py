@@ -84,7 +84,9 @@ def _fiducials(obj: DicomJson, notes: list[str]) -> list[dict[str, Any]]:
                 )
             table.append(row | fiducial)
     if unplaced:
-        notes.append(f"{unplaced:,} fiducials have no position in the frame of reference (they may lie on an image).")
+        notes.append(
+            f"Fiducials without a position in the frame of reference (they may lie on an image): {unplaced:,}."
+        )
     return table
 
 

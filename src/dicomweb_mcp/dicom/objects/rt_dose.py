@@ -15,7 +15,7 @@ def describe(obj: DicomJson) -> Description:
     histograms = [_histogram(item) for item in rows(obj, "DVHSequence")]
     facts = shown(
         obj, "DoseUnits", "DoseType", "SpatialTransformOfDose", "DoseSummationType", "DoseComment",
-        "NormalizationPoint", "TissueHeterogeneityCorrection", "DoseGridScaling", "BitsAllocated",
+        "NormalizationPoint", "TissueHeterogeneityCorrection", "DoseGridScaling",
     )  # fmt: skip
     facts |= _grid(obj, notes)
     facts |= referenced(obj, "ReferencedRTPlanSequence", "ReferencedTreatmentRecordSequence")

@@ -89,7 +89,7 @@ def _planned(obj: DicomJson) -> Planned:
     planned: Planned = defaultdict(list)
     for group in groups:
         label = f"group {clean(text(group, 'FractionGroupNumber'), 20)}: " if len(groups) > 1 else ""
-        for beam in rows(group, "ReferencedBeamSequence"):
+        for beam in items(group, "ReferencedBeamSequence"):
             planned[integer(beam, "ReferencedBeamNumber")].append((label, beam))
     return planned
 

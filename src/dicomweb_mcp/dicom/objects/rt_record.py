@@ -9,7 +9,7 @@ from .description import Description, filled
 SESSIONS = (
     "TreatmentSessionBeamSequence", "TreatmentSessionIonBeamSequence", "TreatmentSessionApplicationSetupSequence",
 )  # fmt: skip
-ORDERLY = "NORMAL"
+EARLY = ("OPERATOR", "MACHINE")
 
 
 def describe(obj: DicomJson) -> Description:
@@ -64,9 +64,11 @@ def _dose(item: DicomJson) -> dict[str, Any]:
 
 
 def _endings(obj: DicomJson, sequence: str) -> list[str]:
-    """Whether anything did not end as planned."""
+    """What did not end as planned, or may not have, as sentences."""
     statuses = [text(item, "TreatmentTerminationStatus") for item in items(obj, sequence)]
-    early = sum(status not in (ORDERLY, "") for status in statuses)
-    unknown = statuses.count("")
-    notes = [f"{early:,} of {len(statuses):,} deliveries did not end as planned."] if early else []
-    return notes + ([f"{unknown:,} of {len(statuses):,} deliveries do not say how they ended."] if unknown else [])
+    early = sum(status in EARLY for status in statuses)
+    unknown = sum(status in ("", "UNKNOWN") for status in statuses)
+    notes = [f"Deliveries ended by the operator or the machine: {early:,} of {len(statuses):,}."] if early else []
+    return notes + (
+        [f"Deliveries that do not say how they ended: {unknown:,} of {len(statuses):,}."] if unknown else []
+    )

@@ -26,6 +26,7 @@ UNREADABLE = "ROIs without volume, because some of their contours cannot be read
 NOT_STACKED = "ROIs without volume, because their contours do not lie in parallel planes or have no area: {}."
 MIXED = "ROIs whose volume is that of their closed contours only: {}."
 UNEVEN = "ROIs with unevenly spaced planes (gaps, or planes left out), so that the volume is a rough one: {}."
+REPEATED = "ROIs with the same contour several times, counted once: {}."
 CROSSED = "ROIs with contours inside or across others on one plane; what is covered twice counts as a hole: {}."
 
 
@@ -49,7 +50,7 @@ def describe(obj: DicomJson) -> Description:
     return Description(
         facts=facts,
         items=table,
-        notes=[*_mismatches(known, observed, drawn), *survey.notes(table)],
+        notes=[*_mismatches(known, observed, drawn), *_spaces(obj), *survey.notes(table)],
         elided=cut(obj, "StructureSetROISequence", "ROIName", "ROIs"),
     )
 
@@ -97,6 +98,14 @@ def _mismatches(known: list[int | None], observed: Iterable[int | None], drawn: 
             named = few([_number(number) for number in strange])
             notes.append(f"Not conformant: there are {what} for ROI number {named}, which no ROI has.")
     return notes
+
+
+def _spaces(obj: DicomJson) -> list[str]:
+    """Whether the positions of the ROIs can be compared."""
+    frames = {text(region, "ReferencedFrameOfReferenceUID") for region in items(obj, "StructureSetROISequence")} - {""}
+    if len(frames) < 2:
+        return []
+    return [f"The ROIs lie in {len(frames)} frames of reference, so positions of different ROIs may not compare."]
 
 
 def _number(number: int | None) -> str:
@@ -163,7 +172,12 @@ class Survey:
 
     def _measured(self, roi: str, closed: list[Contour]) -> dict[str, Any]:
         """Where closed contours lie, and how much they hold."""
-        planes = stacked(closed)
+        different = list(
+            {(tuple(contour.x), tuple(contour.y), tuple(contour.z)): contour for contour in closed}.values()
+        )
+        if len(different) < len(closed):
+            self.unusual[REPEATED].append(f"{roi} ({len(closed) - len(different):,} times)")
+        planes = stacked(different)
         if planes is None:
             self.unusual[NOT_STACKED].append(roi)
             return {}

@@ -4,11 +4,13 @@ from collections import defaultdict
 from typing import Any
 
 from ..codes import coded, meaning
-from ..values import DicomJson, clean, clean_lines, integer, items, number, text
+from ..values import DicomJson, clean, clean_lines, integer, items, text
 from .attributes import MOST_LISTED, MOST_ROWS, few, hoisted, reals, rounded, rows, shown
 from .description import Description, filled
 
 MOST_PLACES = 12  # of one sort of annotation
+MOST_TIMES = 4  # of one annotation
+LEAST_FREQUENCY = 1e-6  # Hz
 
 
 def describe(obj: DicomJson) -> Description:
@@ -50,7 +52,7 @@ def _group(group: DicomJson) -> dict[str, Any]:
     if row.get("MultiplexGroupTimeOffset") == "0 ms":
         del row["MultiplexGroupTimeOffset"]
     samples, frequency = reals(group, "NumberOfWaveformSamples", 1), reals(group, "SamplingFrequency", 1)
-    if samples and frequency and frequency[0] > 1e-6:
+    if samples and frequency and frequency[0] > LEAST_FREQUENCY:
         row["duration_s"] = rounded(samples[0] / frequency[0], 3)
     return row
 
@@ -119,18 +121,24 @@ def _unit(item: DicomJson) -> str:
 
 
 def _place(item: DicomJson, groups: list[DicomJson]) -> str:
-    """Where in time an annotation is: seconds from the first sample of its multiplex group."""
-    times = [rounded(time, 3) for time in reals(item, "ReferencedTimeOffsets")]
-    if not times:
-        channels = reals(item, "ReferencedWaveformChannels")
-        group = int(channels[0]) if channels else 0
-        frequency = number(groups[group - 1], "SamplingFrequency") if 0 < group <= len(groups) else None
-        samples = reals(item, "ReferencedSamplePositions")
-        if frequency is None or frequency <= 1e-6:
-            return f"sample {few([rounded(sample) for sample in samples], 4)}" if samples else ""
-        times = [rounded((sample - 1) / frequency, 3) for sample in samples]
-    dates = shown(item, "ReferencedDateTime").values() if not times else ()
-    return f"{few(times, 4)} s" if times else few(list(dates))
+    """When an annotation is: in seconds from the first sample where that can be told, else by sample, date and time."""
+    samples = reals(item, "ReferencedSamplePositions")
+    times = reals(item, "ReferencedTimeOffsets")
+    if not times and (frequency := _frequency(item, groups)):
+        times = [(sample - 1) / frequency for sample in samples]
+    if times:
+        return f"{few([rounded(time, 3) for time in times], MOST_TIMES)} s"
+    if samples:
+        return f"sample {few([rounded(sample) for sample in samples], MOST_TIMES)}"
+    return few([str(value) for value in shown(item, "ReferencedDateTime").values()])
+
+
+def _frequency(item: DicomJson, groups: list[DicomJson]) -> float | None:
+    """The sampling frequency of the multiplex group that an annotation refers to."""
+    channels = reals(item, "ReferencedWaveformChannels")  # pairs of group and channel
+    group = int(channels[0]) if channels else 0
+    frequency = reals(groups[group - 1], "SamplingFrequency", 1) if 0 < group <= len(groups) else []
+    return frequency[0] if frequency and frequency[0] > LEAST_FREQUENCY else None
 
 
 def _disagreements(groups: list[DicomJson]) -> list[str]:
