@@ -224,7 +224,7 @@ async def test_an_image_that_names_nothing_has_no_sources_and_asks_nothing() -> 
 async def test_derived_series_by_what_they_refer_to(kind: str) -> None:
     mine = one("SEG", SEG, ReferencedSeriesSequence=of_series(CT), SeriesDescription="Liver", ContentLabel="A")
     other = one("SEG", SEG2, ReferencedSeriesSequence=of_series(CT2))
-    nothing = one("SR", "1.2.1.5")
+    nothing = one("SR", "1.2.1.5", ContentSequence=[Dataset()])
     _, archive, _ = over(kind, *images(), *images(CT2), mine, other, nothing)
     found = await related(archive)
     [row] = found.rows

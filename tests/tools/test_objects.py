@@ -225,7 +225,7 @@ async def test_a_study_is_sent_on_to_other_tools(opened: Opened) -> None:
         pages = await answer(client, "describe_object", instance_uid=read(LIVER).SOPInstanceUID, pages=[1])
     assert "list_series" in said
     assert "get_metadata" in said
-    assert any("pages is for encapsulated documents" in note for note in pages["notes"])
+    assert any("pages chooses from text, and this object has none" in note for note in pages["notes"])
 
 
 async def test_hostile_labels_stay_in_their_cells(opened: Opened, tmp_path: Path) -> None:

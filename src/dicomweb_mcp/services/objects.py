@@ -121,9 +121,10 @@ def _choose_pages(found: Description, pages: tuple[int, ...] | None) -> None:
         found.pages = count
     if not pages:
         return
-    if max(pages) > count:
-        has = f"{count} pages of text" if count else "no text"
-        raise BadArgument(f"There is no page {max(pages)}: this object has {has}.")
+    if not count:
+        found.notes.append("pages chooses from text, and this object has none: it was ignored.")
+    elif max(pages) > count:
+        raise BadArgument(f"There is no page {max(pages)}: the text of this object has pages 1 to {count}.")
     starts = [(page - 1) * PAGE_LINES for page in dict.fromkeys(pages)]
     found.text = [line for start in starts for line in found.text[start : start + PAGE_LINES]]
 
