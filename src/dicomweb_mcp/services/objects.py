@@ -92,7 +92,8 @@ async def _one(archive: Archive, place: Place, request: ObjectRequest) -> Descri
     belongs: list[dict[str, Any]] = []
     try:
         belongs = await sources(archive, place, obj)
-        found.notes += await look_alikes(archive, place, obj)
+        if kind is not Kind.IMAGE:
+            found.notes += await look_alikes(archive, place, obj)
     except ArchiveError as problem:
         found.notes.append(f"Not all that belongs to it could be looked up. {problem}")
     found.notes += await _judged(obj)

@@ -72,13 +72,17 @@ def metadata_answer(archive: str, found: Metadata, budget: int) -> MetadataAnswe
         geometry=found.geometry,
         acquisition=found.acquisition,
         series=table.rows if table else [],
-        constant=_ranked(table.study if table else summary.constant),
+        constant=_ranked(_without_uid(table.study) if table else summary.constant),
         units=summary.units,
         varying=_ranked(summary.varying),
         missing=_ranked(summary.missing),
         elided=[f"{name}: {what}" for name, what in summary.elided.items()],
     )
     return _fitted(answer, budget)
+
+
+def _without_uid(study: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in study.items() if name != "StudyInstanceUID"}
 
 
 def _ranked(entries: dict[str, Any]) -> dict[str, Any]:
