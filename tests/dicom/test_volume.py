@@ -12,7 +12,7 @@ from highdicom.spatial import get_series_volume_positions
 from pydicom.data import get_testdata_file
 
 from dicomweb_mcp.dicom.volume import GEOMETRY_FIELDS, describe_geometry
-from volume_helpers import AXIAL, CORONAL, SAGITTAL, geometry, image, series
+from headers import AXIAL, CORONAL, SAGITTAL, geometry, image, series
 
 DATA = Path(__file__).parents[1] / "data"
 PYDICOM = Path(pydicom.__file__).parent / "data" / "test_files"

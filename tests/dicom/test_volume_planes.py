@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 
 from dicomweb_mcp.dicom.volume import describe_geometry, plane, planes
-from volume_helpers import AXIAL, CORONAL, ENHANCED_MR, as_json, geometry, image, series
+from headers import AXIAL, CORONAL, ENHANCED_MR, as_json, geometry, image, series
 
 DATA = Path(__file__).parents[1] / "data"
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
