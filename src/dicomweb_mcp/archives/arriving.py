@@ -15,7 +15,7 @@ from ..dicom.values import DicomJson
 from .objects import check_count, leniently
 from .wire import MiB, too_large
 
-RUN = MiB // 4  # bytes of whole objects that are split at once
+RUN = MiB // 16  # bytes of whole objects that are split at once
 SUSPICIOUS = MiB  # bytes without an end of an object: either it is large, or strings hold braces
 MOST_OBJECT = 64 * MiB
 BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*+\[[ \t\r\n]*+(?=\{)")
