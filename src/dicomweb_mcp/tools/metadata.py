@@ -124,29 +124,35 @@ def _fitted(answer: MetadataAnswer, budget: int) -> MetadataAnswer:
 def _parts(answer: MetadataAnswer) -> list[Part]:
     """What gives way, in this order: unusual attributes, the longest first; series; usual attributes, the least
     important first; phrases; all of the geometry but its verdict."""
-    sections = (answer.constant, answer.varying, answer.missing)
-    entries = [
-        Part("attributes", name, section, name, len(name) + len(json.dumps(value, ensure_ascii=False)))
-        for section in sections
+    attributes = [
+        Part("attributes", name, section, name, _length(name, value))
+        for section in (answer.constant, answer.varying, answer.missing)
         for name, value in section.items()
     ]
-    unusual = sorted((part for part in entries if part.name not in RANK), key=lambda part: part.length, reverse=True)
-    usual = sorted((part for part in entries if part.name in RANK), key=lambda part: RANK[part.name], reverse=True)
+    unusual = sorted((part for part in attributes if part.name not in RANK), key=lambda part: -part.length)
+    usual = sorted((part for part in attributes if part.name in RANK), key=lambda part: -RANK[part.name])
+    series, phrases, geometry = answer.series, answer.acquisition, answer.geometry
     return [
         *unusual,
-        *(Part("series", str(row.get("SeriesInstanceUID", "")), answer.series, -1, 0) for row in answer.series[::-1]),
+        *(Part("series", row.get("SeriesInstanceUID", ""), series, -1, _length("", row)) for row in series[::-1]),
         *usual,
-        *(Part("acquisition", phrase, answer.acquisition, -1, 0) for phrase in answer.acquisition[::-1]),
-        *(Part("geometry", name, answer.geometry, name, 0) for name in list(answer.geometry)[:0:-1]),
+        *(Part("phrases", phrase, phrases, -1, _length("", phrase)) for phrase in phrases[::-1]),
+        *(Part("geometry", name, geometry, name, _length(name, geometry[name])) for name in list(geometry)[:0:-1]),
     ]
+
+
+def _length(name: str, value: Any) -> int:
+    """About the characters that an entry takes."""
+    return len(name) + len(json.dumps(value, ensure_ascii=False))
 
 
 HOW = {
     "attributes": "Name them in fields, or raise max_characters.",
     "series": "list_series has them all, or raise max_characters.",
-    "acquisition": "Raise max_characters.",
+    "phrases": "Raise max_characters.",
     "geometry": "Raise max_characters.",
 }
+WORDS = {"phrases": "phrases on the acquisition", "geometry": "figures of the geometry"}
 
 
 def _said(left_out: list[Part], longest: int = NAMES_SHOWN) -> list[str]:
@@ -156,8 +162,8 @@ def _said(left_out: list[Part], longest: int = NAMES_SHOWN) -> list[str]:
         groups.setdefault(part.group, []).append(part.name)
     said = []
     for group, names in groups.items():
-        shown = f": {_listed(names, longest)}" if group != "acquisition" else ""
-        said.append(f"{len(names)} {group} left out for space{shown}. {HOW[group]}")
+        shown = f": {_listed(names, longest)}" if group != "phrases" else ""
+        said.append(f"{len(names)} {WORDS.get(group, group)} left out for space{shown}. {HOW[group]}")
     return said
 
 
