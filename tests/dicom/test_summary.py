@@ -335,6 +335,8 @@ def test_private_attributes_inside_sequences_and_creators_with_dots() -> None:
     one = {"00081140": {"vr": "SQ", "Value": [private("11", creator, _xx01={"vr": "LO", "Value": ["a"]}), {}]}}
     found = summed(one, fields=[f"ReferencedImageSequence.{creator} 0043xx01"])
     assert found.constant == {f"ReferencedImageSequence.00431101 {creator}": ["a", None]}
+    with pytest.raises(UnknownAttribute, match="'Patient' is not a DICOM keyword"):
+        parse_fields(["Patient.ID"])
     shown = summed(one).constant["ReferencedImageSequence"]
     assert f"00431101 {creator}" in json.dumps(shown)
 

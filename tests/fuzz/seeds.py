@@ -54,6 +54,12 @@ def json_() -> Iterator[bytes]:
         yield bytes((number, 40)) + bytes(range(number, 200, 3))
 
 
+def arriving() -> Iterator[bytes]:
+    for body in json_():
+        yield b"1234" + body
+    yield b'1234[{"00081030":{"vr":"LO","Value":["}, {"]}}, {"0020000d":{"vr":"UI","Value":["1.2"]}} ,{"x":"\\""},{}]'
+
+
 def settings() -> Iterator[bytes]:
     yield TOML
     yield b"\0".join((TOML, b"apacs=http://host:8042/dicom-web", b"aidc", b"aidc-google=v24", b"ppacs:store", b"r/out"))
@@ -76,6 +82,7 @@ def outgoing() -> Iterator[bytes]:
 SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "multipart": multipart,
     "json": json_,
+    "arriving": arriving,
     "settings": settings,
     "header": header,
     "outgoing": outgoing,

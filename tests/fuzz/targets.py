@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 from pydicom import dcmread
 
+from dicomweb_mcp.archives import arriving
+from dicomweb_mcp.archives.arriving import Arriving
 from dicomweb_mcp.archives.base import NotUnderstood
 from dicomweb_mcp.archives.multipart import BadMultipart, parts
 from dicomweb_mcp.archives.part10.dataset import Damaged, parse
@@ -83,6 +85,7 @@ class _Server:
 
 
 SERVER = _Server()
+arriving.RUN, arriving.SUSPICIOUS = 32, 64  # so that what is small has many runs
 ARCHIVE = open_over(SERVER, "generic")
 FILTERS = {
     "PatientName": ["Doe*", "山田"], "PatientID": "?1", "StudyDate": ">=2020", "StudyTime": "10:00..11:30",
@@ -121,6 +124,23 @@ def fuzz_json(data: bytes) -> None:
     answer = list_answer("pacs", Found(PLANS[0], rows, 0, None), fields_given=True)
     assert size(answer) <= LIST_BUDGET
     _written(answer.structured())
+
+
+def fuzz_arriving(data: bytes) -> None:
+    """Four bytes that say how to cut, and a body: however it is cut, its objects come out, or it is refused."""
+    cuts, body = data[:4], data[4:]
+    split, found = Arriving("pacs"), []
+    try:
+        for piece in _pieces(body, cuts):
+            split.feed(piece)
+            while split.is_due:
+                found += split.whole()
+        found += split.rest()
+    except NotUnderstood:
+        assert _by_json(body) is None
+        return
+    if found and not re.search(rb"[0-9]{16}", body):
+        assert repr([dict(obj) for obj in found]) == repr([dict(normalized(obj)) for obj in _by_json(body) or ()])
 
 
 def _by_json(body: bytes) -> list[dict[str, Any]] | None:

@@ -61,21 +61,22 @@ def _steps(text: str) -> Iterator[Attribute]:
     """The attributes of a dotted path; a private creator may have dots itself, as may the name that answers give."""
     parts = re.sub(r"(?<=\S)\s+\[[^]]*\]", "", text).split(".")
     while parts:
-        for length in range(1, len(parts) + 1):
-            step = ".".join(parts[:length])
-            if found := private_attribute(step) or _known(step):
-                break
-        else:
-            length, found = 1, attribute(parts[0])  # says what is wrong with it
+        length, found = _first_step(parts)
         yield found
         del parts[:length]
 
 
-def _known(key: str) -> Attribute | None:
+def _first_step(parts: Sequence[str]) -> tuple[int, Attribute]:
+    """The attribute that a path begins with, and of how many parts it is."""
+    if found := private_attribute(parts[0]):
+        return 1, found
     try:
-        return attribute(key)
+        return 1, attribute(parts[0])
     except UnknownAttribute:
-        return None
+        for length in range(2, len(parts) + 1):
+            if found := private_attribute(".".join(parts[:length])):
+                return length, found
+        raise
 
 
 def name_of(path: Path) -> str:

@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .tags import Attribute
@@ -28,6 +28,12 @@ BINARY = {
 def creator_of(obj: DicomJson, tag: str) -> str:
     """Who reserved the block of a private tag in this object or item; empty where nobody did."""
     return clean(text_at(obj, f"{tag[:4]}00{tag[4:6]}"), LONGEST_CREATOR)
+
+
+def creators(obj: DicomJson, tags: Iterable[str]) -> dict[str, str]:
+    """Which of an object's tags reserve blocks, and for which creators."""
+    found = (tag for tag in tags if tag[4:6] == "00" and tag[3] in "13579BDF" and tag[6] != "0")
+    return {tag: clean(text_at(obj, tag), LONGEST_CREATOR) for tag in found}
 
 
 def located(obj: DicomJson, attribute: Attribute) -> str:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from .columns import Column, Room, Seen
 from .encoded import EncodedObject, decoded, element_of
 from .fields import Fields, Path, elements_at, name_in, name_of, parse_fields
-from .private import creator_of, private_name
+from .private import creator_of, creators, private_name
 from .shown import LONGEST_ASKED_FOR, LONGEST_SEQUENCE, Reader, Shown
 from .spread import is_number, short, with_unit
 from .tags import by_tag
@@ -22,6 +22,7 @@ from .values import DicomJson, Plain
 __all__ = ["Fields", "Path", "Summary", "parse_fields"]
 
 MOST_ATTRIBUTES = 2_000
+MOST_TAGS = 10_000  # of which it is remembered whether they are shown
 GROUP_LENGTH = "0000"  # which says how a file was written
 UID_KEYWORDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 UNKNOWN: Any = object()
@@ -42,7 +43,8 @@ class Summary:
     instances: int = 0
     _named: list[Named] = field(default_factory=list)
     _own: dict[str, Column | None] = field(default_factory=dict)  # by tag; None for what is not shown
-    _others: dict[tuple[str, ...], Column] = field(default_factory=dict)  # private ones, and those at paths
+    _creators: dict[str, str] = field(default_factory=dict)  # of the private attributes among them
+    _columns: dict[tuple[str, ...], Column] = field(default_factory=dict)  # by tag and creator, or by path
     _wanted: dict[str, bool] = field(default_factory=dict)  # names of paths, and whether any object had them
     _room: Room = field(default_factory=Room)
     _hides: bool = False
@@ -58,11 +60,15 @@ class Summary:
                 self._add_path(obj, path)
             return
         suggests = wanted is not None and wanted.all
+        elements = obj.raws if isinstance(obj, EncodedObject) else obj
+        if private and (reserved := creators(obj, elements)) != self._creators:
+            self._creators = reserved
+            self._own = {tag: column for tag, column in self._own.items() if not by_tag(tag).is_private}
         columns = self._own
-        for tag, given in (obj.raws if isinstance(obj, EncodedObject) else obj).items():
+        for tag, given in elements.items():
             column = columns.get(tag, UNKNOWN)
             if column is UNKNOWN:
-                column = self._column(obj, tag, private, suggests)
+                column = self._own_column(obj, tag, private, suggests)
             if column is None:
                 continue
             if column.only == given:
@@ -70,22 +76,21 @@ class Summary:
             else:
                 column.add(given)
 
-    def _column(self, obj: DicomJson, tag: str, private: bool, suggests: bool) -> Column | None:
-        """The column of an object's own attribute. That of a private one depends on the object too: its creator may
-        have reserved another block."""
-        known = by_tag(tag)
-        if known.is_private and private and known.vr != "LO":  # creators are part of the others' names
-            creator = creator_of(obj, tag)
-            reader = Reader(private_name(tag, creator), "", tag, creator, LONGEST_SEQUENCE, suggests)
-            return self._other(reader, _read_one, (tag, creator))
-        if known.is_private:
-            self._hides = self._hides or known.vr != "LO"  # the creators, which only name the others, do not count
-        if known.is_private or known.keyword in UID_KEYWORDS or tag.endswith(GROUP_LENGTH):
-            self._own[tag] = None
-            return None
-        reader = Reader(known.name, known.keyword, tag, "", LONGEST_SEQUENCE, suggests)
-        found = self._new(reader, _read_one)
-        if found is not None:
+    def _own_column(self, obj: DicomJson, tag: str, private: bool, suggests: bool) -> Column | None:
+        """The column of an object's own attribute. That of a private one holds for objects of the same creators."""
+        known, found = by_tag(tag), None
+        is_creator = known.is_private and known.vr == "LO"  # which is part of the names of its attributes
+        is_hidden = is_creator or known.keyword in UID_KEYWORDS or tag.endswith(GROUP_LENGTH)
+        if known.is_private and not private:
+            self._hides = self._hides or not is_creator
+        elif not is_hidden:
+            creator = creator_of(obj, tag) if known.is_private else ""
+            name = private_name(tag, creator) if creator else known.name
+            reader = Reader(name, known.keyword, tag, creator, LONGEST_SEQUENCE, suggests)
+            found = self._column_of(reader, _read_one, (tag, creator))
+            if found is None:
+                return None
+        if len(self._own) < MOST_TAGS:
             self._own[tag] = found
         return found
 
@@ -98,7 +103,7 @@ class Summary:
         self._wanted[name] = True
         first = next(one for one in found if one.element)
         reader = Reader(name_in(path, first), path[-1].keyword, first.tag, first.creator, LONGEST_ASKED_FOR, True)
-        if (column := self._other(reader, _read_several, (name, first.tag, first.creator))) is None:
+        if (column := self._column_of(reader, _read_several, (name, first.tag, first.creator))) is None:
             return
         raw = obj.raws[first.tag] if isinstance(obj, EncodedObject) and len(path) == 1 else None
         given: Any = [dict(one.element) for one in found] if raw is None else raw
@@ -107,20 +112,16 @@ class Summary:
         else:
             column.add(given)
 
-    def _other(
+    def _column_of(
         self, reader: Reader, read: Callable[[Reader, bytes], tuple[Shown, str]], key: tuple[str, ...]
     ) -> Column | None:
-        if (found := self._others.get(key)) is None and (found := self._new(reader, read)) is not None:
-            self._others[key] = found
-        return found
-
-    def _new(self, reader: Reader, read: Callable[[Reader, bytes], tuple[Shown, str]]) -> Column | None:
-        if len(self._named) >= MOST_ATTRIBUTES:
+        found = self._columns.get(key)
+        if found is None and len(self._columns) >= MOST_ATTRIBUTES:
             self._beyond += 1
-            return None
-        column = Column(partial(read, reader), self._room)
-        self._named.append(Named(reader.path, reader.keyword, column))
-        return column
+        elif found is None:
+            found = self._columns[key] = Column(partial(read, reader), self._room)
+            self._named.append(Named(reader.path, reader.keyword, found))
+        return found
 
     # ---- what came of it ---------------------------------------------------------------------------------------------
 
@@ -150,7 +151,7 @@ class Summary:
         pixels = self._unit_of_pixels()
         absent = {name: "no value" for name, had in self._wanted.items() if not had}
         for (name, keyword, _), seen in self._seen():
-            if not seen.present and any(name == asked for asked in self._wanted):
+            if not seen.present and self._wanted:
                 absent[name] = "no value"
             if 0 < seen.present < self.instances:
                 absent[name] = f"{self.instances - seen.present:,} of {self.instances:,} lack it"
