@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydicom.datadict import keyword_for_tag
 
 from dicomweb_mcp.archives.base import Place
 from dicomweb_mcp.dicom.fields import parse_fields
 from dicomweb_mcp.dicom.summary import Summary
-from dicomweb_mcp.dicom.tags import tag_of
+from dicomweb_mcp.dicom.tags import by_tag, tag_of
 from dicomweb_mcp.services.metadata import Metadata
 from dicomweb_mcp.services.related import StudyTable
 from dicomweb_mcp.services.series import Reading
@@ -21,7 +20,7 @@ from dicomweb_mcp.tools.metadata import metadata_answer
 SERIES = Place("1.2.3", "1.2.3.4")
 USUAL = ("Modality", "Manufacturer", "KVP", "SliceThickness", "SeriesDescription", "PatientName", "Rows", "StudyDate")
 TAGS = [f"{group:04X}{element:04X}" for group in (0x0018, 0x0028, 0x0040) for element in range(0x10, 0x1500, 0x11)]
-NAMED = [tag for tag in TAGS if keyword_for_tag(int(tag, 16))] + [tag_of(keyword) for keyword in USUAL]
+NAMED = [tag for tag in TAGS if by_tag(tag).keyword] + [tag_of(keyword) for keyword in USUAL]
 
 
 def halves(answer: MetadataAnswer) -> tuple[int, int]:
@@ -72,7 +71,7 @@ def test_what_matters_least_gives_way_first_and_everything_is_named() -> None:
     answer = metadata_answer("pacs", made([{**usual, **unusual}]), 3_000)
     assert set(USUAL) - {"KVP"} <= answer.constant.keys() | {"KVP"}
     said = " ".join(answer.elided)
-    gone = [name for tag in unusual if (name := keyword_for_tag(int(tag, 16))) not in answer.constant]
+    gone = [name for tag in unusual if (name := by_tag(tag).keyword) not in answer.constant]
     assert f"{len(gone)} attributes left out for space" in said
     assert "fields" in said
 

@@ -53,6 +53,11 @@ class WholeSequences:
         self._keywords = [path[0].keyword for path in paths if path[0].vr == "SQ" and path[0].keyword and leaves_out]
         self._left = MOST_FILES
 
+    @property
+    def may_ask(self) -> bool:
+        """Whether files may be asked for."""
+        return bool(self._keywords)
+
     async def completed(self, place: Place, obj: DicomJson) -> DicomJson:
         """The object with what the archive left out. Raises ArchiveError."""
         lacking = [keyword for keyword in self._keywords if tag_of(keyword) not in obj]

@@ -98,7 +98,10 @@ async def _read_all(
     reading, seen = Reading(), set[str]()
     attributes = _includable(archive, wanted, modality)
     whole = WholeSequences(archive, wanted.fields.paths)
-    source = archive.metadata(place) if attributes is None else _rows(archive, place, attributes, Scan(), PAGE)
+    if attributes is not None:
+        source = _rows(archive, place, attributes, Scan(), PAGE)
+    else:
+        source = _at_once(archive, place) if whole.may_ask else archive.metadata(place)
     async with aclosing(source) as objects:
         async for obj in objects:
             check_place(archive, place, obj)
@@ -119,6 +122,14 @@ async def _read_all(
         await _read_groups(archive, place, reading, sorted(seen))
         reading.notes.append('Only the usual attributes were asked for: fields=["all"] reads all of them.')
     return reading
+
+
+async def _at_once(archive: Archive, place: Place) -> AsyncGenerator[DicomJson, None]:
+    """All metadata before the first is given: nothing else may be asked of an archive while they arrive."""
+    async with aclosing(archive.metadata(place)) as objects:
+        found = [obj async for obj in objects]
+    for obj in found:
+        yield obj
 
 
 async def _has_too_many(archive: Archive, place: Place) -> bool:
