@@ -190,6 +190,13 @@ def test_b_values_with_directions() -> None:
         "attribute": "DiffusionBValue", "count": 2, "values": [0, 1000], "unit": "s/mm2",
     }  # fmt: skip
     assert (found["dimensions"][1]["count"], found["dimensions"][1]["images_without_it"]) == (6, 3)
+    assert "DiffusionGradientOrientation (6 values or none)" in found["verdict"]
+
+
+def test_thick_and_thin_slices_at_one_place() -> None:
+    found = geometry([image((0, 0, z), SliceThickness=thick) for z in every(2, 6) for thick in (1, 5)])
+    assert "told apart by SliceThickness (2 values)" in found["verdict"]
+    assert found["slice_thickness_mm"] == "1 (6), 5 (6)"
 
 
 def test_an_image_that_one_of_several_volumes_lacks() -> None:
@@ -242,6 +249,13 @@ def test_a_sample_has_no_verdict() -> None:
     assert "only the positions of a sample were read" in found["verdict"]
     assert found["orientation"] == "axial"
     assert not {"spacing_mm", "gaps", "position_mm", "slices", "extent_mm"} & set(found)
+
+
+def test_small_pixels_may_differ_by_little() -> None:
+    found = geometry(
+        [*series(every(1, 5), PixelSpacing=[0.1, 0.1]), *series(every(1, 5, 5), PixelSpacing=[0.1004] * 2)]
+    )
+    assert "because their pixel spacings differ." in found["verdict"]
 
 
 @pytest.mark.parametrize(

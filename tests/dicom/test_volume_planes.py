@@ -109,6 +109,8 @@ def test_fewer_groups_than_frames() -> None:
     found = geometry([enhanced([at(0), at(3)], NumberOfFrames=5)])
     assert found["regular_volume"] is None
     assert found["positions_not_read"] == 3
+    assert (found["orientation"], found["images_in_sample"]) == ("axial", 2)
+    assert "spacing_mm" not in found
 
 
 def test_more_frames_than_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,6 +213,13 @@ def test_what_is_no_position_is_none(keyword: str, value: object) -> None:
     tag = f"{pydicom.datadict.tag_for_keyword(keyword):08X}"
     header = image((0, 0, 0)) | {tag: {"vr": "DS", "Value": value}}
     assert geometry([header])["verdict"] == "These images carry no position in the patient."
+
+
+def test_an_object_among_values_costs_only_itself() -> None:
+    header = image((0, 0, 0)) | {"00280030": {"vr": "DS", "Value": [{"a": 1}, 1]}}
+    found = geometry([header])
+    assert (found["rows"], found["orientation"]) == (256, "axial")
+    assert "pixel_spacing_mm" not in found
 
 
 JSON = st.recursive(

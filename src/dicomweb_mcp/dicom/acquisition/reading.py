@@ -1,8 +1,7 @@
 """Attributes of an image wherever it has them, as short phrases with units."""
 
 import base64
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from ..codes import meaning
 from ..functional_groups import PER_FRAME, SHARED, flattened
 from ..tags import attribute, tag_of
-from ..values import NUMBER_VRS, DicomJson, clean, items, number, numbers, plain, raw_values, text, text_at
+from ..values import NUMBER_VRS, DicomJson, clean, items, number, numbers, raw_values, text, text_at, values_at
 
 LONGEST = 120  # characters of one text
 MOST_VALUES = 6  # of one attribute
@@ -50,10 +49,10 @@ class Reading:
     def __init__(self, obj: DicomJson, varying: Mapping[str, str]) -> None:
         self.varying = varying
         self._per_frame = items(obj, PER_FRAME)
-        first = _held(flattened(self._per_frame[0])) if self._per_frame else {}
-        self._of_frames = frozenset(first)
-        shared = _held(flattened(items(obj, SHARED)[0])) if items(obj, SHARED) else {}
-        self.view: DicomJson = {**obj, **shared, **first}
+        frame = self._per_frame[0] if self._per_frame else {}
+        self._macros = {tag: macro for macro in frame for tag in _inside(frame, macro)}
+        shared = items(obj, SHARED)
+        self.view: DicomJson = {**obj, **(_held(flattened(shared[0])) if shared else {}), **_held(flattened(frame))}
 
     def text(self, keyword: str) -> str:
         """The first value as clean text."""
@@ -126,33 +125,27 @@ class Reading:
         if vr in NUMBER_VRS:
             return _numbers(self.view, part)
         values = [part.words.get(value.upper(), value) for value in self.texts(part.keyword)]
-        if vr in ("TM", "DT", "DA"):
-            values = [str(plain({"vr": vr, "Value": raw_values(self.view, part.keyword)[:1]}) or "")]
         return ", ".join(list(filter(None, values))[:MOST_VALUES])
 
     def _over_frames(self, part: Part) -> str:
         """Words for an attribute that differs among the frames of this object."""
-        if tag_of(part.keyword) not in self._of_frames or len(self._per_frame) < 2:
+        tag = tag_of(part.keyword)
+        if tag not in self._macros or len(self._per_frame) < 2:
             return ""
-        counts: dict[str, int] = {}
+        seen: set[str] = set()
         values: list[float] = []
-        for found in self._frames(tag_of(part.keyword)):
-            key = json.dumps(found.get("Value"), default=str)
-            if key not in counts:
-                values += numbers({tag_of(part.keyword): found}, part.keyword)[:1]
-            counts[key] = counts.get(key, 0) + 1
-        if len(counts) < 2:
-            return ""
-        if len(values) == len(counts):
-            unit = f" {part.unit}" if part.unit else ""
-            return f"{shown(min(values))}..{shown(max(values))}{unit} ({len(counts)} values)"
-        return f"of {len(counts)} values over the frames"
-
-    def _frames(self, tag: str) -> Iterator[dict[str, Any]]:
         for group in islice(self._per_frame, MOST_FRAMES):
-            found = flattened(group).get(tag)
-            if isinstance(found, dict):
-                yield found
+            found = _inside(group, self._macros[tag])
+            key = repr(raw_values(found, part.keyword))
+            if key not in seen:
+                values += numbers(found, part.keyword)[:1]
+            seen.add(key)
+        if len(seen) < 2:
+            return ""
+        if len(values) == len(seen):
+            unit = f" {part.unit}" if part.unit else ""
+            return f"{shown(min(values))}..{shown(max(values))}{unit} ({len(seen)} values)"
+        return f"of {len(seen)} values over the frames"
 
 
 def fields(phrases: Sequence[Phrase]) -> tuple[str, ...]:
@@ -164,6 +157,12 @@ def fields(phrases: Sequence[Phrase]) -> tuple[str, ...]:
 def shown(value: float) -> str:
     """A number as people write it, with the digits that single precision has."""
     return f"{value:.7g}" if abs(value) < 1e15 else f"{value:g}"
+
+
+def _inside(group: DicomJson, macro: str) -> DicomJson:
+    """The first item of a macro, by its tag."""
+    items = values_at(group, macro)[:1]
+    return items[0] if items and isinstance(items[0], dict) else {}
 
 
 def _held(macros: DicomJson) -> dict[str, Any]:

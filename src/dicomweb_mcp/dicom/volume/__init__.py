@@ -29,8 +29,9 @@ def describe_geometry(planes: Sequence[Plane], *, all_positions: bool = True) ->
         without_position=_count(plane for plane in planes if not plane.is_placed and not plane.is_unread) or None,
         positions_not_read=_count(plane for plane in planes if plane.is_unread) or None,
     )
-    if not all_positions:
-        return {"verdict": SAMPLED, "regular_volume": None, **sample_facts(found, beyond)}
+    if not all_positions or "positions_not_read" in others:
+        said = UNREAD if all_positions else SAMPLED
+        return {"verdict": said, "regular_volume": None, **sample_facts(found, beyond), **others}
     facts = stack_facts(found[0]) if len(found) == 1 and not beyond else stack_list(found, beyond)
     said, is_regular = verdict(found, beyond, others)
     return {"verdict": said, "regular_volume": is_regular, **facts, **others}

@@ -42,7 +42,8 @@ class Varied:
 
     @property
     def words(self) -> str:
-        return f"{self.dimension.keyword} ({self.count} values)"
+        none = " or none" if self.lacking else ""
+        return f"{self.dimension.keyword} ({self.count} value{'s' * (self.count != 1)}{none})"
 
 
 @dataclass(frozen=True)

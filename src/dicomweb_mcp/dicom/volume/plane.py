@@ -61,6 +61,7 @@ DIMENSIONS = (
     Dimension("AcquisitionNumber"),
     Dimension("FrameAcquisitionNumber"),
     Dimension("ConvolutionKernel"),
+    Dimension("SliceThickness", "mm"),
 )
 """In the order of preference: what was set before what was counted."""
 
@@ -72,6 +73,17 @@ CLOCKS = (
 )
 """When it was taken. Nearly every image has a time of its own, so these explain only what nothing else does."""
 
+GRID_FIELDS = (
+    "FrameOfReferenceUID",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "Rows",
+    "Columns",
+    "SliceThickness",
+    "GantryDetectorTilt",
+    "FrameType",
+    "ImageType",
+)
 VECTORS = ("EnergyWindowVector", "RRIntervalVector", "TimeSlotVector", "TimeSliceVector")  # NM: a value per frame
 
 GEOMETRY_FIELDS: tuple[str, ...] = (
@@ -232,14 +244,32 @@ def _plane(sources: tuple[DicomJson, ...]) -> Plane:
     found: dict[str, Any] = {}
     for source in reversed(sources):
         for tag in source.keys() & _wanted():
-            if isinstance(source[tag], dict) and source[tag].get("Value"):
+            if isinstance(source[tag], dict) and isinstance(source[tag].get("Value"), list) and source[tag]["Value"]:
                 found[tag] = source[tag]
-    keys = tuple([_key(found[tag]) if tag in found else None for tag in _tags(DIMENSIONS)])
-    clocks = tuple([_key(found[tag]) if tag in found else None for tag in _tags(CLOCKS)])
+    keys = tuple([_key(found[tag]) if tag in found else None for tag in _key_tags()])
+    clocks = tuple([_key(found[tag]) if tag in found else None for tag in _clock_tags()])
     return Plane(_grid(found), _shared(_vector(found, "ImagePositionPatient", 3, FARTHEST)), _shared(keys), clocks)
 
 
 def _grid(found: DicomJson) -> Grid:
+    raw = tuple([tuple(found[tag]["Value"]) if tag in found else () for tag in _grid_tags()])
+    try:
+        return _grid_of(raw)
+    except TypeError:  # objects where numbers belong
+        return _grid_of(
+            tuple(tuple(value if isinstance(value, str | int | float) else None for value in values) for values in raw)
+        )
+
+
+@cache
+def _grid_tags() -> tuple[str, ...]:
+    return tuple(map(tag_of, GRID_FIELDS))
+
+
+@lru_cache(maxsize=4096)
+def _grid_of(raw: tuple[tuple[Any, ...], ...]) -> Grid:
+    """The grid of the values of GRID_FIELDS, which are the same in most planes of a series."""
+    found = {tag: {"Value": list(values)} for tag, values in zip(_grid_tags(), raw, strict=True)}
     orientation = _vector(found, "ImageOrientationPatient", 6, LARGEST_COSINE)
     spacing = _vector(found, "PixelSpacing", 2, FARTHEST)
     grid = Grid(
@@ -266,13 +296,18 @@ def _shared(value: T) -> T:
 
 
 @cache
-def _tags(dimensions: tuple[Dimension, ...]) -> tuple[str, ...]:
-    return tuple(tag_of(dimension.keyword) for dimension in dimensions)
+def _key_tags() -> tuple[str, ...]:
+    return tuple(tag_of(dimension.keyword) for dimension in DIMENSIONS)
+
+
+@cache
+def _clock_tags() -> tuple[str, ...]:
+    return tuple(tag_of(dimension.keyword) for dimension in CLOCKS)
 
 
 @cache
 def _wanted() -> frozenset[str]:
-    return frozenset(map(tag_of, GEOMETRY_FIELDS)).union(_tags(DIMENSIONS), _tags(CLOCKS))
+    return frozenset([*map(tag_of, GEOMETRY_FIELDS), *_key_tags(), *_clock_tags()])
 
 
 def _vector(found: DicomJson, keyword: str, length: int, largest: float) -> Vector:

@@ -171,9 +171,18 @@ def _order(grid: Grid) -> tuple[object, ...]:
 def _same(one: Grid, other: Grid) -> bool:
     return (
         (one.frame_of_reference, one.rows, one.columns) == (other.frame_of_reference, other.rows, other.columns)
-        and _near(one.orientation, other.orientation, SAME_COSINE)
-        and _near(one.pixel_spacing, other.pixel_spacing, SAME_SPACING * max(one.pixel_spacing, default=0.0))
+        and same_orientation(one, other)
+        and same_spacing(one, other)
     )
+
+
+def same_orientation(one: Grid, other: Grid) -> bool:
+    return _near(one.orientation, other.orientation, SAME_COSINE)
+
+
+def same_spacing(one: Grid, other: Grid) -> bool:
+    """Whether the pixels have the same size."""
+    return _near(one.pixel_spacing, other.pixel_spacing, SAME_SPACING * max(one.pixel_spacing, default=0.0))
 
 
 def _near(one: Vector, other: Vector, tolerance: float) -> bool:

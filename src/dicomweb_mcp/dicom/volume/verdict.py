@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from .dimensions import Multiplicity
 from .orientation import orientation
-from .stacks import SAME_COSINE, SAME_SPACING, PlaneStack
+from .stacks import PlaneStack, same_orientation, same_spacing
 from .words import MOST_SHOWN, amount, joined, mm
 
 NO_POSITION = "These images carry no position in the patient."
@@ -20,11 +20,9 @@ Verdict = tuple[str, bool | None]
 
 def verdict(found: Sequence[PlaneStack], beyond: int, others: Mapping[str, int]) -> Verdict:
     """The verdict on stacks, on ``beyond`` planes that were not looked at, and on ``others``: how many images are
-    localizers, have no position, or have one that was not read."""
+    localizers or have no position."""
     if found[0].grid.is_localizer:
         return f"No volume: {amount(sum(stack.images for stack in found) + beyond, 'localizer image')}.", False
-    if others.get("positions_not_read"):
-        return UNREAD, None
     lacking = others.get("without_position", 0)
     because = [f"{amount(lacking, 'image')} {'has' if lacking == 1 else 'have'} no position"] if lacking else []
     if len(found) > 1 or beyond:
@@ -44,19 +42,13 @@ def _differing(found: Sequence[PlaneStack]) -> list[str]:
     reasons = []
     if (frames := len({grid.frame_of_reference for grid in grids})) > 1:
         reasons.append(f"there are {frames} frames of reference, whose positions cannot be compared")
-    if any(_apart(grid.orientation, grids[0].orientation, SAME_COSINE) for grid in grids):
+    if not all(same_orientation(grid, grids[0]) for grid in grids):
         reasons.append("their orientations differ")
     if len({(grid.rows, grid.columns) for grid in grids}) > 1:
         reasons.append("their rows and columns differ")
-    if any(_apart(grid.pixel_spacing, grids[0].pixel_spacing, SAME_SPACING) for grid in grids):
+    if not all(same_spacing(grid, grids[0]) for grid in grids):
         reasons.append("their pixel spacings differ")
     return reasons or ["they lie side by side in the plane"]
-
-
-def _apart(one: Sequence[float], other: Sequence[float], tolerance: float) -> bool:
-    return len(one) != len(other) or any(
-        abs(a - b) > tolerance * max(1, abs(a)) for a, b in zip(one, other, strict=True)
-    )
 
 
 def _on_one(stack: PlaneStack, because: list[str]) -> Verdict:
