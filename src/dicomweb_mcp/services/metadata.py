@@ -65,7 +65,7 @@ async def _one(archive: Archive, place: Place, wanted: Wanted) -> Reading:
     obj = await instance_metadata(archive, place)
     if lacking := left_out(archive, obj) if not wanted.fields.paths else ():
         reading.notes.append(f"{said(lacking)}.")
-    reading.add(await WholeSequences(archive, wanted.fields.paths).completed(place, obj), wanted)
+    await reading.take(await WholeSequences(archive, wanted.fields.paths).completed(place, obj), wanted)
     return reading
 
 

@@ -8,9 +8,10 @@ import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
-import anyio.lowlevel
+from anyio import lowlevel, to_thread
 
 from ..archives.base import Archive, ArchiveError, NotFound, NotUnderstood, Place
 from ..dicom.acquisition import ACQUISITION_FIELDS
@@ -34,6 +35,8 @@ MOST_READ = 2_000  # instances; of more a sample is read
 SAMPLE = 40
 MOST_LISTED = 100_000  # instances whose positions are listed
 PAGE = 250  # rows with many attributes that are held at a time
+IN_SPACE = frozenset({Kind.IMAGE, Kind.RT_DOSE, Kind.PARAMETRIC_MAP})  # whose geometry is told
+MANY_FRAMES = 500  # of one instance; more are looked at in a thread
 MOST_WITH_GROUPS = 20  # multi-frame instances that are read one by one after a search
 
 
@@ -73,8 +76,16 @@ class Reading:
         self.summary.add(obj, wanted.fields, private=wanted.private)
         if self.first is None or (_is_localizer(self.first) and not _is_localizer(obj)):
             self.first = obj
-        if with_planes and not wanted.fields.paths and kind_of(obj) is Kind.IMAGE:
+        if with_planes and not wanted.fields.paths and kind_of(obj) in IN_SPACE:
             self.planes += planes(obj)
+
+    async def take(self, obj: DicomJson, wanted: Wanted) -> None:
+        """``add`` without holding other calls up, whether there are many instances or one with many frames."""
+        if (integer(obj, "NumberOfFrames") or 1) > MANY_FRAMES:
+            await to_thread.run_sync(partial(self.add, obj, wanted))
+        else:
+            self.add(obj, wanted)
+            await lowlevel.checkpoint()
 
 
 async def read_instances(archive: Archive, place: Place, wanted: Wanted) -> Reading:
@@ -113,8 +124,7 @@ async def _read_all(
                 expected is None and len(seen) == PAGE and await _has_too_many(archive, place)
             ):
                 return None
-            reading.add(await whole.completed(place, obj), wanted)
-            await anyio.lowlevel.checkpoint()  # thousands of instances must not hold up other calls
+            await reading.take(await whole.completed(place, obj), wanted)
     reading.total = reading.summary.instances
     if not reading.total:
         raise NotFound(archive.name, f"has no {place} with instances. Copy UIDs whole from a search answer.")
@@ -187,7 +197,7 @@ async def _read_groups(archive: Archive, place: Place, reading: Reading, uids: S
     reading.planes = []
     for uid in uids:
         obj = await instance_metadata(archive, Place(place.study_uid, place.series_uid, uid))
-        reading.planes += planes(obj)
+        reading.planes += await to_thread.run_sync(planes, obj)
         if uid == text(first, "SOPInstanceUID"):
             reading.first = obj
         if lacking := left_out(archive, obj):
