@@ -90,13 +90,20 @@ KINDS: Mapping[str, Kind] = {
     "enhanced CT": Kind(read("ct-seg-sr", "23x38x3", "multiframe.dcm")),
     "CT": Kind(read("ct-seg-sr", "ct", "01.dcm")),
     "DX": Kind(read("seg-sm-ann-sr", "dx_image.dcm")),
-    "SEG": Kind(read("ct-seg-sr", "seg", "liver.dcm")),
-    "SEG of a slide": Kind(read("seg-sm-ann-sr", "seg_image_sm_numbers.dcm")),
-    "annotations of a slide": Kind(read("seg-sm-ann-sr", "sm_annotations.dcm")),
-    "SR, TID 1500": Kind(read("seg-sm-ann-sr", "sr_document_with_multiple_groups.dcm")),
-    "real-world values": Kind(read("ct-seg-sr", "pet-measurements", "rwvm.dcm")),
-    "RTSTRUCT": Kind(read("rt-breast", "rtss.dcm")),
-    "RTPLAN": Kind(read("rt-breast", "rtplan.dcm")),
+    **{
+        f"{name}{'' if tool == 'describe_object' else ', attributes'}": Kind(read(*path), tool)
+        for name, path in {
+            "SEG": ("ct-seg-sr", "seg", "liver.dcm"),
+            "SEG of a slide": ("seg-sm-ann-sr", "seg_image_sm_numbers.dcm"),
+            "annotations of a slide": ("seg-sm-ann-sr", "sm_annotations.dcm"),
+            "SR of a PET": ("ct-seg-sr", "pet-measurements", "sr.dcm"),
+            "SR of a CT": ("seg-sm-ann-sr", "sr_document_with_multiple_groups.dcm"),
+            "real-world values": ("ct-seg-sr", "pet-measurements", "rwvm.dcm"),
+            "RTSTRUCT": ("rt-breast", "rtss.dcm"),
+            "RTPLAN": ("rt-breast", "rtplan.dcm"),
+        }.items()
+        for tool in ("get_metadata", "describe_object")
+    },
 }
 
 
@@ -116,8 +123,9 @@ async def _size(name: str, kind: Kind) -> Figure:
     settings = Settings.model_validate({"archives": [{"name": "pacs", "url": URL, "kind": "generic"}]})
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=body))
     app = App(settings, lambda archive: DicomwebArchive(archive, transport=transport))
+    without_pixels = {"volumes": False} if kind.tool == "describe_object" else {}
     async with Client(build(app)) as client:
-        result = await client.call_tool(kind.tool, place)
+        result = await client.call_tool(kind.tool, place | without_pixels)
     assert not result.is_error, result.content
     structured = json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":"))
     text = "".join(getattr(block, "text", "") for block in result.content)

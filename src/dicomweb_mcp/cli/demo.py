@@ -21,6 +21,7 @@ from mcp.types import CallToolResult, ImageContent, TextContent
 from ..settings import CACHE_VARIABLE
 
 STORED_LATER = "examples_overlay.dcm"  # the only file of its patient
+SEGMENTATION = "1.2.276.0.7230010.3.1.4.0.42154.1458337731.665796"  # liver_1frame.dcm
 LONGEST_SHOWN = 1_800
 SECONDS = 60
 
@@ -132,9 +133,14 @@ def _reading(study_uid: str) -> list[Step]:
 
 def _looking(series_uid: str) -> list[Step]:
     return [
-        Step("How was it acquired?", "get_metadata",
-             {"series_uid": series_uid, "fields": ["Modality", "KVP", "SliceThickness", "PixelSpacing"]},
-             lambda answer: _structured(answer)["constant"]["Modality"] == "CT"),
+        Step("What is it, how does it lie in the patient, and how was it acquired?", "get_metadata",
+             {"series_uid": series_uid, "max_characters": 3_000},
+             lambda answer: _structured(answer)["constant"]["Modality"] == "CT"
+             and "verdict" in _structured(answer)["geometry"]),
+        Step("What does a segmentation of another study hold, and of which series is it?", "describe_object",
+             {"instance_uid": SEGMENTATION},
+             lambda answer: _structured(answer)["items"][0]["SegmentLabel"] == "Liver"
+             and _structured(answer)["sources"][0]["in_archive"] is False),
         Step("Its middle slice as a picture, with a brain window.", "render_frame",
              {"series_uid": series_uid, "window": "brain"},
              lambda answer: any(isinstance(block, ImageContent) for block in answer.content)
