@@ -129,6 +129,17 @@ def test_contours_across_one_another_count_where_one_of_them_is(placement) -> No
     assert found.areas == pytest.approx([150], rel=0.02)
 
 
+@pytest.mark.parametrize("tiny", [1e-313, 1e-30, 1e-16, 1e-12, 1e-8])
+def test_edges_that_are_almost_level(tiny) -> None:
+    across = (
+        [(0, tiny, 0), (10, 0, 0), (10, 10, 0), (0, 10 + tiny, 0)],
+        [(5, 5, 0), (15, 5 + tiny, 0), (15, 15, 0), (5, 15, 0)],
+    )
+    assert stacked([placed(polygon) for polygon in across]).areas == pytest.approx([150], rel=0.02)
+    inside = [(2, 2, 0), (8, 2 + tiny, 0), (8, 8, 0), (2, 8, 0)]
+    assert stacked([placed(across[0]), placed(inside)]).areas == pytest.approx([64], rel=1e-6)
+
+
 def test_gaps_are_counted() -> None:
     found = stacked([placed(box(0, 0, 10, 10, z)) for z in (0, 3, 6, 15, 18)])
     assert (found.spacing, found.uneven, found.volume_mm3) == (3, 1, 1500)
@@ -157,6 +168,16 @@ def test_the_normal_is_an_axis_or_points_along_the_largest_part() -> None:
     assert stacked([placed(box(0, 0, 10, 10)[::-1])]).normal == (0, 0, 1)
     tilted = ((1, 0, 0), (0, 0.8, -0.6), (0, 0.6, 0.8))
     assert stacked([placed(box(0, 0, 10, 10)[::-1], (tilted, (0, 0, 0)))]).normal == pytest.approx((0, -0.6, 0.8))
+
+
+@pytest.mark.parametrize("degrees", [0.01, 0.1, 0.25, 0.5])
+def test_a_slight_tilt_is_no_axis(degrees) -> None:
+    """A gantry tilt of a quarter of a degree lifts the edge of a contour of 400 mm by 1.7 mm."""
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    tilt = ((1, 0, 0), (0, cosine, -sine), (0, sine, cosine)), (0, 0, 0)
+    found = stacked([placed(box(0, 0, 400, 400, z), tilt) for z in (0, 3)])
+    assert found.positions == pytest.approx([0, 3])
+    assert found.volume_mm3 == pytest.approx(400 * 400 * 2 * 3)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from .values import DicomJson, element
 
 FARTHEST = 1e6  # mm; a coordinate beyond a kilometre is no place in a patient
 FLATTEST = 0.2  # mm that the points of one contour may lie off their plane
-ALONG_AN_AXIS = 0.99999  # cosine
+ALONG_AN_AXIS = 1 - 1e-9  # cosine; 0.02 mm over a contour of 400 mm
+DIGITS = 9  # of heights in mm
 EVEN = 0.01  # share of the spacing by which a gap may differ from it
 NOTICEABLE = 1e-6  # share of an area
 STRIPS = 32
@@ -160,7 +161,8 @@ def _along(normal: Vector, contour: Contour) -> tuple[float, float, float]:
 
 
 def _flattened(contour: Contour, normal: Vector) -> Path:
-    """The points in the plane, by two directions at right angles to the normal and to one another."""
+    """The points in the plane, by two directions at right angles to the normal and to one another. Heights are rounded:
+    edges that are level but for the last digits of a float would have no slope to compute with."""
     a, b, c = normal
     if abs(c) > 0.5:
         u = (c, 0.0, -a)
@@ -172,7 +174,7 @@ def _flattened(contour: Contour, normal: Vector) -> Path:
     u = (u[0] / length, u[1] / length, u[2] / length)
     v = (b * u[2] - c * u[1], c * u[0] - a * u[2], a * u[1] - b * u[0])
     points = zip(contour.x, contour.y, contour.z, strict=True)
-    return [(u[0] * x + u[1] * y + u[2] * z, v[0] * x + v[1] * y + v[2] * z) for x, y, z in points]
+    return [(u[0] * x + u[1] * y + u[2] * z, round(v[0] * x + v[1] * y + v[2] * z, DIGITS)) for x, y, z in points]
 
 
 def _covered_once(paths: list[Path]) -> float:
