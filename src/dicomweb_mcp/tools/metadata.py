@@ -15,7 +15,8 @@ from .answers import METADATA_BUDGET, MetadataAnswer, result, size
 from .arguments import Archive, InstanceUid, MaxCharacters, SeriesUid, StudyUid
 
 NAMES_SHOWN = 1_200  # characters of the names that were left out
-MOST_NOTES, LONGEST_NOTE = 3, 200  # where nothing else can give way
+FEWER_NAMES = (300, 0)  # where nothing else can give way
+MOST_NOTES, LONGEST_NOTE = 2, 150
 
 
 async def get_metadata(
@@ -115,8 +116,10 @@ def _fitted(answer: MetadataAnswer, budget: int) -> MetadataAnswer:
         left_out.append(part)
         answer.elided = [*_said(left_out), *_shortened(elided)]
         excess -= part.length
-    if size(answer) > budget:
-        answer.elided = [*_said(left_out, NAMES_SHOWN // 4), *_shortened(elided, NAMES_SHOWN // 4)]
+    for longest in FEWER_NAMES:
+        if size(answer) <= budget:
+            break
+        answer.elided = [*_said(left_out, longest), *_shortened(elided, longest)]
         answer.notes = [note[:LONGEST_NOTE] for note in answer.notes[:MOST_NOTES]]
     return answer
 
@@ -162,7 +165,7 @@ def _said(left_out: list[Part], longest: int = NAMES_SHOWN) -> list[str]:
         groups.setdefault(part.group, []).append(part.name)
     said = []
     for group, names in groups.items():
-        shown = f": {_listed(names, longest)}" if group != "phrases" else ""
+        shown = f": {_listed(names, longest)}" if longest and group != "phrases" else ""
         said.append(f"{len(names)} {WORDS.get(group, group)} left out for space{shown}. {HOW[group]}")
     return said
 
@@ -172,7 +175,8 @@ def _shortened(elided: list[str], longest: int = NAMES_SHOWN) -> list[str]:
     if sum(map(len, elided)) <= longest:
         return elided
     names = [entry.partition(":")[0] for entry in elided]
-    return [f"{len(names)} sequences and bulk values not shown: {_listed(names, longest)}."]
+    shown = f": {_listed(names, longest)}" if longest else ""
+    return [f"{len(names)} sequences and bulk values not shown{shown}."]
 
 
 def _listed(names: list[str], longest: int) -> str:
