@@ -11,12 +11,12 @@ from anyio import to_thread
 from ..archives.base import Archive, NotFound, NotUnderstood, Place
 from ..archives.part10.arriving import ArrivingHeader
 from ..archives.part10.dataset import Damaged
-from ..dicom.fields import Path
 from ..dicom.functional_groups import PER_FRAME, SHARED
 from ..dicom.kinds import kind_of
+from ..dicom.summary.fields import Path
+from ..dicom.summary.usual import CONTENT
 from ..dicom.tags import tag_of
 from ..dicom.uids import is_uid
-from ..dicom.usual import CONTENT
 from ..dicom.values import DicomJson, integer, text
 
 MOST_FILES = 5  # whose headers are read for one answer

@@ -8,9 +8,9 @@ import anyio
 
 from ..archives.base import Archive, NotFound, Place
 from ..dicom.acquisition import acquisition
-from ..dicom.fields import parse_fields
 from ..dicom.kinds import Kind, kind_of
 from ..dicom.rules import Level
+from ..dicom.summary.fields import parse_fields
 from ..dicom.volume import describe_geometry
 from .app import App
 from .instance import instance_metadata

@@ -8,9 +8,9 @@ from typing import Any
 import anyio
 
 from ..archives.base import Archive, ArchiveError, NotFound, NotUnderstood, Place
-from ..dicom.conformance import problems
 from ..dicom.kinds import Kind, kind_of
 from ..dicom.objects import describe
+from ..dicom.objects.conformance import problems
 from ..dicom.objects.description import Description, filled
 from ..dicom.query import Query, make_plan
 from ..dicom.rules import Level

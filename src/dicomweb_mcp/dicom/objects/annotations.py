@@ -12,10 +12,10 @@ from typing import Any
 
 from ..codes import coded, meaning
 from ..values import DicomJson, clean, element, items, raw_values, text
-from .content import unit
 from .description import Description, filled
 from .referenced import reference
 from .rows import amount, attributes, shared
+from .sr.content import unit
 
 MOST_GROUPS = 1_000
 MOST_MEASUREMENTS = 50  # of one group

@@ -5,10 +5,10 @@ Their text is read by ``services.documents``.
 
 from ..codes import coded
 from ..values import DicomJson, clean, element, integer, items, uid_name
-from .content import unit
 from .description import Description, filled
 from .referenced import reference, uid_of
 from .rows import attributes
+from .sr.content import unit
 
 MOST_SOURCES = 20
 CDA = "1.2.840.10008.5.1.4.1.1.104.2"

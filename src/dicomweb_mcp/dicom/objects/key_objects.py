@@ -3,12 +3,12 @@
 from typing import Any
 
 from ..codes import code_text
-from ..prose import prose
 from ..values import DicomJson, items, text
-from .content import Concept, children, concept, name, references, value_text, value_type, walk
 from .description import Description, filled
+from .prose import prose
 from .referenced import Reference, evidence
 from .rows import amount, attributes
+from .sr.content import Concept, children, concept, name, references, value_text, value_type, walk
 
 MOST_UIDS = 200  # listed in all
 MOST_SERIES = 200

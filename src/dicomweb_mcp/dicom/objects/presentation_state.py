@@ -3,10 +3,10 @@
 from collections import Counter
 from typing import Any
 
-from ..prose import prose
 from ..values import DicomJson, clean, element, element_at, integer, items, numbers, plain, text, uid_name
 from .description import Description, filled
 from .presentation_images import MOST_SERIES, blended, inputs, shown_series
+from .prose import prose
 from .referenced import reference
 from .rows import amount, attributes, few
 

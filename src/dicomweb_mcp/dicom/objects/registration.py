@@ -3,10 +3,10 @@
 import math
 from typing import Any
 
-from ..contours import Malformed, contour_of
 from ..values import DicomJson, clean, items, text
 from .attributes import MOST_ROWS, codes, hoisted, reals, rounded, shown
 from .description import Description, filled
+from .rt.contours import Malformed, contour_of
 
 Matrix = list[float]  # 16 values, row by row
 

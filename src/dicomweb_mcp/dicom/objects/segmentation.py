@@ -4,13 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from ..cielab import hex_colour
 from ..codes import coded
 from ..functional_groups import frame_views
 from ..kinds import Kind, kind_of
-from ..segment_frames import MOST_FRAMES, SegmentFrame, frame_count, is_label_map, segment_frames
 from ..values import DicomJson, clean, element, integer, items, numbers, plain, text
+from .cielab import hex_colour
 from .description import Description, filled
+from .segment_frames import MOST_FRAMES, SegmentFrame, frame_count, is_label_map, segment_frames
 
 FACTS = (
     "SegmentationType", "SegmentationFractionalType", "MaximumFractionalValue", "SegmentsOverlap", "ContentLabel",
