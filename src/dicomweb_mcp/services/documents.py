@@ -14,10 +14,10 @@ import anyio
 from anyio.abc import Process
 
 from ..archives.base import Archive, ArchiveError, Place
+from ..dicom.facts import amount, ranges
 from ..dicom.objects import document
 from ..dicom.objects import document_text as reader
 from ..dicom.objects.prose import prose
-from ..dicom.objects.rows import amount, ranges
 from ..dicom.values import DicomJson, element, text
 from ..errors import BadArgument
 

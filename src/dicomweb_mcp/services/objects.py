@@ -8,10 +8,11 @@ from typing import Any
 import anyio
 
 from ..archives.base import Archive, ArchiveError, NotFound, NotUnderstood, Place
+from ..dicom.facts import few, filled
 from ..dicom.kinds import Kind, kind_of
 from ..dicom.objects import describe
 from ..dicom.objects.conformance import problems
-from ..dicom.objects.description import Description, filled
+from ..dicom.objects.description import Description
 from ..dicom.query import Query, make_plan
 from ..dicom.rules import Level
 from ..dicom.uids import is_uid
@@ -252,5 +253,4 @@ def _labels(described: Description) -> str:
     """The names of the first few different items."""
     keyword = next((key for key in LABELS if any(key in row for row in described.items)), "")
     names = list(dict.fromkeys(clean(str(row[keyword]), LONGEST_LABEL) for row in described.items if keyword in row))
-    more = f" and {len(names) - MOST_LABELS} more" if len(names) > MOST_LABELS else ""
-    return ", ".join(names[:MOST_LABELS]) + more
+    return few(names, MOST_LABELS)

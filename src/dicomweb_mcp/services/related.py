@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..archives.base import Archive, ArchiveError, NotFound, Place
+from ..dicom.facts import filled, first_few
 from ..dicom.kinds import Kind
-from ..dicom.objects.description import filled
 from ..dicom.query import Query
 from ..dicom.references import FRAME_OF_REFERENCE
 from ..dicom.rules import Level
-from ..dicom.values import DicomJson, element, integer, plain, text
+from ..dicom.values import DicomJson, integer, plain_value, text
 from .app import App
 from .links import Link, Whereabouts
 from .search import DEFAULT_FIELDS, search
@@ -60,9 +60,7 @@ async def study_table(app: App, archive: Archive, place: Place) -> StudyTable:
     where = Whereabouts(archive, study)
     rows = [filled(**series.shown(), refers_to=await _refers_to(where, study, series)) for series in study.series]
     row = await _study_row(archive, study.uid, notes)
-    told = {
-        keyword: plain(element(row, keyword) or {}) for keyword in ("StudyInstanceUID", *DEFAULT_FIELDS[Level.STUDY])
-    }
+    told = {keyword: plain_value(row, keyword) for keyword in ("StudyInstanceUID", *DEFAULT_FIELDS[Level.STUDY])}
     return StudyTable(rows, filled(**told), _instances(study, row), notes, study.complete)
 
 
@@ -101,9 +99,7 @@ def _words(link: Link, study: Study) -> str:
 
 
 def _named(words: Iterable[str]) -> list[str]:
-    found = list(dict.fromkeys(words))
-    more = [f"and {len(found) - MOST_NAMED} more"] if len(found) > MOST_NAMED else []
-    return found[:MOST_NAMED] + more
+    return first_few(list(dict.fromkeys(words)), MOST_NAMED)
 
 
 # ---- what an object was made from ------------------------------------------------------------------------------------
@@ -167,7 +163,7 @@ async def _source(where: Whereabouts, study: Study, link: Link, place: Place) ->
 
 
 def _plain(row: DicomJson, *keywords: str) -> dict[str, Any]:
-    return {keyword: plain(element(row, keyword) or {}) for keyword in keywords}
+    return {keyword: plain_value(row, keyword) for keyword in keywords}
 
 
 def _by_frame(shared: Shared, study: Study, uid: str) -> dict[str, Any]:

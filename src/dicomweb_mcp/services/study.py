@@ -13,14 +13,14 @@ from anyio import to_thread
 
 from ..archives.base import Archive, ArchiveError, NotFound, Place, Refused
 from ..dicom.distinctions import DISTINCTION_FIELDS, distinctions
+from ..dicom.facts import filled
 from ..dicom.kinds import Kind, kind_of
-from ..dicom.objects.description import filled
 from ..dicom.query import Query, make_plan
 from ..dicom.references import FRAME_OF_REFERENCE, REFERENCE_FIELDS, Reference, references
 from ..dicom.roles import ROLE_FIELDS, is_derived, role
 from ..dicom.rules import Level
 from ..dicom.uids import is_uid
-from ..dicom.values import DicomJson, element, integer, plain, text
+from ..dicom.values import DicomJson, integer, plain_value, text
 from .instance import instance_metadata
 from .left_out import left_out
 from .lookup import where_else
@@ -83,7 +83,7 @@ class Series:
 
     def shown(self, *keywords: str) -> dict[str, Any]:
         """The row as an answer shows it: the UID, then these attributes as far as they have values."""
-        found = {keyword: plain(element(self.row, keyword) or {}) for keyword in keywords or SERIES_FIELDS}
+        found = {keyword: plain_value(self.row, keyword) for keyword in keywords or SERIES_FIELDS}
         return {"SeriesInstanceUID": self.uid, **filled(**found, role=self.role)}
 
     def looked_at(self) -> str:

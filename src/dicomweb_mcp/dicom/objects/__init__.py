@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
+from ..facts import filled
 from ..kinds import Kind, kind_of
-from ..values import DicomJson, element, integer, plain
-from .description import Description, filled
+from ..values import DicomJson, integer, plain_value
+from .description import Description
 
 Describer = Callable[[DicomJson], Description]
 
@@ -60,4 +61,4 @@ def _other(obj: DicomJson) -> Description:
 
 
 def _plain(obj: DicomJson, keywords: tuple[str, ...]) -> dict[str, object]:
-    return filled(**{keyword: plain(element(obj, keyword) or {}) for keyword in keywords})
+    return filled(**{keyword: plain_value(obj, keyword) for keyword in keywords})

@@ -1,16 +1,14 @@
 """Attributes of an object as a description shows them: by keyword, with their unit, empty ones left out."""
 
-import math
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..codes import coded
+from ..facts import MOST_VALUES, few
 from ..tags import by_tag, tag_of
 from ..values import DicomJson, clean, items, numbers, plain, text, values_at
 
 MOST_ROWS = 300  # of one object; an answer shows fewer
 MOST_LISTED = 20  # of what stands in one fact
-MOST_VALUES = 12  # of one attribute
 MOST_REFERENCES = 6
 GREATEST = 1e9
 
@@ -99,48 +97,6 @@ def reals(obj: DicomJson, keyword: str, count: int | None = None) -> list[float]
     found = numbers(obj, keyword)
     usable = (count is None or len(found) == count) and all(abs(value) <= GREATEST for value in found)
     return found if usable else []
-
-
-def few(values: Sequence[Any], most: int = MOST_VALUES) -> str:
-    """``1, 2, 3 and 7 more``."""
-    words = ", ".join(map(str, values[:most]))
-    return f"{words} and {len(values) - most:,} more" if len(values) > most else words
-
-
-def hoisted(table: list[dict[str, Any]], keep: Iterable[str] = ()) -> dict[str, Any]:
-    """What all rows share, taken out of them; ``keep`` stays in the rows. Nothing for a single row."""
-    if len(table) < 2:
-        return {}
-    kept = frozenset(keep)
-    same = {
-        name: value
-        for name, value in table[0].items()
-        if name not in kept and all(name in row and row[name] == value for row in table)
-    }
-    for row in table:
-        for name in same:
-            del row[name]
-    return same
-
-
-def rounded(value: float, places: int = 2) -> int | float:
-    """A computed number for an answer: 3, 2.5, 0.12; never -0."""
-    short = round(value, places)
-    return int(short) if short == int(short) else short
-
-
-def significant(value: float, digits: int = 3) -> int | float:
-    """A computed number with so many significant digits: 12300, 45.6, 0.00789."""
-    if value == 0 or not math.isfinite(value):
-        return 0
-    return rounded(value, digits - 1 - math.floor(math.log10(abs(value))))
-
-
-def span(values: Iterable[float], places: int = 2) -> str:
-    """``-167.5..123.5``, or one number where all are the same."""
-    found = list(values)
-    low, high = rounded(min(found), places), rounded(max(found), places)
-    return str(low) if low == high else f"{low}..{high}"
 
 
 def _joined(value: Any) -> str:

@@ -3,11 +3,12 @@
 from typing import Any
 
 from ..codes import code_text
+from ..facts import amount, filled
 from ..values import DicomJson, items, text
-from .description import Description, filled
+from .attributes import shown
+from .description import Description
 from .prose import prose
 from .referenced import Reference, evidence
-from .rows import amount, attributes
 from .sr.content import Concept, children, concept, name, references, value_text, value_type, walk
 
 MOST_UIDS = 200  # listed in all
@@ -41,7 +42,7 @@ def _facts(obj: DicomJson) -> dict[str, Any]:
     return filled(
         title=code_text(title[0]) if title else name(obj),
         title_modifiers=modifiers[:10],
-        **attributes(obj, "ContentDate", "ContentTime"),
+        **shown(obj, "ContentDate", "ContentTime"),
         observers=observers[:10],
     )
 

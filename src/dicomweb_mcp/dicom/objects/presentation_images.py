@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+from ..facts import filled, first_few
 from ..values import DicomJson, clean, items, number, text
-from .description import filled
+from .attributes import shown
 from .referenced import Reference, reference, uid_of
-from .rows import attributes
 
 MOST_SERIES = 200
 MOST_UIDS = 5  # of one series
@@ -23,12 +23,11 @@ def _images(holder: DicomJson) -> Iterator[tuple[str, list[Reference]]]:
 
 def _row(series_uid: str, images: list[Reference]) -> dict[str, Any]:
     listed = [f"{image.uid} ({image.parts})" if image.parts else image.uid for image in images]
-    more = [f"and {len(listed) - MOST_UIDS} more"] if len(listed) > MOST_UIDS else []
     return filled(
         SeriesInstanceUID=series_uid,
         SOPClassUID=", ".join(sorted({image.class_name for image in images} - {""})),
         images=len(images),
-        SOPInstanceUID=listed[:MOST_UIDS] + more,
+        SOPInstanceUID=first_few(listed, MOST_UIDS),
     )
 
 
@@ -59,7 +58,7 @@ def inputs(obj: DicomJson) -> list[dict[str, Any]]:
     rows = []
     for item in items(obj, "VolumetricPresentationStateInputSequence")[:MOST_SERIES]:
         images = [reference(held) for held in items(item, "ReferencedImageSequence")]
-        own = attributes(item, "VolumetricPresentationInputNumber", "PresentationInputType") | _window(item)
+        own = shown(item, "VolumetricPresentationInputNumber", "PresentationInputType") | _window(item)
         rows.append(own | _row("", images))
     return rows
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..facts import ranges
 from ..values import DicomJson, clean, items, numbers, text, uid_name
-from .rows import ranges
 
 LONGEST_UID = 80  # 64 are allowed
 

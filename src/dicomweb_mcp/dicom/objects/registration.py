@@ -3,9 +3,10 @@
 import math
 from typing import Any
 
+from ..facts import filled, rounded, shared
 from ..values import DicomJson, clean, items, text
-from .attributes import MOST_ROWS, codes, hoisted, reals, rounded, shown
-from .description import Description, filled
+from .attributes import MOST_ROWS, codes, reals, shown
+from .description import Description
 from .rt.contours import Malformed, contour_of
 
 Matrix = list[float]  # 16 values, row by row
@@ -26,7 +27,7 @@ def describe(obj: DicomJson) -> Description:
         table += read(obj, notes)
     facts = shown(obj, "ContentLabel", "ContentDescription", "ContentDate", "ContentTime", "ContentCreatorName")
     facts |= shown(obj, "FrameOfReferenceUID")
-    facts |= filled(all_rows=hoisted(table, keep=("FrameOfReferenceUID", "SourceFrameOfReferenceUID", "images")))
+    facts |= filled(all_rows=shared(table, keep=("FrameOfReferenceUID", "SourceFrameOfReferenceUID", "images")))
     more = len(table) - MOST_ROWS
     if items(obj, "RegistrationSequence"):
         notes.insert(0, "Each matrix maps positions of its row's frame of reference into that of the object.")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..objects.description import filled
+from ..facts import filled
 from ..values import iso_date_time, iso_time
 from .plane import CLOCKS, DIMENSIONS, Dimension, Key, Plane
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...dicom.facts import few
 from ...dicom.objects.segment_frames import MOST_FRAMES, SegmentFrame, frame_count, is_label_map, segment_frames
 from ...dicom.values import DicomJson, integer, items, text
 from ..problems import Undecodable
@@ -107,9 +108,7 @@ class SegmentTally:
         if self._repeated:
             yield f"{self._repeated} frames lie where another one of their segment does; both were counted as one."
         if strays := sorted(self._extents.keys() - set(self._described)):
-            named = ", ".join(map(str, strays[:MOST_NAMED]))
-            more = f" and {len(strays) - MOST_NAMED} more" if len(strays) > MOST_NAMED else ""
-            yield f"Pixels belong to segments that are not described: {named}{more}."
+            yield f"Pixels belong to segments that are not described: {few(strays, MOST_NAMED)}."
 
 
 def _place(frame: SegmentFrame) -> tuple[Any, ...]:

@@ -3,10 +3,11 @@
 from itertools import pairwise, product
 from typing import Any
 
+from ...facts import few, filled, rounded, shared, span
 from ...geometry import SAME_DIRECTION, SAME_PLACE, normal
 from ...values import DicomJson, clean, integer, items, text
-from ..attributes import cut, few, hoisted, reals, referenced, rounded, rows, shown, span
-from ..description import Description, filled
+from ..attributes import cut, reals, referenced, rows, shown
+from ..description import Description
 
 
 def describe(obj: DicomJson) -> Description:
@@ -24,7 +25,7 @@ def describe(obj: DicomJson) -> Description:
     if histograms:
         facts |= shown(obj, "DVHNormalizationDoseValue")
         facts |= {"histograms": len(items(obj, "DVHSequence"))}
-    facts |= filled(all_histograms=hoisted(histograms, keep=("ReferencedROINumber", "DVHMeanDose", "DVHMaximumDose")))
+    facts |= filled(all_histograms=shared(histograms, keep=("ReferencedROINumber", "DVHMeanDose", "DVHMaximumDose")))
     return Description(
         facts=facts,
         items=histograms,

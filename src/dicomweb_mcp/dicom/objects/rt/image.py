@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from ...facts import filled, rounded, shared
 from ...values import DicomJson
-from ..attributes import cut, hoisted, reals, referenced, rounded, rows, shown
-from ..description import Description, filled
+from ..attributes import cut, reals, referenced, rows, shown
+from ..description import Description
 
 
 def describe(obj: DicomJson) -> Description:
@@ -20,7 +21,7 @@ def describe(obj: DicomJson) -> Description:
     facts |= _spacing(obj)
     facts |= shown(obj, "ReferencedBeamNumber", "ReferencedFractionGroupNumber")
     facts |= referenced(obj, "ReferencedRTPlanSequence")
-    facts |= filled(all_exposures=hoisted(exposures))
+    facts |= filled(all_exposures=shared(exposures))
     return Description(
         facts=facts,
         items=[row for row in exposures if row],

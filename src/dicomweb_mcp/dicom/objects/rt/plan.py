@@ -3,9 +3,10 @@
 from collections import defaultdict
 from typing import Any
 
+from ...facts import few, filled, rounded, shared
 from ...values import DicomJson, clean, integer, items, text
-from ..attributes import MOST_LISTED, cut, few, hoisted, reals, referenced, rounded, rows, shown
-from ..description import Description, filled
+from ..attributes import MOST_LISTED, cut, reals, referenced, rows, shown
+from ..description import Description
 
 ENERGY_UNITS = {"PHOTON": "MV", "ELECTRON": "MeV", "PROTON": "MeV", "NEUTRON": "MeV", "ION": "MeV/u"}
 BEAMS = ("BeamSequence", "IonBeamSequence")
@@ -45,7 +46,7 @@ def describe(obj: DicomJson) -> Description:
     )
     facts |= referenced(obj, "ReferencedStructureSetSequence", "ReferencedDoseSequence", "ReferencedRTPlanSequence")
     facts |= filled(plan_relationship=_each(obj, "ReferencedRTPlanSequence", "RTPlanRelationship"))
-    facts |= filled(all_beams=hoisted(beams, keep=("BeamNumber", "BeamName", "BeamMeterset", "BeamDose")))
+    facts |= filled(all_beams=shared(beams, keep=("BeamNumber", "BeamName", "BeamMeterset", "BeamDose")))
     return Description(
         facts=facts,
         items=[*beams, *setups],

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from ...facts import filled, shared
 from ...values import DicomJson, items, text
-from ..attributes import MOST_LISTED, cut, hoisted, referenced, rows, shown
-from ..description import Description, filled
+from ..attributes import MOST_LISTED, cut, referenced, rows, shown
+from ..description import Description
 
 SESSIONS = (
     "TreatmentSessionBeamSequence", "TreatmentSessionIonBeamSequence", "TreatmentSessionApplicationSetupSequence",
@@ -31,7 +32,7 @@ def describe(obj: DicomJson) -> Description:
     )
     facts |= referenced(obj, "ReferencedRTPlanSequence", "ReferencedTreatmentRecordSequence")
     keep = ("ReferencedBeamNumber", "BeamName", "DeliveredPrimaryMeterset", "SpecifiedPrimaryMeterset")
-    facts |= filled(all_beams=hoisted(delivered, keep=keep))
+    facts |= filled(all_beams=shared(delivered, keep=keep))
     return Description(
         facts=facts,
         items=delivered,

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...facts import few, filled, rounded, shared, significant, span
 from ...values import DicomJson, clean, integer, items, numbers, text
-from ..attributes import codes, cut, few, hoisted, rounded, rows, shown, significant, span
-from ..description import Description, filled
+from ..attributes import codes, cut, rows, shown
+from ..description import Description
 from .contours import Contour, Malformed, Stacked, contour_of, stacked
 
 MOST_POINTS = 1_000_000  # measured of one object
@@ -45,7 +46,7 @@ def describe(obj: DicomJson) -> Description:
     )  # fmt: skip
     facts["rois"] = len(items(obj, "StructureSetROISequence"))
     facts |= _shared_spacing(table)
-    facts |= filled(all_rois=hoisted(table, keep=OWN))
+    facts |= filled(all_rois=shared(table, keep=OWN))
     known = [integer(region, "ROINumber") for region in items(obj, "StructureSetROISequence")]
     return Description(
         facts=facts,

@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable, Collection, Iterator
 
 from ...codes import coded, meaning
-from ...values import DEEPEST, DicomJson, clean, element, integer, items, number, plain, raw_values, text
+from ...facts import amount, first_few
+from ...values import DEEPEST, DicomJson, clean, element, integer, items, number, plain_value, raw_values, text
 from ..referenced import Reference, reference
-from ..rows import amount, few
 
 MOST_ITEMS = 200_000  # looked at in one report
 LONGEST_PART = 200
@@ -141,10 +141,16 @@ def value_text(item: DicomJson, *, with_code: bool = True) -> str:
     return _VALUES[kind](item) if kind in _VALUES else ""
 
 
+def _value(item: DicomJson, keyword: str) -> str | int | float | None:
+    """A value; the first of several as one text."""
+    value = plain_value(item, keyword)
+    return ", ".join(map(str, first_few(value))) if isinstance(value, list) else value
+
+
 def _plain(keyword: str) -> Callable[[DicomJson], str]:
     def written(item: DicomJson) -> str:
-        value = few(plain(element(item, keyword) or {}))
-        return "" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        value = _value(item, keyword)
+        return "" if value is None else str(value)
 
     return written
 
@@ -153,15 +159,14 @@ def numeric(item: DicomJson) -> tuple[str | int | float, str]:
     """Value and unit of a NUM item. Where there is no value its qualifier says why; a floating point or rational value
     that says something else than the decimal one stands behind it."""
     measured = (items(item, "MeasuredValueSequence") or [item])[0]
-    value = few(plain(element(measured, "NumericValue") or {}))
+    value = _value(measured, "NumericValue")
     if value is None:
-        value = few(plain(element(measured, "FloatingPointValue") or {}))
-    shown = ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else value
+        value = _value(measured, "FloatingPointValue")
     qualifier = meaning(item, "NumericValueQualifierCodeSequence")
-    if shown == "":
+    if value is None:
         return f"no value ({qualifier})" if qualifier else "no value", ""
     more = _more_exact(measured) + (f" ({qualifier})" if qualifier else "")
-    return f"{shown}{more}" if more else shown, unit(measured)
+    return f"{value}{more}" if more else value, unit(measured)
 
 
 def _more_exact(measured: DicomJson) -> str:

@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from ...facts import amount
 from ...values import DEEPEST, DicomJson, clean, element, text
 from ..prose import prose
 from ..referenced import Reference
-from ..rows import amount
 from .content import (
     KNOWN,
     MOST_ITEMS,

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from ...facts import shared
 from ...values import DicomJson, clean
-from ..rows import shared
 from .content import LONGEST_PART, Concept, children, concept, containers, name, value_text, value_type, walk
 from .table import MOST_ROWS, Table
 

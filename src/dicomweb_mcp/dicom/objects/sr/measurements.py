@@ -10,10 +10,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from ...facts import amount, filled, first_few, ranges, shared
 from ...values import DicomJson, clean
-from ..description import filled
 from ..referenced import Reference
-from ..rows import amount, ranges, shared
 from .content import (
     LONGEST_PART,
     REFERRING,
@@ -106,8 +105,7 @@ class _Where:
 def _listed(texts: Iterable[str]) -> str | list[str]:
     """One text, or a list of the different ones, cut after MOST_IMAGES."""
     found = list(dict.fromkeys(texts))
-    more = [f"and {len(found) - MOST_IMAGES} more"] if len(found) > MOST_IMAGES else []
-    return found[0] if len(found) == 1 else found[:MOST_IMAGES] + more
+    return found[0] if len(found) == 1 else first_few(found, MOST_IMAGES)
 
 
 @dataclass

@@ -6,10 +6,11 @@ Measurement groups and irradiation events become rows; the tree then leaves them
 from typing import Any
 
 from ...codes import meaning
+from ...facts import filled
 from ...values import DicomJson, clean, iso_date_time, items, person_name, raw_values, text
-from ..description import Description, filled
+from ..attributes import shown
+from ..description import Description
 from ..referenced import evidence
-from ..rows import attributes
 from .content import Concept, children, concept, is_modifier, line, modifiers, name, relationship, value_text
 from .content_tree import content_tree
 from .irradiation_events import irradiation_events
@@ -50,7 +51,7 @@ def _document(obj: DicomJson) -> dict[str, Any]:
     observers = items(obj, "VerifyingObserverSequence")
     return filled(
         title=name(obj),
-        **attributes(
+        **shown(
             obj,
             "CompletionFlag",
             "CompletionFlagDescription",
