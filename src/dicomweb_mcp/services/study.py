@@ -14,6 +14,7 @@ from anyio import to_thread
 from ..archives.base import Archive, ArchiveError, NotFound, Place, Refused
 from ..dicom.distinctions import DISTINCTION_FIELDS, distinctions
 from ..dicom.facts import filled
+from ..dicom.functional_groups import frame_count
 from ..dicom.kinds import Kind, kind_of
 from ..dicom.query import Query, make_plan
 from ..dicom.references import FRAME_OF_REFERENCE, REFERENCE_FIELDS, Reference, references
@@ -188,7 +189,7 @@ async def _seen(archive: Archive, place: Place, row: DicomJson) -> Seen:
     if not is_derived(role(row)) or any(one.evidence != FRAME_OF_REFERENCE for one in references(row)):
         return _read(row, whole=includes)
     if includes and kind_of(row) is Kind.IMAGE:
-        return _read(row, whole=(integer(row, "NumberOfFrames") or 1) == 1)  # frames refer in groups of their own
+        return _read(row, whole=frame_count(row) == 1)  # frames refer in groups of their own
     instance = Place(place.study_uid, place.series_uid, text(row, "SOPInstanceUID"))
     return await seen_in_metadata(archive, await instance_metadata(archive, instance))
 

@@ -3,18 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..functional_groups import PER_FRAME, SHARED, frame_views
-from ..geometry import normal
+from ..functional_groups import MOST_FRAMES, PER_FRAME, SHARED, frame_count, frame_views
+from ..geometry import FARTHEST, dot, normal
 from ..tags import tag_of
 from ..values import DicomJson, integer, items, numbers, text
 
-MOST_FRAMES = 100_000
-FARTHEST = 1e6  # mm: what lies beyond is no place in a patient
-OUTSIDE = (
-    "ImagePositionPatient",
-    "ImageOrientationPatient",
-    "PixelSpacing",
-)  # groups of one, in objects of some makers
+OUTSIDE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")  # of the groups, in some objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +28,7 @@ class SegmentFrame:
     def position(self) -> float | None:
         """Distance of the plane along its normal, in mm."""
         axis = normal(self.orientation)
-        return sum(a * b for a, b in zip(axis, self.origin, strict=True)) if axis and self.origin else None
-
-
-def frame_count(obj: DicomJson) -> int:
-    """NumberOfFrames, or 1."""
-    return max(1, integer(obj, "NumberOfFrames", 1) or 1)
+        return dot(axis, self.origin) if axis and self.origin else None
 
 
 def is_label_map(obj: DicomJson) -> bool:

@@ -6,12 +6,12 @@ from typing import Any
 
 from ..codes import coded
 from ..facts import few, filled, shared
-from ..functional_groups import frame_views
+from ..functional_groups import MOST_FRAMES, frame_count, frame_views
 from ..kinds import Kind, kind_of
 from ..values import DicomJson, clean, integer, items, numbers, plain_value, text
 from .cielab import hex_colour
 from .description import Description
-from .segment_frames import MOST_FRAMES, SegmentFrame, frame_count, is_label_map, segment_frames
+from .segment_frames import SegmentFrame, is_label_map, segment_frames
 
 FACTS = (
     "SegmentationType", "SegmentationFractionalType", "MaximumFractionalValue", "SegmentsOverlap", "ContentLabel",

@@ -1,7 +1,5 @@
 """Which attributes matter most to someone who asks what a series is: read first, and left out of an answer last."""
 
-from ..kinds import Kind
-
 USUAL = (
     # what it is
     "Modality", "SOPClassUID", "SeriesDescription", "SeriesNumber", "StudyDescription", "StudyDate", "StudyTime",
@@ -36,16 +34,3 @@ USUAL = (
 """Keywords, the most important first."""
 
 RANK = {keyword: rank for rank, keyword in enumerate(USUAL)}
-
-CONTENT = {
-    Kind.SEGMENTATION: ("SegmentSequence", "PerFrameFunctionalGroupsSequence"),
-    Kind.STRUCTURE_SET: ("StructureSetROISequence", "ROIContourSequence"),
-    Kind.RT_PLAN: ("BeamSequence",),
-    Kind.REPORT: ("ContentSequence",),
-    Kind.KEY_OBJECTS: ("ContentSequence",),
-    Kind.ANNOTATIONS: ("AnnotationGroupSequence",),
-    Kind.PARAMETRIC_MAP: ("PerFrameFunctionalGroupsSequence",),
-    Kind.REGISTRATION: ("RegistrationSequence", "DeformableRegistrationSequence"),
-    Kind.WAVEFORM: ("WaveformSequence",),
-}
-"""The sequences in which an object of a kind says what it says, and which can grow large."""

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...dicom.functional_groups import MOST_FRAMES, frame_count
 from ...dicom.geometry import normal
-from ...dicom.objects.segment_frames import MOST_FRAMES, frame_count
 from ...dicom.values import DicomJson, clean, number, numbers, text
 from ..problems import Undecodable
 from .tally import Measured

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dicom.codes import code_text
-from ...dicom.functional_groups import PER_FRAME, SHARED, frame_views
-from ...dicom.objects.segment_frames import MOST_FRAMES, frame_count
+from ...dicom.functional_groups import MOST_FRAMES, PER_FRAME, SHARED, frame_count, frame_views
 from ...dicom.tags import tag_of
 from ...dicom.values import DicomJson, items, number
 from ..problems import Undecodable

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dicom.functional_groups import frame_views
-from ...dicom.geometry import SAME_DIRECTION, normal
+from ...dicom.geometry import SAME_DIRECTION, dot, normal
 from ...dicom.objects.segment_frames import SegmentFrame
 from ...dicom.values import DicomJson, number
 from .slice_depth import Depth, slice_depth
@@ -72,10 +72,10 @@ def space_of(obj: DicomJson, frames: Sequence[SegmentFrame]) -> Space:
 def _patient(obj: DicomJson, frames: Sequence[SegmentFrame]) -> Space:
     axes = {normal(frame.orientation) or () for frame in frames}
     axis = next(iter(axes))
-    if any(abs(sum(a * b for a, b in zip(axis, other, strict=True))) < SAME_DIRECTION for other in axes):
+    if any(abs(dot(axis, other)) < SAME_DIRECTION for other in axes):
         return Space("patient", notes=(WHERE["patient"], "The frames have different orientations: no volumes."))
     view = next(frame_views(obj, 1), obj)
-    positions = [sum(a * b for a, b in zip(axis, frame.origin, strict=True)) for frame in frames]
+    positions = [dot(axis, frame.origin) for frame in frames]
     depth = slice_depth(positions, number(view, "SpacingBetweenSlices"), number(view, "SliceThickness"))
     unknown = () if depth.mm else ("No slice spacing or thickness is known: no volumes.",)
     return Space("patient", depth, axis, (WHERE["patient"], *filter(None, [depth.note]), *unknown))

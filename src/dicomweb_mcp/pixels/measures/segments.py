@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dicom.facts import few
-from ...dicom.objects.segment_frames import MOST_FRAMES, SegmentFrame, frame_count, is_label_map, segment_frames
+from ...dicom.functional_groups import MOST_FRAMES, frame_count
+from ...dicom.objects.segment_frames import SegmentFrame, is_label_map, segment_frames
 from ...dicom.values import DicomJson, integer, items, text
 from ..problems import Undecodable
 from .segment_space import Corners, Edges, Space, space_of

@@ -9,10 +9,9 @@ from itertools import pairwise
 from operator import mul
 from statistics import median_low
 
-from ...geometry import SAME_PLACE
+from ...geometry import FARTHEST, SAME_PLACE
 from ...values import DicomJson, element
 
-FARTHEST = 1e6  # mm; a coordinate beyond a kilometre is no place in a patient
 FLATTEST = 0.2  # mm that the points of one contour may lie off their plane
 ALONG_AN_AXIS = 0.99999  # cosine
 EVEN = 0.01  # share of the spacing by which a gap may differ from it

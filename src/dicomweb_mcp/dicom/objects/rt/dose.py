@@ -4,8 +4,9 @@ from itertools import pairwise, product
 from typing import Any
 
 from ...facts import few, filled, rounded, shared, span
+from ...functional_groups import frame_count
 from ...geometry import SAME_DIRECTION, SAME_PLACE, normal
-from ...values import DicomJson, clean, integer, items, text
+from ...values import DicomJson, clean, items, text
 from ..attributes import cut, reals, referenced, rows, shown
 from ..description import Description
 
@@ -77,7 +78,7 @@ def _offsets(obj: DicomJson, notes: list[str]) -> list[float]:
     GridFrameOffsetVector begins with 0 and counts from ImagePositionPatient, or, on axial grids, begins with its z and
     holds z coordinates (C.8.8.3.2).
     """
-    frames = integer(obj, "NumberOfFrames", 1) or 1
+    frames = frame_count(obj)
     found = reals(obj, "GridFrameOffsetVector")
     if not found:
         if frames > 1:
