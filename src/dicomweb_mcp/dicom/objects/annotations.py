@@ -15,7 +15,7 @@ from ..facts import amount, filled, shared
 from ..values import DicomJson, clean, element, items, raw_values, text
 from .attributes import shown
 from .description import Description
-from .referenced import reference
+from .sop_references import reference
 from .sr.content import unit
 
 MOST_GROUPS = 1_000

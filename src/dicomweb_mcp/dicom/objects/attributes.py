@@ -5,7 +5,8 @@ from typing import Any
 from ..codes import coded
 from ..facts import MOST_VALUES, few
 from ..tags import by_tag, tag_of
-from ..values import DicomJson, clean, items, numbers, plain, text, values_at
+from ..values import DicomJson, clean, items, numbers, plain, values_at
+from .sop_references import uid_of
 
 MOST_ROWS = 300  # of one object; an answer shows fewer
 MOST_LISTED = 20  # of what stands in one fact
@@ -85,7 +86,7 @@ def referenced(obj: DicomJson, *keywords: str) -> dict[str, Any]:
     """The instances to which these sequences refer: by the sequence's keyword, the UID or the first few of them."""
     found: dict[str, Any] = {}
     for keyword in keywords:
-        uids = [uid for item in items(obj, keyword) if (uid := clean(text(item, "ReferencedSOPInstanceUID"), 64))]
+        uids = [uid for item in items(obj, keyword) if (uid := uid_of(item, "ReferencedSOPInstanceUID"))]
         if uids:
             found[keyword] = uids[0] if len(uids) == 1 else few(uids, MOST_REFERENCES)
     return found

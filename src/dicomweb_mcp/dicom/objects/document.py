@@ -8,7 +8,7 @@ from ..facts import filled
 from ..values import DicomJson, clean, element, integer, items, uid_name
 from .attributes import shown
 from .description import Description
-from .referenced import reference, uid_of
+from .sop_references import reference, uid_of
 from .sr.content import unit
 
 MOST_SOURCES = 20

@@ -6,13 +6,13 @@ from typing import Any
 from ..facts import filled, first_few
 from ..values import DicomJson, clean, items, number, text
 from .attributes import shown
-from .referenced import Reference, reference, uid_of
+from .sop_references import SopReference, reference, uid_of
 
 MOST_SERIES = 200
 MOST_UIDS = 5  # of one series
 
 
-def _images(holder: DicomJson) -> Iterator[tuple[str, list[Reference]]]:
+def _images(holder: DicomJson) -> Iterator[tuple[str, list[SopReference]]]:
     """Series UIDs with their referenced images (Presentation State Relationship, C.11.11)."""
     for series in items(holder, "ReferencedSeriesSequence")[:MOST_SERIES]:
         yield (
@@ -21,13 +21,12 @@ def _images(holder: DicomJson) -> Iterator[tuple[str, list[Reference]]]:
         )
 
 
-def _row(series_uid: str, images: list[Reference]) -> dict[str, Any]:
-    listed = [f"{image.uid} ({image.parts})" if image.parts else image.uid for image in images]
+def _row(series_uid: str, images: list[SopReference]) -> dict[str, Any]:
     return filled(
         SeriesInstanceUID=series_uid,
         SOPClassUID=", ".join(sorted({image.class_name for image in images} - {""})),
         images=len(images),
-        SOPInstanceUID=first_few(listed, MOST_UIDS),
+        SOPInstanceUID=first_few([image.listed for image in images], MOST_UIDS),
     )
 
 

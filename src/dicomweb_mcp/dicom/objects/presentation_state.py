@@ -8,15 +8,14 @@ from ..values import DicomJson, clean, element, element_at, integer, items, numb
 from .attributes import shown
 from .description import Description
 from .presentation_images import MOST_SERIES, blended, inputs, shown_series
-from .prose import prose
-from .referenced import reference
+from .prose import quoted
+from .sop_references import reference
 
 MOST_TEXTS = 500
 MOST_ANNOTATIONS = 5_000
 MOST_WINDOWS = 20
 MOST_AREAS = 20
 MOST_LAYERS = 50
-LONGEST_TEXT = 4_000
 TRANSFORMATIONS = (
     "ImageRotation",
     "ImageHorizontalFlip",
@@ -177,7 +176,7 @@ def _annotations(obj: DicomJson, described: Description) -> None:
         for item in items(annotation, "TextObjectSequence"):
             texts += 1
             if texts <= MOST_TEXTS:
-                described.text += _text(layer, item, _applies(annotation))
+                described.text += quoted(layer + _applies(annotation), text(item, "UnformattedTextValue"))
     described.facts |= filled(
         graphics=[
             f"{layer}: {', '.join(f'{count} {shape}' for shape, count in drawn.most_common(20))}"
@@ -192,8 +191,3 @@ def _annotations(obj: DicomJson, described: Description) -> None:
         described.elided.append(f"{amount(len(held) - MOST_ANNOTATIONS, 'graphic annotation')}")
     if any(graphics.values()):
         described.elided.append("the coordinates of graphics: get_metadata with fields=['GraphicAnnotationSequence']")
-
-
-def _text(layer: str, item: DicomJson, applies: str) -> list[str]:
-    first, *more = prose(text(item, "UnformattedTextValue"), LONGEST_TEXT)[0] or ["(empty)"]
-    return [f"{layer}{applies}: {first}", *(f"  > {line}" for line in more)]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from ...codes import coded, meaning
 from ...facts import amount, first_few
 from ...values import DEEPEST, DicomJson, clean, element, integer, items, number, plain_value, raw_values, text
-from ..referenced import Reference, reference
+from ..sop_references import SopReference, reference
 
 MOST_ITEMS = 200_000  # looked at in one report
 LONGEST_PART = 200
@@ -124,7 +124,7 @@ def by_reference(root: DicomJson, item: DicomJson) -> str:
     return f"→ item {clean('.'.join(map(str, path[:DEEPEST])), LONGEST_PART)}" + (f" ({words})" if words else "")
 
 
-def references(item: DicomJson) -> list[Reference]:
+def references(item: DicomJson) -> list[SopReference]:
     """The instances that an IMAGE, COMPOSITE or WAVEFORM item names."""
     return [reference(held) for held in items(item, "ReferencedSOPSequence")]
 

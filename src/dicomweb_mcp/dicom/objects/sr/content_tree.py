@@ -7,7 +7,7 @@ from itertools import groupby
 from ...facts import amount
 from ...values import DEEPEST, DicomJson, clean, element, text
 from ..prose import prose
-from ..referenced import Reference
+from ..sop_references import SopReference
 from .content import (
     KNOWN,
     MOST_ITEMS,
@@ -171,7 +171,7 @@ class _Writer:
         label = name(item) or WORDS.get(kind) or kind.capitalize() or "Item"
         return f"inferred from {label}" if relationship(item) == "INFERRED FROM" else label
 
-    def _instance(self, found: Reference) -> str:
+    def _instance(self, found: SopReference) -> str:
         """An instance with its UID where it comes first, later by its number alone."""
         first = found.uid not in self._instances
         number = self._instances.setdefault(found.uid, len(self._instances) + 1)

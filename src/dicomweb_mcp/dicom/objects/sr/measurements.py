@@ -12,7 +12,7 @@ from typing import Any
 
 from ...facts import amount, filled, first_few, ranges, shared
 from ...values import DicomJson, clean
-from ..referenced import Reference
+from ..sop_references import SopReference
 from .content import (
     LONGEST_PART,
     REFERRING,
@@ -68,8 +68,8 @@ _WHERE = {"image", "segment", "segmentation", "region"}  # a measurement's own r
 class _Where:
     """What a group or a measurement was measured on."""
 
-    images: list[Reference] = field(default_factory=list)
-    segments: list[Reference] = field(default_factory=list)
+    images: list[SopReference] = field(default_factory=list)
+    segments: list[SopReference] = field(default_factory=list)
     regions: Counter[str] = field(default_factory=Counter)
 
     def add(self, root: DicomJson, item: DicomJson) -> bool:

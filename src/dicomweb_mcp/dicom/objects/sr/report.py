@@ -10,7 +10,7 @@ from ...facts import filled
 from ...values import DicomJson, clean, iso_date_time, items, person_name, raw_values, text
 from ..attributes import shown
 from ..description import Description
-from ..referenced import evidence
+from ..sop_references import evidence
 from .content import Concept, children, concept, is_modifier, line, modifiers, name, relationship, value_text
 from .content_tree import content_tree
 from .irradiation_events import irradiation_events

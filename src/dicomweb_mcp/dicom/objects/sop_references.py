@@ -10,7 +10,7 @@ LONGEST_UID = 80  # 64 are allowed
 
 
 @dataclass(frozen=True)
-class Reference:
+class SopReference:
     """One referenced instance, with frames and segments when only these are meant; no ``uid`` where none is given."""
 
     uid: str
@@ -24,6 +24,11 @@ class Reference:
     def parts(self) -> str:
         """``frames 1-3, segment 2``; empty when the whole instance is meant."""
         return ", ".join(filter(None, (_numbered("frame", self.frames), _numbered("segment", self.segments))))
+
+    @property
+    def listed(self) -> str:
+        """As an entry of a list: ``1.2.3 (frames 1-3)``."""
+        return f"{self.uid} ({self.parts})" if self.parts else self.uid
 
     @property
     def class_name(self) -> str:
@@ -41,9 +46,9 @@ def uid_of(obj: DicomJson, keyword: str) -> str:
     return clean(text(obj, keyword), LONGEST_UID)
 
 
-def reference(item: DicomJson, series_uid: str = "", study_uid: str = "") -> Reference:
+def reference(item: DicomJson, series_uid: str = "", study_uid: str = "") -> SopReference:
     """An item of a Referenced SOP Sequence, or of one built alike."""
-    return Reference(
+    return SopReference(
         uid_of(item, "ReferencedSOPInstanceUID"),
         uid_of(item, "ReferencedSOPClassUID"),
         _positive(item, "ReferencedFrameNumber"),
@@ -57,7 +62,7 @@ def _positive(item: DicomJson, keyword: str) -> tuple[int, ...]:
     return tuple(int(number) for number in numbers(item, keyword) if number > 0)
 
 
-def evidence(obj: DicomJson, keyword: str) -> Iterator[Reference]:
+def evidence(obj: DicomJson, keyword: str) -> Iterator[SopReference]:
     """The instances of a hierarchical SOP instance reference (C.17.2.1): studies, their series, their instances."""
     for study in items(obj, keyword):
         study_uid = uid_of(study, "StudyInstanceUID")
