@@ -5,6 +5,7 @@ from typing import Any
 from ..codes import coded
 from ..facts import MOST_VALUES, few
 from ..tags import by_tag, tag_of
+from ..units import unit_of
 from ..values import DicomJson, clean, items, numbers, plain, values_at
 from .sop_references import uid_of
 
@@ -14,37 +15,28 @@ MOST_REFERENCES = 6
 GREATEST = 1e9
 
 UNITS = {
-    "BeamDose": "Gy",
     "BeamLimitingDeviceAngle": "deg",
     "CumulativeDoseToDoseReference": "Gy",
     "DeliveredTreatmentTime": "s",
     "DeliveryMaximumDose": "Gy",
     "DeliveryWarningDose": "Gy",
-    "ExposureTime": "ms",
     "GantryAngle": "deg",
-    "KVP": "kV",
     "MultiplexGroupTimeOffset": "ms",
     "NotchFilterFrequency": "Hz",
     "OrganAtRiskFullVolumeDose": "Gy",
     "OrganAtRiskLimitDose": "Gy",
     "OrganAtRiskMaximumDose": "Gy",
     "PatientSupportAngle": "deg",
-    "RadiationMachineSAD": "mm",
-    "RadiationMachineSSD": "mm",
     "ReferenceAirKermaRate": "uGy/h at 1 m",
     "ROIVolume": "cm3",
-    "RTImageSID": "mm",
     "SamplingFrequency": "Hz",
-    "SourceAxisDistance": "mm",
     "SpecifiedTreatmentTime": "s",
     "TargetMaximumDose": "Gy",
     "TargetMinimumDose": "Gy",
-    "TargetPrescriptionDose": "Gy",
     "TotalReferenceAirKerma": "uGy at 1 m",
     "XRayImageReceptorAngle": "deg",
-    "XRayTubeCurrent": "mA",
 }
-"""The units that PS3.3 fixes for the attributes shown here."""
+"""Units of attributes of radiotherapy and of waveforms, besides those that dicom.units has for all."""
 
 
 def shown(obj: DicomJson, *keywords: str) -> dict[str, Any]:
@@ -57,7 +49,7 @@ def shown(obj: DicomJson, *keywords: str) -> dict[str, Any]:
         value = plain({"vr": by_tag(tag).vr, "Value": values[:MOST_VALUES]})
         if value in (None, []):
             continue
-        if (unit := UNITS.get(keyword)) and isinstance(value, int | float):
+        if (unit := UNITS.get(keyword) or unit_of(keyword)) and isinstance(value, int | float):
             value = f"{value} {unit}"
         if len(values) > MOST_VALUES:
             value = f"{_joined(value)} ... ({len(values) - MOST_VALUES:,} more values)"

@@ -16,7 +16,6 @@ ANGLES = {
     "BeamLimitingDeviceAngle": "BeamLimitingDeviceRotationDirection",
     "PatientSupportAngle": "PatientSupportRotationDirection",
 }
-TURNS = ("CW", "CC")
 ACCESSORIES = (
     "NumberOfWedges", "NumberOfCompensators", "NumberOfBoli", "NumberOfBlocks", "NumberOfRangeShifters",
     "NumberOfLateralSpreadingDevices", "NumberOfRangeModulators",
