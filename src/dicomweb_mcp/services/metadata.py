@@ -16,8 +16,8 @@ from .app import App
 from .instance import instance_metadata
 from .left_out import WholeSequences, left_out, said
 from .lookup import find_place, where_else
-from .related import StudyTable, study_table
 from .series import Reading, Wanted, read_instances
+from .study.table import StudyTable, study_table
 
 
 @dataclass(frozen=True)

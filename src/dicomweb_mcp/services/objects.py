@@ -25,7 +25,8 @@ from .left_out import left_out, said, with_left_out
 from .lookup import find_place
 from .measure import measure
 from .paging import every_match
-from .related import look_alikes, related_to, sources
+from .study.look_alikes import look_alikes
+from .study.related import related_to, sources
 
 MOST_INSTANCES = 2_000  # of a series, listed to see what it holds
 PAGE_LINES = 100  # of text that has no pages of its own

@@ -3,18 +3,20 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..archives.base import Archive, ArchiveError
-from ..dicom.query import Query, make_plan
-from ..dicom.references import Reference
-from ..dicom.rules import Level
-from ..dicom.uids import is_uid
-from ..dicom.values import DicomJson, text
-from .lookup import first_row
-from .paging import every_match
-from .study import Study
+from ...archives.base import Archive, ArchiveError
+from ...dicom.facts import first_few
+from ...dicom.query import Query, make_plan
+from ...dicom.references import Reference
+from ...dicom.rules import Level
+from ...dicom.uids import is_uid
+from ...dicom.values import DicomJson, text
+from ..lookup import first_row
+from ..paging import every_match
+from .look import Study
 
 MOST_LOOK_UPS = 20  # of instances and series, for one answer
 MOST_MISSING = 2  # instances of one reference that are not there, after which the others are not looked for
+MOST_NAMED = 3  # series in a row; the others are counted
 MOST_MEMBERS = 5_000  # instances of a series that is listed to place references
 
 
@@ -36,6 +38,12 @@ class Link:
         """The purposes, without those that another one says in more words."""
         said = [purpose.casefold() for purpose in self.purposes]
         return ", ".join(one for one in self.purposes if sum(one.casefold() in other for other in said) == 1)
+
+    def words(self, study: Study) -> str:
+        """The series, or how many instances of none that is known."""
+        if not self.series_uid:
+            return f"{self.count} instances {'not in the archive' if self.missing else 'of unknown series'}"
+        return self.series_uid if study.find(self.series_uid) else f"{self.series_uid} (not in this study)"
 
     @property
     def key(self) -> tuple[str, bool]:
@@ -149,3 +157,8 @@ class Whereabouts:
         except ArchiveError:
             return Elsewhere(unknown=True)
         return Elsewhere(row, study if is_uid(study) else "")
+
+
+def named(words: Iterable[str]) -> list[str]:
+    """The first few that differ, and how many others there are."""
+    return first_few(list(dict.fromkeys(words)), MOST_NAMED)

@@ -1,39 +1,18 @@
-"""What belongs together within a study: what its derived objects were made from or show, and what was made from a
-series."""
+"""What an object was made from or shows, and what was made from a series."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..archives.base import Archive, ArchiveError, NotFound, Place
-from ..dicom.facts import filled, first_few
-from ..dicom.kinds import Kind
-from ..dicom.query import Query
-from ..dicom.references import FRAME_OF_REFERENCE
-from ..dicom.rules import Level
-from ..dicom.values import DicomJson, integer, plain_value, text
-from .app import App
-from .links import Link, Whereabouts
-from .search import DEFAULT_FIELDS, search
-from .study import Seen, Series, Shared, Study, look_into, seen_in_metadata, series_of, sharing
+from ...archives.base import Archive, NotFound, Place
+from ...dicom.facts import filled
+from ...dicom.kinds import Kind
+from ...dicom.references import FRAME_OF_REFERENCE
+from ...dicom.values import DicomJson, plain_value
+from .links import Link, Whereabouts, named
+from .look import Seen, Series, Shared, Study, look_into, seen_in_metadata, series_of, sharing, study_or_nothing
 
-MOST_NAMED = 3  # UIDs in a row; the others are counted
-MOST_LOOK_ALIKES = 10
 MOST_STEPS = 5  # from a series to what was made of what was made of it
-
-
-@dataclass
-class StudyTable:
-    """The series of a study, a row each: keywords, ``role`` and, of derived ones, ``refers_to``.
-
-    ``study`` is what the search says of the study itself; ``complete`` as in a search.
-    """
-
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    study: dict[str, Any] = field(default_factory=dict)
-    instances: int | None = None
-    notes: list[str] = field(default_factory=list)
-    complete: bool | None = None
 
 
 @dataclass
@@ -44,62 +23,6 @@ class Related:
     rows: list[dict[str, Any]] = field(default_factory=list)
     unrelated: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-
-# ---- a study ---------------------------------------------------------------------------------------------------------
-
-
-async def study_table(app: App, archive: Archive, place: Place) -> StudyTable:
-    """The series of a study with their roles and what the derived ones refer to. Raises NotFound for no such study, or
-    another ArchiveError when its series cannot be listed."""
-    study = await series_of(archive, place.study_uid)
-    if not archive.profile.rules.own_matching:
-        for series in study.series:
-            app.places.remember(archive.name, Level.SERIES, series.uid, (study.uid, None))
-    notes = [*study.notes, *await look_into(archive, study)]
-    where = Whereabouts(archive, study)
-    rows = [filled(**series.shown(), refers_to=await _refers_to(where, study, series)) for series in study.series]
-    row = await _study_row(archive, study.uid, notes)
-    told = {keyword: plain_value(row, keyword) for keyword in ("StudyInstanceUID", *DEFAULT_FIELDS[Level.STUDY])}
-    return StudyTable(rows, filled(**told), _instances(study, row), notes, study.complete)
-
-
-async def _study_row(archive: Archive, study_uid: str, notes: list[str]) -> DicomJson:
-    """What a search says of the study; empty, with a note, when it says nothing."""
-    try:
-        found = await search(archive, Query(Level.STUDY, filters={"StudyInstanceUID": study_uid}), limit=1)
-    except ArchiveError as problem:
-        notes.append(f"The study's own attributes are not known: {problem}")
-        return {}
-    return next(iter(found.rows), {})
-
-
-def _instances(study: Study, row: DicomJson) -> int | None:
-    counts = [series.count for series in study.series]
-    if study.complete and all(count is not None for count in counts):
-        return sum(filter(None, counts))
-    return integer(row, "NumberOfStudyRelatedInstances")
-
-
-async def _refers_to(where: Whereabouts, study: Study, series: Series) -> list[str]:
-    """Short words for what the derived objects of a series refer to: UIDs of series, the best evidence first."""
-    if not series.is_derived:
-        return []
-    links = await where.links(one for seen in series.objects for one in seen.references)
-    if links:
-        return _named([_words(link, study) for link in links])
-    frames = any(seen.frames_of_reference for seen in series.objects)
-    return ["nothing but a frame of reference"] if frames else ["nothing"] if series.objects else []
-
-
-def _words(link: Link, study: Study) -> str:
-    if not link.series_uid:
-        return f"{link.count} instances {'not in the archive' if link.missing else 'of unknown series'}"
-    return link.series_uid if study.find(link.series_uid) else f"{link.series_uid} (not in this study)"
-
-
-def _named(words: Iterable[str]) -> list[str]:
-    return first_few(list(dict.fromkeys(words)), MOST_NAMED)
 
 
 # ---- what an object was made from ------------------------------------------------------------------------------------
@@ -115,20 +38,12 @@ async def sources(archive: Archive, place: Place, obj: DicomJson) -> list[dict[s
     seen = await seen_in_metadata(archive, obj)
     if not seen.references and (seen.kind is Kind.IMAGE or not seen.frames_of_reference):
         return []
-    study = await _study_or_nothing(archive, place.study_uid)
+    study = await study_or_nothing(archive, place.study_uid)
     where = Whereabouts(archive, study)
     if seen.references:
         return [await _source(where, study, link, place) for link in await where.links(seen.references)]
     await look_into(archive, study, [series for series in study.series if not series.is_derived])
     return [_by_frame(await sharing(archive, study, uid), study, uid) for uid in seen.frames_of_reference]
-
-
-async def _study_or_nothing(archive: Archive, study_uid: str) -> Study:
-    """The study, or one of which no series is known: what an object says of its sources is worth telling anyway."""
-    try:
-        return await series_of(archive, study_uid)
-    except ArchiveError:
-        return Study(study_uid, [], None, [])
 
 
 async def _source(where: Whereabouts, study: Study, link: Link, place: Place) -> dict[str, Any]:
@@ -181,7 +96,7 @@ def _by_frame(shared: Shared, study: Study, uid: str) -> dict[str, Any]:
         "evidence": FRAME_OF_REFERENCE,
         FRAME_OF_REFERENCE: uid,
         "note": _undecided(shared),
-        **filled(candidates=_named(series.uid for series in shared.series)),
+        **filled(candidates=named(series.uid for series in shared.series)),
         "in_archive": None,
     }
 
@@ -237,7 +152,7 @@ class _Derived:
             SOPInstanceUID=self.seen.instance_uid if several else "",
             evidence=self.evidence,
             instances=self.instances or None,
-            refers_to=[] if self.evidence else _named(_words(link, study) for link in self.links),
+            refers_to=[] if self.evidence else named(link.words(study) for link in self.links),
             why="" if self.evidence or self.links else self.why or self._nothing,
             **(self.seen.distinctions if self.evidence else {}),
             looked_at=self.series.looked_at(),
@@ -264,8 +179,8 @@ async def _decide_by_frame(archive: Archive, study: Study, place: Place, derived
             elif alone:
                 one.why = f"refers to nothing; its {FRAME_OF_REFERENCE} is that of series {shared.series[0].uid} alone"
             else:
-                named = ", ".join(_named(series.uid for series in shared.series))
-                one.why = f"only a {FRAME_OF_REFERENCE}: {_undecided(shared)}" + (f" ({named})" if named else "")
+                uids = ", ".join(named(series.uid for series in shared.series))
+                one.why = f"only a {FRAME_OF_REFERENCE}: {_undecided(shared)}" + (f" ({uids})" if uids else "")
 
 
 def _follow(series_uid: str, derived: Sequence[_Derived]) -> None:
@@ -292,57 +207,3 @@ def _belongs_through(one: _Derived, belonging: Mapping[str, str]) -> bool:
         role = belonging[link.series_uid]
         one.evidence = f"{'; '.join(link.evidence)} names {role} series {link.series_uid}, which belongs to it"
     return link is not None
-
-
-# ---- objects that look alike -----------------------------------------------------------------------------------------
-
-
-async def look_alikes(archive: Archive, place: Place, obj: DicomJson) -> list[str]:
-    """Sentences: the other series of the study with the object's Modality and SeriesDescription, and the other objects
-    of its own series, each with what tells it from the object. Empty when there is none."""
-    own = await seen_in_metadata(archive, obj)
-    study = await _study_or_nothing(archive, place.study_uid)
-    series = [one for one in study.series if _looks_like(one, obj, place)]
-    if own.kind is Kind.IMAGE:  # what is in its series are its slices
-        series = [one for one in series if one.uid != place.series_uid]
-    looked = series[:MOST_LOOK_ALIKES]
-    notes = await look_into(archive, study, looked)
-    where = Whereabouts(archive, study)
-    mine = {"SeriesNumber": integer(obj, "SeriesNumber"), **await _marks(where, study, own)}
-    sentences: list[str] = []
-    differing: dict[str, None] = {}
-    for one in looked:
-        for seen in one.objects:
-            if seen.instance_uid != own.instance_uid:
-                theirs = {"SeriesNumber": integer(one.row, "SeriesNumber"), **await _marks(where, study, seen)}
-                names = [name for name in {**theirs, **mine} if theirs.get(name) != mine.get(name)]
-                differing.update(dict.fromkeys(names))
-                sentences.append(f"{_who(one, seen, place)} {_listed(theirs, names)}.")
-    if left := [*sentences[MOST_LOOK_ALIKES:], *series[MOST_LOOK_ALIKES:]]:
-        notes.append(f"At least {len(left)} more of them are not described here.")
-    partial = [f"Of series {one.uid}, {one.looked_at()} objects were looked at." for one in looked if one.looked_at()]
-    here = [f"This object has {_listed(mine, list(differing))}."] if sentences else []
-    return [*here, *sentences[:MOST_LOOK_ALIKES], *partial, *notes]
-
-
-def _looks_like(series: Series, obj: DicomJson, place: Place) -> bool:
-    same = all(text(series.row, keyword) == text(obj, keyword) for keyword in ("Modality", "SeriesDescription"))
-    return same or series.uid == place.series_uid
-
-
-async def _marks(where: Whereabouts, study: Study, seen: Seen) -> dict[str, Any]:
-    """What can tell an object from others: its distinctions and what it refers to."""
-    links = await where.links(seen.references)
-    return {**seen.distinctions, "references to": ", ".join(_named(_words(link, study) for link in links))}
-
-
-def _who(series: Series, seen: Seen, place: Place) -> str:
-    if series.uid == place.series_uid:
-        return f"Object {seen.instance_uid} of the same series has"
-    of_several = f"object {seen.instance_uid} of " if len(series.objects) > 1 else ""
-    return f"With the same Modality and SeriesDescription, {of_several}series {series.uid} has"
-
-
-def _listed(marks: Mapping[str, Any], names: Sequence[str]) -> str:
-    listed = "; ".join(f"{name} {'none' if marks.get(name) in (None, '') else marks[name]}" for name in names)
-    return listed or "the same labels, segments, times and references"

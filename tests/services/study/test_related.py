@@ -13,9 +13,11 @@ from pydicom.sequence import Sequence
 
 from dicomweb_mcp.archives.base import Archive, NotFound, Place
 from dicomweb_mcp.archives.folder import FolderArchive
-from dicomweb_mcp.services import links, study
 from dicomweb_mcp.services.app import App
-from dicomweb_mcp.services.related import Related, look_alikes, related_to, sources, study_table
+from dicomweb_mcp.services.study import links, look
+from dicomweb_mcp.services.study.look_alikes import look_alikes
+from dicomweb_mcp.services.study.related import Related, related_to, sources
+from dicomweb_mcp.services.study.table import study_table
 from fakes.base import Asked, Fake
 from fakes.dcm4chee import Dcm4chee
 from fakes.deaf import Deaf
@@ -26,7 +28,7 @@ from support import app_over
 
 pytestmark = pytest.mark.anyio
 
-DATA = Path(__file__).parent.parent / "data"
+DATA = Path(__file__).parents[2] / "data"
 CLASSES = {
     "CT": "1.2.840.10008.5.1.4.1.1.2", "SEG": "1.2.840.10008.5.1.4.1.1.66.4", "PR": "1.2.840.10008.5.1.4.1.1.11.1",
     "RTPLAN": "1.2.840.10008.5.1.4.1.1.481.5", "RTSTRUCT": "1.2.840.10008.5.1.4.1.1.481.3",
@@ -305,11 +307,11 @@ async def test_an_archive_that_fails_again_and_again_is_left_alone() -> None:
     found = await related(archive)
     assert found.rows == found.unrelated == []
     assert "series were not looked into (after these failures)" in found.notes[-1]
-    assert len(fake.requests) <= 1 + study.MOST_FAILURES + archive.profile.parallel
+    assert len(fake.requests) <= 1 + look.MOST_FAILURES + archive.profile.parallel
 
 
 async def test_what_is_not_looked_into_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(study, "MOST_LOOKED_INTO", 2)
+    monkeypatch.setattr(look, "MOST_LOOKED_INTO", 2)
     series = [one("SEG", f"1.2.1.{n}", ReferencedSeriesSequence=of_series(CT)) for n in (3, 4, 5)]
     app, archive, _ = over("google", *images(), *series)
     assert (await related(archive)).notes == [
@@ -324,9 +326,9 @@ async def test_many_objects_of_one_series_are_sampled() -> None:
     states = [one("PR", SEG, number, ReferencedSeriesSequence=of_series(CT)) for number in range(1, 31)]
     _, archive, fake = over("orthanc", *images(), *states)
     found = await related(archive)
-    assert len(found.rows) == study.MOST_OBJECTS
-    assert {row["looked_at"] for row in found.rows} == {f"{study.MOST_OBJECTS} of 30"}
-    assert len(fake.requests) <= 3 + study.MOST_OBJECTS
+    assert len(found.rows) == look.MOST_OBJECTS
+    assert {row["looked_at"] for row in found.rows} == {f"{look.MOST_OBJECTS} of 30"}
+    assert len(fake.requests) <= 3 + look.MOST_OBJECTS
 
 
 async def test_no_metadata_where_a_search_returns_sequences() -> None:
@@ -335,7 +337,7 @@ async def test_no_metadata_where_a_search_returns_sequences() -> None:
     await related(archive)
     assert not [asked for asked in fake.requests if "metadata" in asked.path]
     assert len(fake.requests) == 4  # the study's series, and one search in each of three
-    assert all(int(asked.one("limit") or 0) <= study.MOST_OBJECTS + 1 for asked in fake.requests[1:])
+    assert all(int(asked.one("limit") or 0) <= look.MOST_OBJECTS + 1 for asked in fake.requests[1:])
 
 
 async def test_an_attribute_that_an_archive_does_not_know_costs_no_answer() -> None:
@@ -380,7 +382,7 @@ async def test_a_study_in_a_table(kind: str) -> None:
     assert table.instances == (None if kind == "google" else 5)
     assert table.complete is True
     asked = len(fake.requests)
-    assert app.places.recall("pacs", study.Level.SERIES, CT) == (STUDY, None)
+    assert app.places.recall("pacs", look.Level.SERIES, CT) == (STUDY, None)
     assert len(fake.requests) == asked
 
 

@@ -11,22 +11,22 @@ from typing import Any
 
 from anyio import to_thread
 
-from ..archives.base import Archive, ArchiveError, NotFound, Place, Refused
-from ..dicom.distinctions import DISTINCTION_FIELDS, distinctions
-from ..dicom.facts import filled
-from ..dicom.functional_groups import frame_count
-from ..dicom.kinds import Kind, kind_of
-from ..dicom.query import Query, make_plan
-from ..dicom.references import FRAME_OF_REFERENCE, REFERENCE_FIELDS, Reference, references
-from ..dicom.roles import ROLE_FIELDS, is_derived, role
-from ..dicom.rules import Level
-from ..dicom.uids import is_uid
-from ..dicom.values import DicomJson, integer, plain_value, text
-from .instance import instance_metadata
-from .left_out import left_out
-from .lookup import where_else
-from .paging import every_match
-from .parallel import side_by_side
+from ...archives.base import Archive, ArchiveError, NotFound, Place, Refused
+from ...dicom.distinctions import DISTINCTION_FIELDS, distinctions
+from ...dicom.facts import filled
+from ...dicom.functional_groups import frame_count
+from ...dicom.kinds import Kind, kind_of
+from ...dicom.query import Query, make_plan
+from ...dicom.references import FRAME_OF_REFERENCE, REFERENCE_FIELDS, Reference, references
+from ...dicom.roles import ROLE_FIELDS, is_derived, role
+from ...dicom.rules import Level
+from ...dicom.uids import is_uid
+from ...dicom.values import DicomJson, integer, plain_value, text
+from ..instance import instance_metadata
+from ..left_out import left_out
+from ..lookup import where_else
+from ..paging import every_match
+from ..parallel import side_by_side
 
 MOST_SERIES = 2_000  # listed
 MOST_LOOKED_INTO = 60
@@ -60,10 +60,6 @@ class Series:
     looked: bool = False
     more: bool = False
     problem: str = ""
-
-    @property
-    def modality(self) -> str:
-        return text(self.row, "Modality")
 
     @property
     def count(self) -> int | None:
@@ -121,6 +117,14 @@ async def series_of(archive: Archive, study_uid: str) -> Study:
     if nameless := len(found) - len(usable):
         notes.append(f"{nameless} series of the archive have UIDs that are none and were left out.")
     return Study(study_uid, usable, scan.complete, notes)
+
+
+async def study_or_nothing(archive: Archive, study_uid: str) -> Study:
+    """The study, or one of which no series is known: what an object says of its sources is worth telling anyway."""
+    try:
+        return await series_of(archive, study_uid)
+    except ArchiveError:
+        return Study(study_uid, [], None, [])
 
 
 async def look_into(archive: Archive, study: Study, series: Iterable[Series] | None = None) -> list[str]:
