@@ -40,9 +40,9 @@ def test_it_is_what_the_standard_library_reads(obj: dict[str, Any]) -> None:
 
 def test_elements_are_decoded_once_and_their_text_is_at_hand() -> None:
     found = encoded(b'{"00100020": {"vr" : "LO","Value":["a"]},"0020000d":{"vr":"UI","Value":["1.2"]},"x":3}')
-    assert found.raw("00100020") == b'{"vr" : "LO","Value":["a"]}'
-    assert found.raw("0020000D") == b'{"vr":"UI","Value":["1.2"]}'
-    assert found.raw("00080060") == b""
+    assert bytes(found.raws["00100020"]) == b'{"vr" : "LO","Value":["a"]}'
+    assert bytes(found.raws["0020000D"]) == b'{"vr":"UI","Value":["1.2"]}'
+    assert "00080060" not in found.raws
     assert text(found, "PatientID") == "a"
     assert found["00100020"] is found["00100020"]
     with pytest.raises(KeyError):

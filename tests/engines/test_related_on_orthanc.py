@@ -7,7 +7,8 @@ import pytest
 
 from dicomweb_mcp.archives.base import Place
 from dicomweb_mcp.archives.wire import Patience
-from dicomweb_mcp.services.related import related_to, sources, study_table
+from dicomweb_mcp.services.study.related import related_to, sources
+from dicomweb_mcp.services.study.table import study_table
 from engines.orthanc import Orthanc
 from support import app_at
 

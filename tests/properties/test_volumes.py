@@ -11,7 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dicomweb_mcp.dicom.volume import Plane, describe_geometry
-from dicomweb_mcp.dicom.volume.plane import DIMENSIONS, Grid
+from dicomweb_mcp.dicom.volume.plane import Grid
+from dicomweb_mcp.dicom.volume.tables import DIMENSIONS
 
 ANGLES = st.floats(-math.pi, math.pi)
 STEPS = st.floats(0.3, 12)

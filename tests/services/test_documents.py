@@ -16,7 +16,7 @@ from pypdf import PdfReader, PdfWriter
 
 from archives.folder_helpers import make_file, opened
 from dicomweb_mcp.archives.base import Archive, NotFound, Place
-from dicomweb_mcp.dicom import document_text as reader
+from dicomweb_mcp.dicom.objects import document_text as reader
 from dicomweb_mcp.errors import BadArgument
 from dicomweb_mcp.services import documents
 from dicomweb_mcp.services.documents import document_text

@@ -9,7 +9,7 @@ from pydicom.data import get_testdata_file
 from pydicom.filereader import dcmread
 
 from dicomweb_mcp.archives.base import NotFound, Place
-from dicomweb_mcp.dicom.fields import parse_fields
+from dicomweb_mcp.dicom.summary.fields import parse_fields
 from dicomweb_mcp.services import series as reading
 from dicomweb_mcp.services.app import App
 from dicomweb_mcp.services.left_out import MOST_FILES

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicomweb_mcp.archives.base import Place
-from dicomweb_mcp.dicom.fields import parse_fields
 from dicomweb_mcp.dicom.summary import Summary
+from dicomweb_mcp.dicom.summary.fields import parse_fields
 from dicomweb_mcp.dicom.tags import by_tag, tag_of
 from dicomweb_mcp.services.metadata import Metadata
-from dicomweb_mcp.services.related import StudyTable
 from dicomweb_mcp.services.series import Reading
+from dicomweb_mcp.services.study.table import StudyTable
 from dicomweb_mcp.tools.answers import MetadataAnswer, as_text
 from dicomweb_mcp.tools.metadata import metadata_answer
 

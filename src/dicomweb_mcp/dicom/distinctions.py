@@ -3,8 +3,8 @@
 from typing import Any
 
 from .codes import meaning
-from .objects.description import filled
-from .values import DicomJson, clean, element, items, plain, text
+from .facts import few, filled
+from .values import DicomJson, clean, items, plain_value, text
 
 _PLAIN = (
     "ContentLabel", "ContentDescription", "StructureSetLabel", "RTPlanLabel", "DoseSummationType", "ContentCreatorName",
@@ -26,7 +26,7 @@ def distinctions(obj: DicomJson) -> dict[str, Any]:
     """By keyword where there is one: labels and creator, the title of a report, the ``segments`` by label, their
     ``algorithm``, and ``made``, the best date and time there is."""
     segments = items(obj, "SegmentSequence")
-    labels = {keyword: _short(plain(element(obj, keyword) or {})) for keyword in _PLAIN}
+    labels = {keyword: _short(plain_value(obj, keyword)) for keyword in _PLAIN}
     if labels["ContentDescription"] == labels["ContentLabel"]:
         del labels["ContentDescription"]
     return filled(
@@ -44,9 +44,7 @@ def _short(value: Any) -> Any:
 
 def _listed(values: list[str]) -> str:
     """Distinct values, the first few of them: ``Liver, Spleen and 3 more``."""
-    found = list(dict.fromkeys(filter(None, values)))
-    more = f" and {len(found) - MOST_SEGMENTS} more" if len(found) > MOST_SEGMENTS else ""
-    return ", ".join(clean(value, LONGEST) for value in found[:MOST_SEGMENTS]) + more
+    return few([clean(value, LONGEST) for value in dict.fromkeys(filter(None, values))], MOST_SEGMENTS)
 
 
 def _algorithm(segment: DicomJson) -> str:
@@ -55,7 +53,7 @@ def _algorithm(segment: DicomJson) -> str:
 
 def _made(obj: DicomJson) -> str:
     for pair in _TIMES:
-        day, time = (plain(element(obj, keyword) or {}) for keyword in pair)
+        day, time = (plain_value(obj, keyword) for keyword in pair)
         if isinstance(day, str):
             return f"{day} {time.partition('.')[0]}" if isinstance(time, str) else day
     return ""

@@ -40,11 +40,6 @@ class EncodedObject(Mapping[str, Any]):
         self.raws = raws
         self._decoded: dict[str, dict[str, Any]] = {}
 
-    def raw(self, tag: str) -> bytes:
-        """The JSON text of a tag; empty when the object does not have it."""
-        found = self.raws.get(tag)
-        return b"" if found is None else bytes(found)
-
     @overload
     def get(self, tag: str, /) -> Any: ...
 

@@ -5,10 +5,12 @@ from typing import Any
 
 from ..errors import Problem
 from .tags import tag_of
-from .values import DicomJson, items
+from .values import DicomJson, integer, items
 
 SHARED = "SharedFunctionalGroupsSequence"
 PER_FRAME = "PerFrameFunctionalGroupsSequence"
+
+MOST_FRAMES = 100_000  # of one object that are looked at
 
 FLATTENED = (
     "PixelMeasuresSequence",
@@ -35,6 +37,11 @@ REPLACED = {
     "PixelValueTransformationSequence": ("RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence"),
 }
 """What a macro says as a whole: none of these may be left over from outside when the macro is there."""
+
+
+def frame_count(obj: DicomJson) -> int:
+    """NumberOfFrames, or 1."""
+    return max(1, integer(obj, "NumberOfFrames", 1) or 1)
 
 
 def frame_view(obj: DicomJson, index: int) -> DicomJson:

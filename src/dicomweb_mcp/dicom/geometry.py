@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from .functional_groups import frame_count
 from .values import DicomJson, integer, numbers, text
 
 SAME_DIRECTION = 0.9995  # cosine; about 1.8 degrees
 SAME_PLACE = 0.01  # mm
+FARTHEST = 1e6  # mm; what lies a kilometre away is no place in a patient
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def slice_of(obj: DicomJson, *, frame: int = 1) -> Slice:
     return Slice(
         instance_uid=text(obj, "SOPInstanceUID"),
         frame=frame,
-        frames=integer(obj, "NumberOfFrames", 1) or 1,
+        frames=frame_count(obj),
         instance_number=integer(obj, "InstanceNumber"),
         origin=tuple(origin) if len(origin) == 3 else (),
         orientation=tuple(orientation) if normal(orientation) else (),
@@ -64,6 +66,11 @@ def normal(orientation: Sequence[float]) -> tuple[float, float, float] | None:
     cross = (ry * cz - rz * cy, rz * cx - rx * cz, rx * cy - ry * cx)
     length = math.sqrt(sum(part * part for part in cross))
     return (cross[0] / length, cross[1] / length, cross[2] / length) if length > 0.5 else None
+
+
+def dot(one: Sequence[float], other: Sequence[float]) -> float:
+    """The product of two vectors in space: with a normal of length 1, how far a point lies along it."""
+    return one[0] * other[0] + one[1] * other[1] + one[2] * other[2]
 
 
 def arrange(slices: Sequence[Slice]) -> Stack:
@@ -102,12 +109,9 @@ def _placed(slices: Sequence[Slice]) -> tuple[Slice, ...]:
     axis = normal(slices[0].orientation)
     if axis is None:
         return tuple(slices)
-    return tuple(
-        replace(item, position=sum(a * b for a, b in zip(axis, item.origin, strict=True))) if item.origin else item
-        for item in slices
-    )
+    return tuple(replace(item, position=dot(axis, item.origin)) if item.origin else item for item in slices)
 
 
 def _parallel(one: Slice, other: Slice) -> bool:
     first, second = normal(one.orientation), normal(other.orientation)
-    return bool(first and second and sum(a * b for a, b in zip(first, second, strict=True)) > SAME_DIRECTION)
+    return bool(first and second and dot(first, second) > SAME_DIRECTION)

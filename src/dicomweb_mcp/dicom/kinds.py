@@ -77,6 +77,19 @@ _BY_MODALITY = {
     "RESP": Kind.WAVEFORM,
 }
 
+CONTENT = {
+    Kind.SEGMENTATION: ("SegmentSequence", "PerFrameFunctionalGroupsSequence"),
+    Kind.STRUCTURE_SET: ("StructureSetROISequence", "ROIContourSequence"),
+    Kind.RT_PLAN: ("BeamSequence",),
+    Kind.REPORT: ("ContentSequence",),
+    Kind.KEY_OBJECTS: ("ContentSequence",),
+    Kind.ANNOTATIONS: ("AnnotationGroupSequence",),
+    Kind.PARAMETRIC_MAP: ("PerFrameFunctionalGroupsSequence",),
+    Kind.REGISTRATION: ("RegistrationSequence", "DeformableRegistrationSequence"),
+    Kind.WAVEFORM: ("WaveformSequence",),
+}
+"""The sequences in which an object of a kind says what it says, and which can grow large."""
+
 
 def kind_of(obj: DicomJson) -> Kind:
     """The kind of an object by its SOPClassUID; by its Modality where a row does not carry the class; an image when

@@ -11,6 +11,7 @@ from functools import cache
 from itertools import islice
 
 from .codes import meaning
+from .functional_groups import PER_FRAME, SHARED
 from .tags import tag_of
 from .uids import is_uid
 from .values import DicomJson, clean, items, text
@@ -64,7 +65,6 @@ class _Way:
         return self.evidence or self.path[-1]
 
 
-_SHARED, _PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 _DERIVATION = ("DerivationImageSequence", "SourceImageSequence")
 _OF_FRAMES = "SourceImageSequence of the frames"
 _RT_SERIES = "RTReferencedSeriesSequence"
@@ -79,8 +79,8 @@ _WAYS = (  # the strongest first
     _Way(("BlendingSequence",), "blended"),  # C.11.14
     _Way(("AdvancedBlendingSequence",), "blended"),  # C.11.29
     _Way(("SourceImageSequence",), "source image"),  # C.7.6.1, C.12.4
-    _Way((_SHARED, *_DERIVATION), "source image", _OF_FRAMES),  # C.7.6.16.2.6
-    _Way((_PER_FRAME, *_DERIVATION), "source image", _OF_FRAMES),
+    _Way((SHARED, *_DERIVATION), "source image", _OF_FRAMES),  # C.7.6.16.2.6
+    _Way((PER_FRAME, *_DERIVATION), "source image", _OF_FRAMES),
     _Way(("ReferencedStructureSetSequence",), "structure set"),  # C.8.8.9
     _Way(("ReferencedRTPlanSequence",), "plan"),  # C.8.8.3
     _Way(("ReferencedDoseSequence",), "dose"),  # C.8.8.9
@@ -121,7 +121,7 @@ _SOURCE_SERIES = "121232"  # DCM: Source series for segmentation (PS3.16 TID 141
 
 # What can be as large as all the rest: read with the metadata where the others say nothing
 LARGE = (
-    _SHARED, _PER_FRAME, "ROIContourSequence", "ContentSequence", "SegmentSequence", "StructureSetROISequence",
+    SHARED, PER_FRAME, "ROIContourSequence", "ContentSequence", "SegmentSequence", "StructureSetROISequence",
     "GraphicAnnotationSequence", "DeformableRegistrationSequence", "FiducialSetSequence",
 )  # fmt: skip
 REFERENCE_FIELDS: tuple[str, ...] = (

@@ -20,7 +20,7 @@ class Attribute:
     """One attribute: ``keyword`` is empty for private and unknown tags, ``tag`` has 8 upper-case hex digits.
 
     With a private ``creator`` the block is open, and ``xx`` stands in the tag: ``0043xx39``. Each object tells which
-    block the creator has reserved in it (``dicom.private``).
+    block the creator has reserved in it (``dicom.summary.private``).
     """
 
     tag: str

@@ -192,6 +192,11 @@ def plain(attribute: Mapping[str, Any]) -> Plain:
     return shown[0] if len(shown) == 1 else (shown or None)
 
 
+def plain_value(obj: DicomJson, keyword: str) -> Plain:
+    """What an answer shows of an attribute, by its keyword; None when it is absent or empty."""
+    return plain(element(obj, keyword) or {})
+
+
 def one(vr: str, value: Any) -> Plain:
     """One item of a ``Value`` array, by its VR; None for null and empty strings."""
     if value is None or value == "":

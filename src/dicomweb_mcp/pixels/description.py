@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from ..dicom.functional_groups import frame_count
 from ..dicom.values import DicomJson, element, integer, raw_values, text
 from .problems import TooLarge, Undecodable
 
@@ -63,7 +64,7 @@ class PixelDescription:
             is_signed=kind == "integer" and integer(obj, "PixelRepresentation", 0) == 1,
             photometric_interpretation=photometric,
             planar_configuration=integer(obj, "PlanarConfiguration"),
-            number_of_frames=max(1, integer(obj, "NumberOfFrames", 1) or 1),
+            number_of_frames=frame_count(obj),
             kind=kind,
             transfer_syntax=transfer_syntax.strip(" \0"),
             pixel_vr=str((element(obj, "PixelData") or {}).get("vr", "")),

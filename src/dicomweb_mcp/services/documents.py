@@ -1,4 +1,5 @@
-"""The text of encapsulated documents, read in a process of its own that can be stopped (``dicom.document_text``)."""
+"""The text of encapsulated documents, read in a process of its own that can be stopped (``document_text`` of
+``dicom.objects``)."""
 
 import base64
 import binascii
@@ -13,10 +14,10 @@ import anyio
 from anyio.abc import Process
 
 from ..archives.base import Archive, ArchiveError, Place
-from ..dicom import document_text as reader
+from ..dicom.facts import amount, ranges
 from ..dicom.objects import document
-from ..dicom.objects.rows import amount, ranges
-from ..dicom.prose import prose
+from ..dicom.objects import document_text as reader
+from ..dicom.objects.prose import prose
 from ..dicom.values import DicomJson, element, text
 from ..errors import BadArgument
 

@@ -11,13 +11,12 @@ from anyio import to_thread
 from ..archives.base import Archive, NotFound, NotUnderstood, Place
 from ..archives.part10.arriving import ArrivingHeader
 from ..archives.part10.dataset import Damaged
-from ..dicom.fields import Path
-from ..dicom.functional_groups import PER_FRAME, SHARED
-from ..dicom.kinds import kind_of
+from ..dicom.functional_groups import PER_FRAME, SHARED, frame_count
+from ..dicom.kinds import CONTENT, kind_of
+from ..dicom.summary.fields import Path
 from ..dicom.tags import tag_of
 from ..dicom.uids import is_uid
-from ..dicom.usual import CONTENT
-from ..dicom.values import DicomJson, integer, text
+from ..dicom.values import DicomJson, text
 
 MOST_FILES = 5  # whose headers are read for one answer
 MOST_HEADER = 64 << 20  # bytes of a file that are read for the sake of its header
@@ -28,7 +27,7 @@ def left_out(archive: Archive, obj: DicomJson) -> list[str]:
     if not archive.profile.leaves_out_sequences:
         return []
     expected = list(CONTENT.get(kind_of(obj), ()))
-    if (integer(obj, "NumberOfFrames") or 1) > 1 and tag_of(SHARED) in obj:
+    if frame_count(obj) > 1 and tag_of(SHARED) in obj:
         expected.append(PER_FRAME)
     if text(obj, "DimensionOrganizationType") == "TILED_FULL":  # where frames need no groups of their own
         expected = [keyword for keyword in expected if keyword != PER_FRAME]

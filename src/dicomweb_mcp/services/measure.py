@@ -14,7 +14,7 @@ from ..dicom.values import DicomJson, clean
 from ..errors import Problem
 
 if TYPE_CHECKING:
-    from ..pixels.measured import Measured, Tally
+    from ..pixels.measures.tally import Measured, Tally
 
 MiB = 1_048_576
 FEW_BYTES, FEW_FRAMES = 16 * MiB, 500  # uncompressed; measured unasked

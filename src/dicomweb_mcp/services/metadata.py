@@ -8,16 +8,16 @@ import anyio
 
 from ..archives.base import Archive, NotFound, Place
 from ..dicom.acquisition import acquisition
-from ..dicom.fields import parse_fields
 from ..dicom.kinds import Kind, kind_of
 from ..dicom.rules import Level
+from ..dicom.summary.fields import parse_fields
 from ..dicom.volume import describe_geometry
 from .app import App
 from .instance import instance_metadata
 from .left_out import WholeSequences, left_out, said
 from .lookup import find_place, where_else
-from .related import StudyTable, study_table
 from .series import Reading, Wanted, read_instances
+from .study.table import StudyTable, study_table
 
 
 @dataclass(frozen=True)

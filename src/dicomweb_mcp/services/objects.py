@@ -8,10 +8,11 @@ from typing import Any
 import anyio
 
 from ..archives.base import Archive, ArchiveError, NotFound, NotUnderstood, Place
-from ..dicom.conformance import problems
+from ..dicom.facts import few, filled
 from ..dicom.kinds import Kind, kind_of
 from ..dicom.objects import describe
-from ..dicom.objects.description import Description, filled
+from ..dicom.objects.conformance import problems
+from ..dicom.objects.description import Description
 from ..dicom.query import Query, make_plan
 from ..dicom.rules import Level
 from ..dicom.uids import is_uid
@@ -24,7 +25,8 @@ from .left_out import left_out, said, with_left_out
 from .lookup import find_place
 from .measure import measure
 from .paging import every_match
-from .related import look_alikes, related_to, sources
+from .study.look_alikes import look_alikes
+from .study.related import related_to, sources
 
 MOST_INSTANCES = 2_000  # of a series, listed to see what it holds
 PAGE_LINES = 100  # of text that has no pages of its own
@@ -252,5 +254,4 @@ def _labels(described: Description) -> str:
     """The names of the first few different items."""
     keyword = next((key for key in LABELS if any(key in row for row in described.items)), "")
     names = list(dict.fromkeys(clean(str(row[keyword]), LONGEST_LABEL) for row in described.items if keyword in row))
-    more = f" and {len(names) - MOST_LABELS} more" if len(names) > MOST_LABELS else ""
-    return ", ".join(names[:MOST_LABELS]) + more
+    return few(names, MOST_LABELS)

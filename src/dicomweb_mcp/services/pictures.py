@@ -10,7 +10,7 @@ import anyio
 
 from ..archives.base import Archive, ArchiveError, Failed, Frame, NotUnderstood, Refused
 from ..dicom.functional_groups import frame_view
-from ..dicom.values import DicomJson, clean, element, integer, items, plain, text, transfer_syntaxes, uid_name
+from ..dicom.values import DicomJson, clean, integer, items, plain_value, text, transfer_syntaxes, uid_name
 from ..pixels.request import DEFAULT_SIZE, Format, Region
 from .app import App
 from .slices import Choice, choose
@@ -177,7 +177,7 @@ def _identity(choice: Choice) -> dict[str, str]:
         "Modality", "StudyDate", "SeriesDescription", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID",
         "InstanceNumber",
     )  # fmt: skip
-    found = ((keyword, plain(element(choice.obj, keyword) or {})) for keyword in keywords)
+    found = ((keyword, plain_value(choice.obj, keyword)) for keyword in keywords)
     middle = ", the middle one" if choice.in_the_middle else ""
     return {
         **{keyword: str(value) for keyword, value in found if value is not None},

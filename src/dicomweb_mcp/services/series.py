@@ -15,14 +15,14 @@ from anyio import lowlevel, to_thread
 
 from ..archives.base import Archive, ArchiveError, NotFound, NotUnderstood, Place
 from ..dicom.acquisition import ACQUISITION_FIELDS
-from ..dicom.fields import Fields
 from ..dicom.kinds import Kind, kind_of
 from ..dicom.query import Plan
 from ..dicom.rules import Level
 from ..dicom.summary import Summary
+from ..dicom.summary.fields import Fields
+from ..dicom.summary.usual import USUAL
 from ..dicom.tags import Attribute, by_tag, tag_of
 from ..dicom.uids import is_uid
-from ..dicom.usual import USUAL
 from ..dicom.values import DicomJson, integer, raw_values, text
 from ..dicom.volume import GEOMETRY_FIELDS, Plane, planes
 from .instance import check_place, instance_metadata

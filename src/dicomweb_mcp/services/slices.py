@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import anyio
 
 from ..archives.base import Archive, NotFound, NotUnderstood, Place
-from ..dicom.functional_groups import frame_views
+from ..dicom.functional_groups import frame_count, frame_views
 from ..dicom.geometry import Slice, Stack, arrange, slice_of
 from ..dicom.query import Query, make_plan
 from ..dicom.rules import Level
@@ -89,7 +89,7 @@ def _frames(obj: DicomJson) -> int:
         kind = uid_name(text(obj, "SOPClassUID"))
         what = f"This instance ({kind})" if kind else "This instance"
         raise BadArgument(f"{what} has no pixels to show: read it with get_metadata.")
-    return max(1, integer(obj, "NumberOfFrames", 1) or 1)
+    return frame_count(obj)
 
 
 async def _of_one_instance(archive: Archive, place: Place, frame: int | None, slice: int | str | None) -> Choice:

@@ -8,7 +8,7 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from ..dicom.usual import RANK
+from ..dicom.summary.usual import RANK
 from ..services.app import App
 from ..services.metadata import Metadata, read_metadata
 from .answers import METADATA_BUDGET, MetadataAnswer, result, size

@@ -8,7 +8,7 @@ import highdicom as hd
 import numpy as np
 import pytest
 
-from dicom.objects.content_items import DATA, MM, code, obj, real
+from dicom.objects.sr.content_items import DATA, MM, code, obj, real
 from dicomweb_mcp.dicom.objects.annotations import describe
 from dicomweb_mcp.dicom.values import DicomJson, normalized
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dicom.objects.content_items import MM, code, obj
+from dicom.objects.sr.content_items import MM, code, obj
 from dicomweb_mcp.dicom.objects.document import describe
 
 CLASS = "1.2.840.10008.5.1.4.1.1.104."

@@ -6,7 +6,7 @@ import highdicom as hd
 import pydicom
 from pydicom.sr.codedict import codes
 
-from dicom.objects.content_items import DATA, container, image, item, obj, report, stored
+from dicom.objects.sr.content_items import DATA, container, image, item, obj, report, stored
 from dicomweb_mcp.dicom.objects.key_objects import MOST_UIDS, describe
 
 DESCRIPTION = ("113012", "DCM", "Key Object Description")

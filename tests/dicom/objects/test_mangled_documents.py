@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 
-from dicom.objects.content_items import code, container, image, item, measured, obj, real, report, text
+from dicom.objects.sr.content_items import code, container, image, item, measured, obj, real, report, text
 from dicomweb_mcp.dicom.objects import annotations, document, key_objects, presentation_state
-from dicomweb_mcp.dicom.objects import report as reports
 from dicomweb_mcp.dicom.objects.description import Description
+from dicomweb_mcp.dicom.objects.sr import report as reports
 from dicomweb_mcp.dicom.values import DicomJson, normalized
 
 DESCRIBERS: list[Callable[[DicomJson], Description]] = [

@@ -6,7 +6,7 @@ import highdicom as hd
 import numpy as np
 import pydicom
 
-from dicom.objects.content_items import DATA, obj, stored
+from dicom.objects.sr.content_items import DATA, obj, stored
 from dicomweb_mcp.dicom.objects.presentation_state import MOST_TEXTS, describe
 
 

@@ -7,8 +7,8 @@ import pytest
 from highdicom.color import CIELabColor
 from pydicom import Dataset
 
-from dicomweb_mcp.dicom.cielab import hex_colour
 from dicomweb_mcp.dicom.objects import describe
+from dicomweb_mcp.dicom.objects.cielab import hex_colour
 from segmentations import FILES, as_json, code, frame, make, read, segment, segmentation
 
 

@@ -7,13 +7,12 @@ from itertools import islice
 from typing import Any
 
 from ..codes import meaning
-from ..functional_groups import PER_FRAME, SHARED, flattened
+from ..functional_groups import MOST_FRAMES, PER_FRAME, SHARED, flattened
 from ..tags import attribute, tag_of
 from ..values import NUMBER_VRS, DicomJson, clean, items, number, numbers, raw_values, text, text_at, values_at
 
 LONGEST = 120  # characters of one text
 MOST_VALUES = 6  # of one attribute
-MOST_FRAMES = 100_000
 
 NO_WORDS: Mapping[str, str] = {}
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
+from ..facts import filled
 from ..kinds import Kind, kind_of
-from ..values import DicomJson, element, integer, plain
-from .description import Description, filled
+from ..values import DicomJson, integer, plain_value
+from .description import Description
 
 Describer = Callable[[DicomJson], Description]
 
@@ -13,12 +14,12 @@ Describer = Callable[[DicomJson], Description]
 DESCRIBERS: Mapping[Kind, str] = {
     Kind.SEGMENTATION: "segmentation",
     Kind.SURFACE_SEGMENTATION: "segmentation",
-    Kind.STRUCTURE_SET: "structure_set",
-    Kind.RT_PLAN: "rt_plan",
-    Kind.RT_DOSE: "rt_dose",
-    Kind.RT_IMAGE: "rt_image",
-    Kind.RT_RECORD: "rt_record",
-    Kind.REPORT: "report",
+    Kind.STRUCTURE_SET: "rt.structure_set",
+    Kind.RT_PLAN: "rt.plan",
+    Kind.RT_DOSE: "rt.dose",
+    Kind.RT_IMAGE: "rt.image",
+    Kind.RT_RECORD: "rt.record",
+    Kind.REPORT: "sr.report",
     Kind.KEY_OBJECTS: "key_objects",
     Kind.PRESENTATION_STATE: "presentation_state",
     Kind.DOCUMENT: "document",
@@ -60,4 +61,4 @@ def _other(obj: DicomJson) -> Description:
 
 
 def _plain(obj: DicomJson, keywords: tuple[str, ...]) -> dict[str, object]:
-    return filled(**{keyword: plain(element(obj, keyword) or {}) for keyword in keywords})
+    return filled(**{keyword: plain_value(obj, keyword) for keyword in keywords})

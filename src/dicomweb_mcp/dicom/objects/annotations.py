@@ -11,11 +11,12 @@ from array import array
 from typing import Any
 
 from ..codes import coded, meaning
+from ..facts import amount, filled, shared
 from ..values import DicomJson, clean, element, items, raw_values, text
-from .content import unit
-from .description import Description, filled
-from .referenced import reference
-from .rows import amount, attributes, shared
+from .attributes import shown
+from .description import Description
+from .sop_references import reference
+from .sr.content import unit
 
 MOST_GROUPS = 1_000
 MOST_MEASUREMENTS = 50  # of one group
@@ -33,7 +34,7 @@ def describe(obj: DicomJson) -> Description:
     counts = [row["NumberOfAnnotations"] for row in described.items if "NumberOfAnnotations" in row]
     whole = len(counts) == len(groups) and all(isinstance(count, int) for count in counts)
     described.facts = filled(
-        **attributes(
+        **shown(
             obj,
             "ContentLabel",
             "ContentDescription",
@@ -61,7 +62,7 @@ def _group(group: DicomJson, reader: "_Reader") -> dict[str, Any]:
     measured = items(group, "MeasurementsSequence")
     more = [f"and {len(measured) - MOST_MEASUREMENTS} more"] if len(measured) > MOST_MEASUREMENTS else []
     return filled(
-        **attributes(
+        **shown(
             group,
             "AnnotationGroupNumber",
             "AnnotationGroupLabel",
@@ -72,7 +73,7 @@ def _group(group: DicomJson, reader: "_Reader") -> dict[str, Any]:
         category=clean(coded(group, "AnnotationPropertyCategoryCodeSequence"), LONGEST_PART),
         type=_type(group),
         anatomic_region=clean(coded(group, "AnatomicRegionSequence"), LONGEST_PART),
-        **attributes(group, "GraphicType", "NumberOfAnnotations"),
+        **shown(group, "GraphicType", "NumberOfAnnotations"),
         optical_paths=_applies(group, "AnnotationAppliesToAllOpticalPaths", "ReferencedOpticalPathIdentifier"),
         z_planes=_applies(group, "AnnotationAppliesToAllZPlanes", "CommonZCoordinateValue"),
         measurements=[_measurement(item, reader) for item in measured[:MOST_MEASUREMENTS]] + more,

@@ -1,51 +1,42 @@
 """Attributes of an object as a description shows them: by keyword, with their unit, empty ones left out."""
 
-import math
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..codes import coded
+from ..facts import MOST_VALUES, few
 from ..tags import by_tag, tag_of
-from ..values import DicomJson, clean, items, numbers, plain, text, values_at
+from ..units import unit_of
+from ..values import DicomJson, clean, items, numbers, plain, values_at
+from .sop_references import uid_of
 
 MOST_ROWS = 300  # of one object; an answer shows fewer
 MOST_LISTED = 20  # of what stands in one fact
-MOST_VALUES = 12  # of one attribute
 MOST_REFERENCES = 6
 GREATEST = 1e9
 
 UNITS = {
-    "BeamDose": "Gy",
     "BeamLimitingDeviceAngle": "deg",
     "CumulativeDoseToDoseReference": "Gy",
     "DeliveredTreatmentTime": "s",
     "DeliveryMaximumDose": "Gy",
     "DeliveryWarningDose": "Gy",
-    "ExposureTime": "ms",
     "GantryAngle": "deg",
-    "KVP": "kV",
     "MultiplexGroupTimeOffset": "ms",
     "NotchFilterFrequency": "Hz",
     "OrganAtRiskFullVolumeDose": "Gy",
     "OrganAtRiskLimitDose": "Gy",
     "OrganAtRiskMaximumDose": "Gy",
     "PatientSupportAngle": "deg",
-    "RadiationMachineSAD": "mm",
-    "RadiationMachineSSD": "mm",
     "ReferenceAirKermaRate": "uGy/h at 1 m",
     "ROIVolume": "cm3",
-    "RTImageSID": "mm",
     "SamplingFrequency": "Hz",
-    "SourceAxisDistance": "mm",
     "SpecifiedTreatmentTime": "s",
     "TargetMaximumDose": "Gy",
     "TargetMinimumDose": "Gy",
-    "TargetPrescriptionDose": "Gy",
     "TotalReferenceAirKerma": "uGy at 1 m",
     "XRayImageReceptorAngle": "deg",
-    "XRayTubeCurrent": "mA",
 }
-"""The units that PS3.3 fixes for the attributes shown here."""
+"""Units of attributes of radiotherapy and of waveforms, besides those that dicom.units has for all."""
 
 
 def shown(obj: DicomJson, *keywords: str) -> dict[str, Any]:
@@ -58,7 +49,7 @@ def shown(obj: DicomJson, *keywords: str) -> dict[str, Any]:
         value = plain({"vr": by_tag(tag).vr, "Value": values[:MOST_VALUES]})
         if value in (None, []):
             continue
-        if (unit := UNITS.get(keyword)) and isinstance(value, int | float):
+        if (unit := UNITS.get(keyword) or unit_of(keyword)) and isinstance(value, int | float):
             value = f"{value} {unit}"
         if len(values) > MOST_VALUES:
             value = f"{_joined(value)} ... ({len(values) - MOST_VALUES:,} more values)"
@@ -87,7 +78,7 @@ def referenced(obj: DicomJson, *keywords: str) -> dict[str, Any]:
     """The instances to which these sequences refer: by the sequence's keyword, the UID or the first few of them."""
     found: dict[str, Any] = {}
     for keyword in keywords:
-        uids = [uid for item in items(obj, keyword) if (uid := clean(text(item, "ReferencedSOPInstanceUID"), 64))]
+        uids = [uid for item in items(obj, keyword) if (uid := uid_of(item, "ReferencedSOPInstanceUID"))]
         if uids:
             found[keyword] = uids[0] if len(uids) == 1 else few(uids, MOST_REFERENCES)
     return found
@@ -99,48 +90,6 @@ def reals(obj: DicomJson, keyword: str, count: int | None = None) -> list[float]
     found = numbers(obj, keyword)
     usable = (count is None or len(found) == count) and all(abs(value) <= GREATEST for value in found)
     return found if usable else []
-
-
-def few(values: Sequence[Any], most: int = MOST_VALUES) -> str:
-    """``1, 2, 3 and 7 more``."""
-    words = ", ".join(map(str, values[:most]))
-    return f"{words} and {len(values) - most:,} more" if len(values) > most else words
-
-
-def hoisted(table: list[dict[str, Any]], keep: Iterable[str] = ()) -> dict[str, Any]:
-    """What all rows share, taken out of them; ``keep`` stays in the rows. Nothing for a single row."""
-    if len(table) < 2:
-        return {}
-    kept = frozenset(keep)
-    same = {
-        name: value
-        for name, value in table[0].items()
-        if name not in kept and all(name in row and row[name] == value for row in table)
-    }
-    for row in table:
-        for name in same:
-            del row[name]
-    return same
-
-
-def rounded(value: float, places: int = 2) -> int | float:
-    """A computed number for an answer: 3, 2.5, 0.12; never -0."""
-    short = round(value, places)
-    return int(short) if short == int(short) else short
-
-
-def significant(value: float, digits: int = 3) -> int | float:
-    """A computed number with so many significant digits: 12300, 45.6, 0.00789."""
-    if value == 0 or not math.isfinite(value):
-        return 0
-    return rounded(value, digits - 1 - math.floor(math.log10(abs(value))))
-
-
-def span(values: Iterable[float], places: int = 2) -> str:
-    """``-167.5..123.5``, or one number where all are the same."""
-    found = list(values)
-    low, high = rounded(min(found), places), rounded(max(found), places)
-    return str(low) if low == high else f"{low}..{high}"
 
 
 def _joined(value: Any) -> str:

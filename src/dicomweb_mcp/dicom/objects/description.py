@@ -22,8 +22,3 @@ class Description:
     pages: int | None = None
     notes: list[str] = field(default_factory=list)
     elided: list[str] = field(default_factory=list)
-
-
-def filled(**values: Any) -> dict[str, Any]:
-    """The values that are not empty; 0 and False are values."""
-    return {name: value for name, value in values.items() if value not in (None, "", [], {})}

@@ -4,11 +4,12 @@ Their text is read by ``services.documents``.
 """
 
 from ..codes import coded
+from ..facts import filled
 from ..values import DicomJson, clean, element, integer, items, uid_name
-from .content import unit
-from .description import Description, filled
-from .referenced import reference, uid_of
-from .rows import attributes
+from .attributes import shown
+from .description import Description
+from .sop_references import reference, uid_of
+from .sr.content import unit
 
 MOST_SOURCES = 20
 CDA = "1.2.840.10008.5.1.4.1.1.104.2"
@@ -24,27 +25,18 @@ TYPES = {
 def describe(obj: DicomJson) -> Description:
     """An encapsulated document of any SOP class."""
     sources = [reference(item).uid for item in items(obj, "SourceInstanceSequence")]
-    described = Description(
-        facts=attributes(obj, "DocumentTitle")
-        | filled(concept=clean(coded(obj, "ConceptNameCodeSequence"), 200))
-        | attributes(
-            obj,
-            "MIMETypeOfEncapsulatedDocument",
-            "ListOfMIMETypes",
-            "ContentDescription",
-            "VerificationFlag",
-            "BurnedInAnnotation",
-            "HL7InstanceIdentifier",
-            "ModelModification",
-            "ModelMirroring",
-        )
-        | filled(
-            size_bytes=size(obj),
-            units=unit(obj) if items(obj, "MeasurementUnitsCodeSequence") else "",
-            model_group_uid=uid_of(obj, "ModelGroupUID"),
-            source_instances=sources[:MOST_SOURCES],
-        )
+    facts = shown(obj, "DocumentTitle") | filled(concept=clean(coded(obj, "ConceptNameCodeSequence"), 200))
+    facts |= shown(
+        obj, "MIMETypeOfEncapsulatedDocument", "ListOfMIMETypes", "ContentDescription", "VerificationFlag",
+        "BurnedInAnnotation", "HL7InstanceIdentifier", "ModelModification", "ModelMirroring",
+    )  # fmt: skip
+    facts |= filled(
+        size_bytes=size(obj),
+        units=unit(obj) if items(obj, "MeasurementUnitsCodeSequence") else "",
+        model_group_uid=uid_of(obj, "ModelGroupUID"),
+        source_instances=sources[:MOST_SOURCES],
     )
+    described = Description(facts=facts)
     if len(sources) > MOST_SOURCES:
         described.elided.append(f"{len(sources) - MOST_SOURCES} of {len(sources)} source instances")
     expected = TYPES.get(uid_of(obj, "SOPClassUID"))

@@ -3,16 +3,16 @@
 from typing import Any
 
 from ..codes import code_text
-from ..prose import prose
+from ..facts import amount, filled
 from ..values import DicomJson, items, text
-from .content import Concept, children, concept, name, references, value_text, value_type, walk
-from .description import Description, filled
-from .referenced import Reference, evidence
-from .rows import amount, attributes
+from .attributes import shown
+from .description import Description
+from .prose import quoted
+from .sop_references import SopReference, evidence
+from .sr.content import Concept, children, concept, name, references, value_text, value_type, walk
 
 MOST_UIDS = 200  # listed in all
 MOST_SERIES = 200
-LONGEST_TEXT = 4_000
 DESCRIPTION: Concept = ("113012", "DCM")
 MODIFIER: Concept = ("113011", "DCM")
 REJECTED = {("113001", "DCM"), ("113037", "DCM"), ("113038", "DCM"), ("113039", "DCM")}
@@ -41,7 +41,7 @@ def _facts(obj: DicomJson) -> dict[str, Any]:
     return filled(
         title=code_text(title[0]) if title else name(obj),
         title_modifiers=modifiers[:10],
-        **attributes(obj, "ContentDate", "ContentTime"),
+        **shown(obj, "ContentDate", "ContentTime"),
         observers=observers[:10],
     )
 
@@ -50,21 +50,17 @@ def _texts(obj: DicomJson) -> list[str]:
     """Every text of the document, the description first."""
     held = [item for item in walk(obj) if value_type(item) == "TEXT"][:50]
     held.sort(key=lambda item: concept(item) != DESCRIPTION)
-    lines = []
-    for item in held:
-        first, *more = prose(text(item, "TextValue"), LONGEST_TEXT)[0] or ["(empty)"]
-        lines += [f"{name(item) or 'Text'}: {first}", *(f"  > {line}" for line in more)]
-    return lines
+    return [line for item in held for line in quoted(name(item) or "Text", text(item, "TextValue"))]
 
 
-def _placed(found: Reference, known: dict[str, Reference]) -> Reference:
+def _placed(found: SopReference, known: dict[str, SopReference]) -> SopReference:
     place = known.get(found.uid, found)
-    return Reference(found.uid, found.sop_class, found.frames, found.segments, place.series_uid, place.study_uid)
+    return SopReference(found.uid, found.sop_class, found.frames, found.segments, place.series_uid, place.study_uid)
 
 
-def _list(described: Description, marked: list[Reference]) -> None:
+def _list(described: Description, marked: list[SopReference]) -> None:
     """A row per series, with the UIDs of its marked instances."""
-    series: dict[tuple[str, str], list[Reference]] = {}
+    series: dict[tuple[str, str], list[SopReference]] = {}
     for found in marked:
         series.setdefault((found.study_uid, found.series_uid), []).append(found)
     studies = {study for study, _ in series}
@@ -75,7 +71,7 @@ def _list(described: Description, marked: list[Reference]) -> None:
     )
     left = MOST_UIDS
     for (study, uid), held in list(series.items())[:MOST_SERIES]:
-        listed = list(dict.fromkeys(f"{one.uid} ({one.parts})" if one.parts else one.uid for one in held))
+        listed = list(dict.fromkeys(one.listed for one in held))
         described.items.append(
             filled(
                 StudyInstanceUID=study if len(studies) > 1 else "",

@@ -4,10 +4,11 @@ from collections import Counter
 from typing import Any
 
 from ..codes import coded
+from ..facts import few, filled, rounded, shared
 from ..functional_groups import PER_FRAME, SHARED
 from ..values import DicomJson, clean, element, integer, items
-from .attributes import MOST_ROWS, codes, few, hoisted, reals, rounded, shown
-from .description import Description, filled
+from .attributes import MOST_ROWS, codes, reals, shown
+from .description import Description
 from .real_world_values import mapping
 
 MOST_FRAMES = 5_000
@@ -20,9 +21,9 @@ BY_SIZE = {16: "integer", 32: "32-bit floating point", 64: "64-bit floating poin
 
 def describe(obj: DicomJson) -> Description:
     """The map, with a row for each mapping of stored values to quantities."""
-    shared, frames = items(obj, SHARED)[:1], items(obj, PER_FRAME)
-    groups = [*shared, *frames[:MOST_FRAMES]]
-    table = _mappings(groups, len(shared))
+    common, frames = items(obj, SHARED)[:1], items(obj, PER_FRAME)
+    groups = [*common, *frames[:MOST_FRAMES]]
+    table = _mappings(groups, len(common))
     derivations = Counter(
         clean(words)
         for group in groups
@@ -35,7 +36,7 @@ def describe(obj: DicomJson) -> Description:
     )  # fmt: skip
     facts |= codes(obj, "DerivationCodeSequence")
     facts |= filled(pixels=_pixels(obj), spacing_mm=_spacing(groups), derivation=few(list(derivations)))
-    facts |= shown(obj, "FrameOfReferenceUID") | filled(all_mappings=hoisted(table))
+    facts |= shown(obj, "FrameOfReferenceUID") | filled(all_mappings=shared(table))
     more = len(frames) - MOST_FRAMES
     return Description(
         facts=facts,
@@ -52,7 +53,7 @@ def describe(obj: DicomJson) -> Description:
     )
 
 
-def _mappings(groups: list[DicomJson], shared: int) -> list[dict[str, Any]]:
+def _mappings(groups: list[DicomJson], common: int) -> list[dict[str, Any]]:
     """The different mappings; those that only some frames have say of how many."""
     found: dict[str, dict[str, Any]] = {}
     frames: Counter[str] = Counter()
@@ -60,7 +61,7 @@ def _mappings(groups: list[DicomJson], shared: int) -> list[dict[str, Any]]:
         for item in items(group, "RealWorldValueMappingSequence"):
             row = mapping(item)
             found.setdefault(repr(row), row)
-            frames[repr(row)] += index >= shared
+            frames[repr(row)] += index >= common
     return [row | filled(frames=frames[key] or None) for key, row in found.items()]
 
 

@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from typing import Any
 
+from ..facts import filled, first_few
 from ..values import DicomJson, clean, items, number, text
-from .description import filled
-from .referenced import Reference, reference, uid_of
-from .rows import attributes
+from .attributes import shown
+from .sop_references import SopReference, reference, uid_of
 
 MOST_SERIES = 200
 MOST_UIDS = 5  # of one series
 
 
-def _images(holder: DicomJson) -> Iterator[tuple[str, list[Reference]]]:
+def _images(holder: DicomJson) -> Iterator[tuple[str, list[SopReference]]]:
     """Series UIDs with their referenced images (Presentation State Relationship, C.11.11)."""
     for series in items(holder, "ReferencedSeriesSequence")[:MOST_SERIES]:
         yield (
@@ -21,14 +21,12 @@ def _images(holder: DicomJson) -> Iterator[tuple[str, list[Reference]]]:
         )
 
 
-def _row(series_uid: str, images: list[Reference]) -> dict[str, Any]:
-    listed = [f"{image.uid} ({image.parts})" if image.parts else image.uid for image in images]
-    more = [f"and {len(listed) - MOST_UIDS} more"] if len(listed) > MOST_UIDS else []
+def _row(series_uid: str, images: list[SopReference]) -> dict[str, Any]:
     return filled(
         SeriesInstanceUID=series_uid,
         SOPClassUID=", ".join(sorted({image.class_name for image in images} - {""})),
         images=len(images),
-        SOPInstanceUID=listed[:MOST_UIDS] + more,
+        SOPInstanceUID=first_few([image.listed for image in images], MOST_UIDS),
     )
 
 
@@ -59,7 +57,7 @@ def inputs(obj: DicomJson) -> list[dict[str, Any]]:
     rows = []
     for item in items(obj, "VolumetricPresentationStateInputSequence")[:MOST_SERIES]:
         images = [reference(held) for held in items(item, "ReferencedImageSequence")]
-        own = attributes(item, "VolumetricPresentationInputNumber", "PresentationInputType") | _window(item)
+        own = shown(item, "VolumetricPresentationInputNumber", "PresentationInputType") | _window(item)
         rows.append(own | _row("", images))
     return rows
 

@@ -3,19 +3,19 @@
 from collections import Counter
 from typing import Any
 
-from ..prose import prose
-from ..values import DicomJson, clean, element, element_at, integer, items, numbers, plain, text, uid_name
-from .description import Description, filled
+from ..facts import amount, filled, first_few
+from ..values import DicomJson, clean, element, element_at, integer, items, numbers, plain, plain_value, text, uid_name
+from .attributes import shown
+from .description import Description
 from .presentation_images import MOST_SERIES, blended, inputs, shown_series
-from .referenced import reference
-from .rows import amount, attributes, few
+from .prose import quoted
+from .sop_references import reference
 
 MOST_TEXTS = 500
 MOST_ANNOTATIONS = 5_000
 MOST_WINDOWS = 20
 MOST_AREAS = 20
 MOST_LAYERS = 50
-LONGEST_TEXT = 4_000
 TRANSFORMATIONS = (
     "ImageRotation",
     "ImageHorizontalFlip",
@@ -36,7 +36,7 @@ TRANSFORMATIONS = (
 def describe(obj: DicomJson) -> Description:
     """A grayscale, color, pseudo-color, blending, XA/XRF or volumetric presentation state."""
     described = Description()
-    described.facts = attributes(
+    described.facts = shown(
         obj,
         "ContentLabel",
         "ContentDescription",
@@ -65,7 +65,7 @@ def _limited(found: list[str], most: int) -> list[str]:
     """The different ones in their order, with their number where one holds several times."""
     counted = Counter(filter(None, found))
     said = [f"{one} (× {count})" if count > 1 else one for one, count in counted.items()]
-    return said[:most] + ([f"and {len(said) - most} more"] if len(said) > most else [])
+    return first_few(said, most)
 
 
 def _applies(item: DicomJson) -> str:
@@ -79,7 +79,7 @@ def _applies(item: DicomJson) -> str:
 def _window(item: DicomJson) -> str:
     """``center 40, width 400 (SOFT TISSUE)``, or that a table takes its place."""
     centers, widths = numbers(item, "WindowCenter"), numbers(item, "WindowWidth")
-    explained = plain(element(item, "WindowCenterWidthExplanation") or {})
+    explained = plain_value(item, "WindowCenterWidthExplanation")
     names = explained if isinstance(explained, list) else [explained]
     said = [
         f"center {center:.10g}, width {width:.10g}"
@@ -112,7 +112,7 @@ def _area(item: DicomJson) -> str:
 
 def _transformations(obj: DicomJson) -> dict[str, Any]:
     """Rotation, flip and lookup tables."""
-    found = attributes(obj, *TRANSFORMATIONS)
+    found = shown(obj, *TRANSFORMATIONS)
     for keyword, words in (("PresentationLUTSequence", "presentation"), ("ModalityLUTSequence", "modality")):
         if items(obj, keyword):
             found[f"{words}_lut"] = "a lookup table"
@@ -128,8 +128,8 @@ def _transformations(obj: DicomJson) -> dict[str, Any]:
 
 def _shutter(obj: DicomJson) -> str:
     """Which shutters hide what lies outside of them (C.7.6.11, C.7.6.15)."""
-    shapes = few(plain(element(obj, "ShutterShape") or {}))
-    said = ", ".join(map(str, shapes)) if isinstance(shapes, list) else str(shapes or "")
+    shapes = plain_value(obj, "ShutterShape")
+    said = ", ".join(map(str, first_few(shapes))) if isinstance(shapes, list) else str(shapes or "")
     group = clean(text(obj, "ShutterOverlayGroup"), 16)
     return said + (f" (overlay group {group})" if said and group else "")
 
@@ -153,8 +153,8 @@ def _overlays(obj: DicomJson) -> list[str]:
         rows, columns, layer = (element_at(obj, f"{group:04X}{place}") for place in ("0010", "0011", "1001"))
         if rows or columns or layer:
             size = f"{plain(columns or {})} x {plain(rows or {})}" if rows and columns else ""
-            shown = plain(layer or {})
-            found.append(" ".join(filter(None, (f"{group:04X}:", size, f"in layer {shown}" if shown else "hidden"))))
+            name = plain(layer or {})
+            found.append(" ".join(filter(None, (f"{group:04X}:", size, f"in layer {name}" if name else "hidden"))))
     return found
 
 
@@ -176,7 +176,7 @@ def _annotations(obj: DicomJson, described: Description) -> None:
         for item in items(annotation, "TextObjectSequence"):
             texts += 1
             if texts <= MOST_TEXTS:
-                described.text += _text(layer, item, _applies(annotation))
+                described.text += quoted(layer + _applies(annotation), text(item, "UnformattedTextValue"))
     described.facts |= filled(
         graphics=[
             f"{layer}: {', '.join(f'{count} {shape}' for shape, count in drawn.most_common(20))}"
@@ -191,8 +191,3 @@ def _annotations(obj: DicomJson, described: Description) -> None:
         described.elided.append(f"{amount(len(held) - MOST_ANNOTATIONS, 'graphic annotation')}")
     if any(graphics.values()):
         described.elided.append("the coordinates of graphics: get_metadata with fields=['GraphicAnnotationSequence']")
-
-
-def _text(layer: str, item: DicomJson, applies: str) -> list[str]:
-    first, *more = prose(text(item, "UnformattedTextValue"), LONGEST_TEXT)[0] or ["(empty)"]
-    return [f"{layer}{applies}: {first}", *(f"  > {line}" for line in more)]

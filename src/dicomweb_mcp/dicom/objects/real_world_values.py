@@ -4,9 +4,10 @@ from collections import Counter
 from typing import Any
 
 from ..codes import coded, meaning
+from ..facts import few, filled, shared
 from ..values import DicomJson, clean, items, raw_values, text, uid_name
-from .attributes import MOST_REFERENCES, MOST_ROWS, few, hoisted, shown
-from .description import Description, filled
+from .attributes import MOST_REFERENCES, MOST_ROWS, shown
+from .description import Description
 
 RANGES = (
     ("RealWorldValueFirstValueMapped", "RealWorldValueLastValueMapped"),
@@ -28,7 +29,7 @@ def describe(obj: DicomJson) -> Description:
     facts |= filled(
         mapped_images=few([f"{count:,} {name or 'of unknown class'}" for name, count in classes.items()]),
         ReferencedSeriesSequence=few([uid for uid in series if uid], MOST_REFERENCES),
-        all_mappings=hoisted(table),
+        all_mappings=shared(table),
     )
     more = len(table) - MOST_ROWS
     return Description(

@@ -3,10 +3,12 @@
 import math
 from typing import Any
 
-from ..contours import Malformed, contour_of
+from ..facts import filled, rounded, shared
+from ..geometry import dot
 from ..values import DicomJson, clean, items, text
-from .attributes import MOST_ROWS, codes, hoisted, reals, rounded, shown
-from .description import Description, filled
+from .attributes import MOST_ROWS, codes, reals, shown
+from .description import Description
+from .rt.contours import Malformed, contour_of
 
 Matrix = list[float]  # 16 values, row by row
 
@@ -26,7 +28,7 @@ def describe(obj: DicomJson) -> Description:
         table += read(obj, notes)
     facts = shown(obj, "ContentLabel", "ContentDescription", "ContentDate", "ContentTime", "ContentCreatorName")
     facts |= shown(obj, "FrameOfReferenceUID")
-    facts |= filled(all_rows=hoisted(table, keep=("FrameOfReferenceUID", "SourceFrameOfReferenceUID", "images")))
+    facts |= filled(all_rows=shared(table, keep=("FrameOfReferenceUID", "SourceFrameOfReferenceUID", "images")))
     more = len(table) - MOST_ROWS
     if items(obj, "RegistrationSequence"):
         notes.insert(0, "Each matrix maps positions of its row's frame of reference into that of the object.")
@@ -136,8 +138,8 @@ def _turned(matrix: Matrix, declared: str, notes: list[str]) -> dict[str, Any]:
     if min(lengths) < SAME:
         return {"linear_part": "singular"}
     units = [[part / length for part in column] for column, length in zip(columns, lengths, strict=True)]
-    skewed = any(abs(_dot(units[a], units[b])) > RIGID for a, b in ((0, 1), (1, 2), (0, 2)))
-    mirrored = _dot(_cross(units[0], units[1]), units[2]) < 0
+    skewed = any(abs(dot(units[a], units[b])) > RIGID for a, b in ((0, 1), (1, 2), (0, 2)))
+    mirrored = dot(_cross(units[0], units[1]), units[2]) < 0
     if skewed or mirrored:
         if declared.startswith("RIGID"):
             notes.append(f"Not conformant: a matrix is declared {declared} and {'mirrors' if mirrored else 'shears'}.")
@@ -169,10 +171,6 @@ def _rotation(columns: list[list[float]]) -> dict[str, Any]:
 def _cross(one: list[float], other: list[float]) -> list[float]:
     (a, b, c), (d, e, f) = one, other
     return [b * f - c * e, c * d - a * f, a * e - b * d]
-
-
-def _dot(one: list[float], other: list[float]) -> float:
-    return sum(a * b for a, b in zip(one, other, strict=True))
 
 
 def _written(matrix: Matrix, rows: int) -> str:

@@ -4,13 +4,14 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from ..cielab import hex_colour
 from ..codes import coded
-from ..functional_groups import frame_views
+from ..facts import few, filled, shared
+from ..functional_groups import MOST_FRAMES, frame_count, frame_views
 from ..kinds import Kind, kind_of
-from ..segment_frames import MOST_FRAMES, SegmentFrame, frame_count, is_label_map, segment_frames
-from ..values import DicomJson, clean, element, integer, items, numbers, plain, text
-from .description import Description, filled
+from ..values import DicomJson, clean, integer, items, numbers, plain_value, text
+from .cielab import hex_colour
+from .description import Description
+from .segment_frames import SegmentFrame, is_label_map, segment_frames
 
 FACTS = (
     "SegmentationType", "SegmentationFractionalType", "MaximumFractionalValue", "SegmentsOverlap", "ContentLabel",
@@ -25,7 +26,7 @@ MODIFIERS = {
     "SegmentedPropertyTypeCodeSequence": "SegmentedPropertyTypeModifierCodeSequence",
     "AnatomicRegionSequence": "AnatomicRegionModifierSequence",
 }
-HOISTED = (*CODES, *MODIFIERS.values(), "SegmentAlgorithmType", "SegmentAlgorithmName", "SegmentDescription")
+OWN = ("SegmentNumber", "SegmentLabel", "TrackingID", "TrackingUID", "SurfaceCount", "colour")  # stay in the rows
 NAMES = {"frames": "frames_of_each_segment"}
 LONGEST_LABEL = 200
 MOST_NAMED = 10  # numbers in one note
@@ -33,11 +34,11 @@ MOST_NAMED = 10  # numbers in one note
 
 def describe(obj: DicomJson) -> Description:
     """The segments of a segmentation, how they are stored, and of how many frames each consists."""
-    facts = {keyword: plain(element(obj, keyword) or {}) for keyword in FACTS}
+    facts = {keyword: plain_value(obj, keyword) for keyword in FACTS}
     found = Description(facts=filled(**facts, **_measures(obj)))
     segments = items(obj, "SegmentSequence")
     found.items = [_segment(item) for item in segments]
-    _hoist(found, HOISTED)
+    _hoist(found)
     if not segments:
         found.notes.append("There is no SegmentSequence, so what the segments are is not known.")
     if kind_of(obj) is Kind.SURFACE_SEGMENTATION:
@@ -50,7 +51,7 @@ def describe(obj: DicomJson) -> Description:
 def _measures(obj: DicomJson) -> dict[str, Any]:
     """What the first frame says of pixel and slice sizes."""
     view = next(frame_views(obj, 1), obj)
-    return {keyword: plain(element(view, keyword) or {}) for keyword in MEASURES}
+    return {keyword: plain_value(view, keyword) for keyword in MEASURES}
 
 
 def _segment(item: DicomJson) -> dict[str, Any]:
@@ -89,16 +90,10 @@ def _algorithm(item: DicomJson) -> str:
     )
 
 
-def _hoist(found: Description, keywords: Sequence[str]) -> None:
+def _hoist(found: Description) -> None:
     """What holds for all segments stands once, among the facts."""
-    if len(found.items) < 2:
-        return
-    for keyword in keywords:
-        values = {row.get(keyword) for row in found.items}
-        if len(values) == 1 and (value := values.pop()) is not None:
-            found.facts[NAMES.get(keyword, keyword)] = value
-            for row in found.items:
-                del row[keyword]
+    common = shared(found.items, keep=OWN)
+    found.facts |= {NAMES.get(name, name): value for name, value in common.items()}
 
 
 # ---- frames ----------------------------------------------------------------------------------------------------------
@@ -127,7 +122,7 @@ def _add_frames(found: Description, obj: DicomJson, segments: Sequence[DicomJson
     for row in found.items:
         own = by_segment.get(row.get("SegmentNumber"), [])
         row |= {"frames": len(own), **_positions(own)}
-    _hoist(found, ("frames", "position_mm"))
+    _hoist(found)
     found.notes += _strays(by_segment, set(listed))
 
 
@@ -148,8 +143,8 @@ def _numbering(listed: Sequence[int | None], *, counted: bool) -> list[str]:
         found.append(f"{len(listed) - len(known)} segments have no SegmentNumber.")
     if repeated := [number for number, count in Counter(known).items() if count > 1]:
         found.append(
-            f"SegmentNumber {_listed(repeated)} stands more than once: the frames of these segments cannot be told "
-            "apart."
+            f"SegmentNumber {few(repeated, MOST_NAMED)} stands more than once: the frames of these segments cannot be "
+            "told apart."
         )
     elif counted and known and (min(known) != 1 or max(known) != len(known)):
         found.append(f"The segment numbers ({min(known)} to {max(known)}) do not count from 1 without gaps.")
@@ -162,13 +157,8 @@ def _strays(by_segment: dict[int | None, list[SegmentFrame]], known: set[int | N
         found.append(f"{nameless:,} frames do not say which segment they show.")
     if others := sorted(number for number in by_segment if number is not None and number not in known):
         count = sum(len(by_segment[number]) for number in others)
-        found.append(f"{count:,} frames show segments that are not described: {_listed(others)}.")
+        found.append(f"{count:,} frames show segments that are not described: {few(others, MOST_NAMED)}.")
     return found
-
-
-def _listed(some: Sequence[int]) -> str:
-    shown = ", ".join(map(str, some[:MOST_NAMED]))
-    return f"{shown} and {len(some) - MOST_NAMED} more" if len(some) > MOST_NAMED else shown
 
 
 # ---- surfaces --------------------------------------------------------------------------------------------------------

@@ -4,9 +4,10 @@ from collections import defaultdict
 from typing import Any
 
 from ..codes import coded, meaning
+from ..facts import few, filled, rounded, shared
 from ..values import DicomJson, clean, clean_lines, integer, items, text
-from .attributes import MOST_LISTED, MOST_ROWS, few, hoisted, reals, rounded, rows, shown
-from .description import Description, filled
+from .attributes import MOST_LISTED, MOST_ROWS, reals, rows, shown
+from .description import Description
 
 MOST_PLACES = 12  # of one sort of annotation
 MOST_TIMES = 4  # of one annotation
@@ -17,13 +18,13 @@ def describe(obj: DicomJson) -> Description:
     """The multiplex groups, with a row for each channel, and the annotations as text."""
     groups = items(obj, "WaveformSequence")
     channels = [_channels(number, group) for number, group in enumerate(groups, 1)]
-    shared = [hoisted(table, keep=("group", "channel", "source")) for table in channels]
+    common = [shared(table, keep=("group", "channel", "source")) for table in channels]
     table = [row for group in channels for row in group]
     annotations = _annotations(obj, groups)
     facts = shown(obj, "AcquisitionDateTime", "PatientPosition")
     facts |= filled(
         context=[words for item in rows(obj, "AcquisitionContextSequence", MOST_LISTED) if (words := _context(item))],
-        multiplex_groups=[_group(group) | same for group, same in zip(groups[:MOST_LISTED], shared, strict=False)],
+        multiplex_groups=[_group(group) | same for group, same in zip(groups[:MOST_LISTED], common, strict=False)],
         annotations=len(items(obj, "WaveformAnnotationSequence")) or None,
     )
     return Description(

@@ -6,10 +6,11 @@ Only positions and orientations count (PS3.3 C.7.6.2), never InstanceNumber; the
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..objects.description import filled
+from ..facts import filled
 from .figures import sample_facts, stack_facts, stack_list
-from .plane import GEOMETRY_FIELDS, Plane, planes
+from .plane import Plane, planes
 from .stacks import stacks
+from .tables import GEOMETRY_FIELDS
 from .verdict import NO_POSITION, ON_SLIDE, SAMPLED, UNREAD, verdict
 
 __all__ = ["GEOMETRY_FIELDS", "Plane", "describe_geometry", "planes"]

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..objects.description import filled
+from ..facts import filled
 from ..values import iso_date_time, iso_time
-from .plane import CLOCKS, DIMENSIONS, Dimension, Key, Plane
+from .plane import Key, Plane
+from .tables import CLOCKS, DIMENSIONS, Dimension
 
 MOST_VALUES = 8
 Members = Sequence[Sequence[Plane]]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from ..objects.description import filled
+from ..facts import filled, shared
 from .dimensions import Multiplicity
 from .orientation import orientation, towards
 from .stacks import SPACING_PART, Gap, PlaneStack, Run
@@ -39,11 +39,10 @@ def stack_list(found: Sequence[PlaneStack], beyond: int) -> dict[str, Any]:
     rows = [stack_facts(stack) for stack in found[:MOST_SHOWN]]
     for row in rows:
         row.pop("extent_mm", None)
-    first = {name: value for name, value in rows[0].items() if name not in OWN and len(found) <= MOST_SHOWN}
-    common = {name: value for name, value in first.items() if all(row.get(name) == value for row in rows)}
+    common = shared(rows, keep=OWN) if len(found) <= MOST_SHOWN else {}
     frames = len({stack.grid.frame_of_reference for stack in found})
     return filled(
-        stacks=[{name: value for name, value in row.items() if name not in common} for row in rows],
+        stacks=rows,
         more_stacks=max(len(found) - MOST_SHOWN, 0) or None,
         images_in_more_stacks=(sum(stack.images for stack in found[MOST_SHOWN:]) + beyond) or None,
         frames_of_reference=frames if frames > 1 else None,

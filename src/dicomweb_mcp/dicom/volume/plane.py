@@ -10,13 +10,12 @@ from functools import cache, lru_cache
 from itertools import islice
 from typing import Any, TypeVar, cast
 
-from ..functional_groups import PER_FRAME, SHARED, flattened
-from ..geometry import normal
+from ..functional_groups import MOST_FRAMES, PER_FRAME, SHARED, flattened, frame_count
+from ..geometry import FARTHEST, normal
 from ..tags import tag_of
-from ..values import NUMBER_VRS, DicomJson, clean, integer, items, number, numbers, raw_values, text
+from ..values import NUMBER_VRS, DicomJson, clean, items, number, numbers, raw_values, text
+from .tables import CLOCKS, DIMENSIONS, FRAMES_ELSEWHERE, GEOMETRY_FIELDS, GRID_FIELDS, VECTORS
 
-MOST_FRAMES = 100_000  # of one object; the others are only counted
-FARTHEST = 1e6  # mm; nobody is a kilometre away
 LONGEST_KEY = 64
 MOST_KEYS = 16  # values of one attribute
 LARGEST_COSINE = 1.1
@@ -24,111 +23,6 @@ LARGEST_COSINE = 1.1
 Key = str | float | None
 Vector = tuple[float, ...]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Dimension:
-    """An attribute by which images at one position may differ."""
-
-    keyword: str
-    unit: str = ""
-
-
-DIMENSIONS = (
-    Dimension("ReferencedSegmentNumber"),
-    Dimension("DiffusionBValue", "s/mm2"),
-    Dimension("DiffusionGradientOrientation"),
-    Dimension("EchoTime", "ms"),
-    Dimension("EffectiveEchoTime", "ms"),
-    Dimension("InversionTime", "ms"),
-    Dimension("InversionTimes", "ms"),
-    Dimension("FlipAngle", "degrees"),
-    Dimension("KVP", "kV"),
-    Dimension("EnergyWindowNumber"),
-    Dimension("EnergyWindowVector"),
-    Dimension("TemporalPositionIdentifier"),
-    Dimension("TemporalPositionIndex"),
-    Dimension("RRIntervalVector"),
-    Dimension("TimeSlotVector"),
-    Dimension("TimeSliceVector"),
-    Dimension("NominalCardiacTriggerDelayTime", "ms"),
-    Dimension("TriggerTime", "ms"),
-    Dimension("NominalPercentageOfCardiacPhase", "%"),
-    Dimension("FrameReferenceTime", "ms"),
-    Dimension("ComplexImageComponent"),
-    Dimension("FrameType"),
-    Dimension("ImageType"),
-    Dimension("AcquisitionNumber"),
-    Dimension("FrameAcquisitionNumber"),
-    Dimension("ConvolutionKernel"),
-    Dimension("SliceThickness", "mm"),
-)
-"""In the order of preference: what was set before what was counted."""
-
-CLOCKS = (
-    Dimension("FrameAcquisitionDateTime"),
-    Dimension("AcquisitionDateTime"),
-    Dimension("AcquisitionTime"),
-    Dimension("ContentTime"),
-)
-"""When it was taken. Nearly every image has a time of its own, so these explain only what nothing else does."""
-
-GRID_FIELDS = (
-    "FrameOfReferenceUID",
-    "ImageOrientationPatient",
-    "PixelSpacing",
-    "Rows",
-    "Columns",
-    "SliceThickness",
-    "GantryDetectorTilt",
-    "FrameType",
-    "ImageType",
-)
-VECTORS = ("EnergyWindowVector", "RRIntervalVector", "TimeSlotVector", "TimeSliceVector")  # NM: a value per frame
-
-GEOMETRY_FIELDS: tuple[str, ...] = (
-    "SOPClassUID",
-    "Modality",
-    "NumberOfFrames",
-    "FrameOfReferenceUID",
-    "ImagePositionPatient",
-    "ImageOrientationPatient",
-    "PixelSpacing",
-    "Rows",
-    "Columns",
-    "SliceThickness",
-    "GantryDetectorTilt",
-    "ImageOrientationSlide",
-    "TotalPixelMatrixColumns",
-    "DiffusionBValue",
-    "DiffusionGradientOrientation",
-    "EchoTime",
-    "InversionTime",
-    "FlipAngle",
-    "KVP",
-    "EnergyWindowNumber",
-    "TemporalPositionIdentifier",
-    "TriggerTime",
-    "NominalPercentageOfCardiacPhase",
-    "FrameReferenceTime",
-    "ComplexImageComponent",
-    "ImageType",
-    "AcquisitionNumber",
-    "ConvolutionKernel",
-    "AcquisitionDateTime",
-    "AcquisitionTime",
-    "ContentTime",
-)
-"""What an instance search has to return so that ``planes`` can read its rows. Functional groups are none of it."""
-
-FRAMES_ELSEWHERE = frozenset(
-    f"1.2.840.10008.5.1.4.1.1.{suffix}"
-    for suffix in (
-        "2.1", "2.2", "4.1", "4.3", "4.4", "13.1.1", "13.1.2", "13.1.3", "20", "30", "66.4", "66.7", "77.1.5.4",
-        "128.1", "130", "481.2",
-    )
-)  # fmt: skip
-"""Classes whose frames have places (functional groups, NM slices, dose grids): where none is read, none was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +59,7 @@ class Plane:
 
 def planes(obj: DicomJson) -> list[Plane]:
     """The planes of an instance: one, or one for each frame that has a place of its own."""
-    frames = max(integer(obj, "NumberOfFrames", 1) or 1, 1)
+    frames = frame_count(obj)
     shared, per_frame = items(obj, SHARED), items(obj, PER_FRAME)
     if _is_slide(obj, per_frame):
         return [Plane(_shared(Grid(is_slide=True)), frames=frames)]

@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import pairwise
 from statistics import median_low
 
-from ..geometry import SAME_PLACE, normal
+from ..geometry import SAME_PLACE, dot, normal
 from .dimensions import Multiplicity, multiplicity
 from .plane import Grid, Plane, Vector
 
@@ -210,7 +210,7 @@ def _by_origin(group: list[Plane]) -> list[PlaneStack]:
 def _stack(group: Sequence[Plane]) -> PlaneStack:
     grid = min((plane.grid for plane in group), key=_order)
     axis = normal(grid.orientation) or (0.0, 0.0, 1.0)
-    placed = sorted(((_dot(axis, plane.origin), plane) for plane in group), key=lambda pair: pair[0])
+    placed = sorted(((dot(axis, plane.origin), plane) for plane in group), key=lambda pair: pair[0])
     same_place = min(SAME_PLACE, PLACE_PART * min(grid.pixel_spacing, default=1.0))
     heads: list[float] = []
     members: list[list[Plane]] = []
@@ -226,10 +226,6 @@ def _stack(group: Sequence[Plane]) -> PlaneStack:
     )
 
 
-def _dot(one: Vector, other: Vector) -> float:
-    return one[0] * other[0] + one[1] * other[1] + one[2] * other[2]
-
-
 def _in_plane_tolerance(grid: Grid) -> float:
     return min(IN_PLANE, min(grid.pixel_spacing, default=1.0) / 2)
 
@@ -241,13 +237,13 @@ def _axes(grid: Grid) -> tuple[Vector, Vector]:
 
 def _in_plane(grid: Grid, plane: Plane) -> tuple[float, float]:
     row, column = _axes(grid)
-    return _dot(row, plane.origin), _dot(column, plane.origin)
+    return dot(row, plane.origin), dot(column, plane.origin)
 
 
 def _alignment(grid: Grid, placed: Sequence[tuple[float, Plane]]) -> tuple[float, float]:
     """Shear in degrees and scatter in mm; 0 for what is within the tolerances."""
     positions = array("d", (position for position, _ in placed))
-    sides = [array("d", (_dot(axis, plane.origin) for _, plane in placed)) for axis in _axes(grid)]
+    sides = [array("d", (dot(axis, plane.origin) for _, plane in placed)) for axis in _axes(grid)]
     tolerance = _in_plane_tolerance(grid)
     if all(_spread(side) <= tolerance for side in sides):
         return 0.0, 0.0

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from ..facts import amount
 from .dimensions import Multiplicity
 from .orientation import orientation
 from .stacks import PlaneStack, same_orientation, same_spacing
-from .words import MOST_SHOWN, amount, joined, mm
+from .words import MOST_SHOWN, joined, mm
 
 NO_POSITION = "These images carry no position in the patient."
 ON_SLIDE = "The positions of these images are those of a slide, not of a patient."

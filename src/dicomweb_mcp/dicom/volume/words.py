@@ -21,9 +21,5 @@ def values(found: Counter[float]) -> float | str | None:
     return f"{min(found):g}..{max(found):g} ({len(found)} values)"
 
 
-def amount(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
-
-
 def joined(parts: Sequence[str]) -> str:
     return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)

@@ -1,0 +1,1 @@
+"""Objects of radiotherapy: structure sets, plans, doses, images, treatment records."""

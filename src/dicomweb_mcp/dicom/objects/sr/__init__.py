@@ -1,0 +1,1 @@
+"""Structured reports: their content tree, and what of it becomes rows."""
