@@ -222,7 +222,9 @@ def test_magnitude_and_phase() -> None:
 def test_padding_tells_no_images_apart() -> None:
     """Values of CS are padded with spaces that say nothing, and some archives send them."""
     types = (["DERIVED ", "PRIMARY", "AXIAL"], ["DERIVED", "PRIMARY", "AXIAL"])
-    found = geometry([image((0, 0, z)) | {"00080008": {"vr": "CS", "Value": kind}} for z in every(8, 3) for kind in types])
+    found = geometry(
+        [image((0, 0, z)) | {"00080008": {"vr": "CS", "Value": kind}} for z in every(8, 3) for kind in types]
+    )
     assert found["duplicates"] == 3
     assert "dimensions" not in found
 

@@ -75,7 +75,10 @@ def _group(group: DicomJson, reader: "_Reader") -> dict[str, Any]:
         **attributes(group, "GraphicType", "NumberOfAnnotations"),
         optical_paths=_applies(group, "AnnotationAppliesToAllOpticalPaths", "ReferencedOpticalPathIdentifier"),
         z_planes=_applies(group, "AnnotationAppliesToAllZPlanes", "CommonZCoordinateValue"),
-        measurements=[_measurement(item, reader, integer(group, "NumberOfAnnotations")) for item in measured[:MOST_MEASUREMENTS]] + more,
+        measurements=[
+            _measurement(item, reader, integer(group, "NumberOfAnnotations")) for item in measured[:MOST_MEASUREMENTS]
+        ]
+        + more,
     )
 
 
@@ -106,9 +109,13 @@ def _measurement(item: DicomJson, reader: "_Reader", annotations: int | None) ->
     name = clean(meaning(item, "ConceptNameCodeSequence") or "measurement", LONGEST_PART)
     measured_in = unit(item)
     held = items(item, "MeasurementValuesSequence")
-    said = "; ".join(
-        reader.values(values, None if element(values, "AnnotationIndexList") else annotations) for values in held[:5]
-    ) or "no values"
+    said = (
+        "; ".join(
+            reader.values(values, None if element(values, "AnnotationIndexList") else annotations)
+            for values in held[:5]
+        )
+        or "no values"
+    )
     return f"{name}{f' ({measured_in})' if measured_in else ''}: {said}"
 
 

@@ -48,9 +48,10 @@ def describe(obj: DicomJson) -> Description:
 
 
 def _measures(obj: DicomJson) -> dict[str, Any]:
-    """What the first frame says of pixel and slice sizes."""
+    """What the first frame says of pixel and slice sizes, with their unit."""
     view = next(frame_views(obj, 1), obj)
-    return {keyword: plain(element(view, keyword) or {}) for keyword in MEASURES}
+    sizes = {keyword: numbers(view, keyword)[:2] for keyword in MEASURES}
+    return {keyword: f"{', '.join(f'{size:g}' for size in found)} mm" for keyword, found in sizes.items() if found}
 
 
 def _segment(item: DicomJson) -> dict[str, Any]:
