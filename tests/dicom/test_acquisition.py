@@ -339,6 +339,15 @@ def test_real_headers(name: str, phrases: list[str]) -> None:
     assert set(phrases) <= set(said), said
 
 
+def test_pixels_of_a_pyramid_are_those_of_the_level_that_is_named() -> None:
+    """The levels differ in their functional groups, of which no other words are given."""
+    level: dict[str, Any] = {"Modality": "SM", "TotalPixelMatrixColumns": 1152, "TotalPixelMatrixRows": 700}
+    level["SharedFunctionalGroupsSequence"] = {"PixelMeasuresSequence": {"PixelSpacing": ["0.028968", "0.028968"]}}
+    said = told({"TotalPixelMatrixColumns": "144..1152 (4 values)"}, **level)
+    assert said == ["columns 144..1152 (4 values), pixels of 28.97 um at 1152 columns"]
+    assert told(**level) == ["1152 x 700 pixels, pixels of 28.97 um"]
+
+
 def test_a_real_slide() -> None:
     slide = json.loads((DATA / "slide-metadata/TCGA-05-4244-01Z-00-DX1.json").read_text(encoding="utf-8"))["images"][0]
     said = acquisition(slide, {})

@@ -33,3 +33,14 @@ def orthanc(new_orthanc: Callable[..., Orthanc]) -> Iterator[Orthanc]:
     with new_orthanc() as server:
         server.store([path for folder in folders if folder.is_dir() for path in dicom_files(folder)])
         yield server
+
+
+@pytest.fixture(scope="session")
+def same_folder(orthanc: Orthanc, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the files that this server holds: the first of those with one UID, and none that it refused."""
+    folder = tmp_path_factory.mktemp("same")
+    with orthanc.client() as client:
+        for one in client.get(f"{orthanc.root}/instances?expand").json():
+            file = client.get(f"{orthanc.root}/instances/{one['ID']}/file").content
+            (folder / f"{one['MainDicomTags']['SOPInstanceUID']}.dcm").write_bytes(file)
+    return folder

@@ -241,7 +241,9 @@ def _field(key: str, level: Level, rules: Rules) -> Attribute:
         return wanted
     owned = owner(wanted)
     if owned.depth > level.depth:
-        raise NotSearchable(f"{wanted.name} belongs to the {owned}: ask {owned.tool} for it, or get_metadata.")
+        raise NotSearchable(
+            f"{wanted.name} belongs to the {owned}: ask {owned.tool} for it, or get_metadata of one series."
+        )
     raise NotSearchable(
         f"{rules.server} does not return {wanted.name} in a search for {level.plural}. "
         f"It returns {', '.join(sorted(_given(rules, level)))}. get_metadata reads everything else."

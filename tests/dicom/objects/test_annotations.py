@@ -95,13 +95,23 @@ def test_groups_state_once_what_they_share() -> None:
     ]
 
 
+def test_values_that_the_archive_dropped_are_missed() -> None:
+    """Orthanc gives the first value of an OF only. Values that name their annotations need not be as many as these."""
+    assert measured({"Value": [20.5]}) == "Area (mm): the metadata have 1 of 3 values, 20.5..20.5, mean 20.5"
+    named = group(1, {"Value": [20.5]})
+    (measurement,) = named["00660121"]["Value"]
+    measurement["00660132"]["Value"][0]["006A0011"] = {"vr": "OL", "Value": [2]}
+    found = describe(normalized(obj(AnnotationGroupSequence=named)))
+    assert found.items[0]["measurements"] == ["Area (mm): 1 value, 20.5..20.5, mean 20.5"]
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
         (inline(1.5, 2.5, 80.25), "Area (mm): 3 values, 1.5..80.25, mean 28.08333"),
         (inline(1.5, float("nan"), 2.5), "Area (mm): 3 values (1 of them no number), 1.5..2.5, mean 2"),
-        (inline(float("inf")), "Area (mm): 1 value (1 of them no number)"),
-        (inline(), "Area (mm): 0 values"),
+        (inline(float("inf")), "Area (mm): the metadata have 1 of 3 values (1 of them no number)"),
+        (inline(), "Area (mm): the metadata have 0 of 3 values"),
         ({"Value": [1, 2.5, "x"]}, "Area (mm): 3 values (1 of them no number), 1..2.5, mean 1.75"),
         ({"BulkDataURI": "bulkdata/1"}, "Area (mm): values not read (bulk data)"),
         ({"InlineBinary": "AAA="}, "Area (mm): values not read"),

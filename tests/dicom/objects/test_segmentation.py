@@ -39,6 +39,12 @@ def test_every_segment_of_every_file(name: str) -> None:
             assert all(abs(one - other) <= 1 for one, other in zip(shown, colour, strict=True))
 
 
+def test_sizes_have_their_unit() -> None:
+    facts = described(read("ct-seg-sr/seg/liver.dcm")).facts
+    assert (facts["PixelSpacing"], facts["SpacingBetweenSlices"]) == ("0.810547, 0.810547 mm", "1 mm")
+    assert "SliceThickness" not in described(segmentation([segment(1)], [frame(1, 0.0)])).facts
+
+
 @pytest.mark.parametrize("name", [name for name in FILES if "labelmap" not in name and "tiled_full" not in name])
 def test_frames_of_each_segment_and_their_positions(name: str) -> None:
     dataset = read(name)

@@ -219,6 +219,16 @@ def test_magnitude_and_phase() -> None:
     assert found["dimensions"][1]["values"] == ["ORIGINAL\\PRIMARY\\M\\ND", "ORIGINAL\\PRIMARY\\P\\ND"]
 
 
+def test_padding_tells_no_images_apart() -> None:
+    """Values of CS are padded with spaces that say nothing, and some archives send them."""
+    types = (["DERIVED ", "PRIMARY", "AXIAL"], ["DERIVED", "PRIMARY", "AXIAL"])
+    found = geometry(
+        [image((0, 0, z)) | {"00080008": {"vr": "CS", "Value": kind}} for z in every(8, 3) for kind in types]
+    )
+    assert found["duplicates"] == 3
+    assert "dimensions" not in found
+
+
 def test_localizers_are_counted_and_left_out() -> None:
     scout = image((0, 0, 0), SAGITTAL, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
     found = geometry([scout, *series(every(2, 9))])

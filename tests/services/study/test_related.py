@@ -386,6 +386,16 @@ async def test_a_study_in_a_table(kind: str) -> None:
     assert len(fake.requests) == asked
 
 
+@KINDS
+async def test_series_stand_in_the_order_of_their_numbers(kind: str) -> None:
+    """Whatever order the archive has them in."""
+    numbers = {"1.2.3.1": 300, "1.2.3.2": None, "1.2.3.3": 2, "1.2.3.4": 10}
+    told = {uid: {"SeriesNumber": number} if number else {} for uid, number in numbers.items()}
+    _, archive, _ = over(kind, *(image(uid, **more) for uid, more in told.items()))
+    found = await look.series_of(archive, STUDY)
+    assert [one.uid for one in found.series] == ["1.2.3.3", "1.2.3.4", "1.2.3.1", "1.2.3.2"]
+
+
 async def test_a_study_that_is_not_there() -> None:
     app, archive, _ = over("orthanc", *images())
     with pytest.raises(NotFound, match=r"1\.2\.1\.1 is the UID of a series"):
@@ -483,7 +493,7 @@ async def test_real_files_in_a_folder(folder: Archive) -> None:
     place, _ = place_of("rt-breast/rtss.dcm")
     [row] = await sources(folder, place, structures.to_json_dict())
     assert (row["SeriesInstanceUID"], row["in_archive"]) == (ct.SeriesInstanceUID, True)
-    assert (row["instances"], row["note"]) == (98, "the archive has 1 instances of it")
+    assert (row["instances"], row["note"]) == (98, "of these, the archive has 1")
 
     place, _ = place_of("ct-seg-sr/ct/01.dcm")
     _, liver = place_of("ct-seg-sr/seg/liver.dcm")

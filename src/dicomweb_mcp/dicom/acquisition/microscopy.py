@@ -36,14 +36,16 @@ def _matrix(reading: Reading) -> str:
 
 
 def _pixels(reading: Reading) -> str:
-    """PixelSpacing is in mm; pixels of slides are in um."""
+    """PixelSpacing is in mm; pixels of slides are in um. Of a pyramid it is said of which level they are."""
     if words := reading.varying.get("PixelSpacing"):
         return f"pixel spacing {words}"
     spacing = numbers(reading.view, "PixelSpacing")
     if len(spacing) != 2 or min(spacing) <= 0:
         return ""
     sizes = list(dict.fromkeys(f"{value * 1000:.4g}" for value in spacing))
-    return f"pixels of {' x '.join(sizes)} um"
+    columns = reading.positive("TotalPixelMatrixColumns")
+    level = f" at {shown(columns)} columns" if columns and "TotalPixelMatrixColumns" in reading.varying else ""
+    return f"pixels of {' x '.join(sizes)} um{level}"
 
 
 def _optics(reading: Reading) -> list[str]:

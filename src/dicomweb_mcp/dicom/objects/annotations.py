@@ -12,7 +12,7 @@ from typing import Any
 
 from ..codes import coded, meaning
 from ..facts import amount, filled, shared
-from ..values import DicomJson, clean, element, items, raw_values, text
+from ..values import DicomJson, clean, element, integer, items, raw_values, text
 from .attributes import shown
 from .description import Description
 from .sop_references import reference
@@ -76,7 +76,10 @@ def _group(group: DicomJson, reader: "_Reader") -> dict[str, Any]:
         **shown(group, "GraphicType", "NumberOfAnnotations"),
         optical_paths=_applies(group, "AnnotationAppliesToAllOpticalPaths", "ReferencedOpticalPathIdentifier"),
         z_planes=_applies(group, "AnnotationAppliesToAllZPlanes", "CommonZCoordinateValue"),
-        measurements=[_measurement(item, reader) for item in measured[:MOST_MEASUREMENTS]] + more,
+        measurements=[
+            _measurement(item, reader, integer(group, "NumberOfAnnotations")) for item in measured[:MOST_MEASUREMENTS]
+        ]
+        + more,
     )
 
 
@@ -102,12 +105,18 @@ def _applies(group: DicomJson, keyword: str, which: str) -> str:
     return ", ".join(named) or ("not all" if said == "NO" else "")
 
 
-def _measurement(item: DicomJson, reader: "_Reader") -> str:
-    """``Area (um2): 500 values, 1.5..80.25, mean 30.1``."""
+def _measurement(item: DicomJson, reader: "_Reader", annotations: int | None) -> str:
+    """``Area (um2): 500 values, 1.5..80.25, mean 30.1``. One that names no annotations has a value for each."""
     name = clean(meaning(item, "ConceptNameCodeSequence") or "measurement", LONGEST_PART)
     measured_in = unit(item)
     held = items(item, "MeasurementValuesSequence")
-    said = "; ".join(reader.values(values) for values in held[:5]) or "no values"
+    said = (
+        "; ".join(
+            reader.values(values, None if element(values, "AnnotationIndexList") else annotations)
+            for values in held[:5]
+        )
+        or "no values"
+    )
     return f"{name}{f' ({measured_in})' if measured_in else ''}: {said}"
 
 
@@ -117,14 +126,16 @@ class _Reader:
     def __init__(self) -> None:
         self._left = MOST_DECODED
 
-    def values(self, item: DicomJson) -> str:
-        """How many values there are, their range and mean; or why that is not said."""
+    def values(self, item: DicomJson, due: int | None = None) -> str:
+        """How many values there are (``due``: should be), their range and mean; or why that is not said."""
         held = element(item, "FloatingPointValues") or {}
         numbers = self._numbers(held)
         if numbers is None:
             return "values not read (bulk data)" if "BulkDataURI" in held else "values not read"
         finite = [value for value in numbers if math.isfinite(value)]
         said = amount(len(numbers), "value")
+        if due is not None and len(numbers) < due:  # Orthanc gives the first one only
+            said = f"the metadata have {len(numbers):,} of {due:,} values"
         if len(finite) < len(numbers):
             said += f" ({len(numbers) - len(finite)} of them no number)"
         if finite:

@@ -49,9 +49,11 @@ def describe(obj: DicomJson) -> Description:
 
 
 def _measures(obj: DicomJson) -> dict[str, Any]:
-    """What the first frame says of pixel and slice sizes."""
+    """What the first frame says of pixel and slice sizes, with their unit."""
     view = next(frame_views(obj, 1), obj)
-    return {keyword: plain_value(view, keyword) for keyword in MEASURES}
+    sizes = {keyword: plain_value(view, keyword) for keyword in MEASURES if numbers(view, keyword)}
+    return {keyword: f"{', '.join(map(str, found if isinstance(found, list) else [found]))} mm"
+            for keyword, found in sizes.items()}  # fmt: skip
 
 
 def _segment(item: DicomJson) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def in_words(counts: Counts, vr: str, unit: str = "", *, more: bool = False) -> 
             return f"{words}; {others}" if others else words
     amount = f"{'at least ' * more}{len(counts):,} values"
     if len(counts) <= (FEW_UIDS if vr == "UI" else FEW) and not more:
-        return _listed(counts, unit)
+        return _listed(sorted(counts, key=_in_line), unit)
     texts = sorted(value for value, _ in counts if isinstance(value, str))
     if vr in IN_ORDER and len(texts) == len(counts):
         return f"{texts[0]}..{texts[-1]} ({amount})"
@@ -57,6 +57,16 @@ def condensed(values: Sequence[Plain], vr: str, unit: str = "") -> str:
 def counted(values: Sequence[Plain]) -> list[tuple[Plain, int]]:
     """Distinct values in the order they came, and how often each occurs."""
     return tallied([(value, 1) for value in values])
+
+
+def _in_line(entry: tuple[Plain, int]) -> tuple[int, Any]:
+    """Numbers ascending, then vectors, then texts: archives give their instances in any order."""
+    value, _ = entry
+    if is_number(value):
+        return 0, value
+    if isinstance(value, list) and all(map(is_number, value)):
+        return 1, value
+    return 2, short(value)
 
 
 def tallied(counts: Counts) -> list[tuple[Plain, int]]:

@@ -234,4 +234,4 @@ def _key(element: dict[str, Any]) -> Key:
         except (TypeError, ValueError, OverflowError):
             return None
         return float(f"{value:.7g}") if math.isfinite(value) else None  # the digits of FL
-    return clean("\\".join(str(value) for value in values[:MOST_KEYS]), LONGEST_KEY)
+    return clean("\\".join(str(value).strip() for value in values[:MOST_KEYS]), LONGEST_KEY)

@@ -92,7 +92,7 @@ class Series:
 
 @dataclass
 class Study:
-    """The series of a study, in the archive's order. ``complete`` as in a search."""
+    """The series of a study in the order of SeriesNumber. ``complete`` as in a search."""
 
     uid: str
     series: list[Series]
@@ -116,7 +116,13 @@ async def series_of(archive: Archive, study_uid: str) -> Study:
     notes = list(scan.notes)
     if nameless := len(found) - len(usable):
         notes.append(f"{nameless} series of the archive have UIDs that are none and were left out.")
-    return Study(study_uid, usable, scan.complete, notes)
+    return Study(study_uid, sorted(usable, key=_place_in_study), scan.complete, notes)
+
+
+def _place_in_study(series: Series) -> tuple[bool, int, str]:
+    """By SeriesNumber, those without one last: archives give their rows in any order."""
+    number = integer(series.row, "SeriesNumber")
+    return number is None, number or 0, series.uid
 
 
 async def study_or_nothing(archive: Archive, study_uid: str) -> Study:

@@ -61,7 +61,7 @@ async def _source(where: Whereabouts, study: Study, link: Link, place: Place) ->
         in_archive = None if found.unknown else found.row is not None
         note = "in another study" if study_uid != study.uid else "not in the study that it names" if in_archive else ""
     elif series.count is not None and link.count > series.count:
-        note = f"the archive has {series.count} instances of it"
+        note = f"of these, the archive has {series.count}"
     return {
         **filled(
             StudyInstanceUID=study_uid,
