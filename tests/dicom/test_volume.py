@@ -246,7 +246,7 @@ def test_a_single_image_claims_no_volume() -> None:
 def test_a_sample_has_no_verdict() -> None:
     found = geometry(series([0, 100, 340, 345]), all_positions=False)
     assert found["regular_volume"] is None
-    assert "only the positions of a sample were read" in found["verdict"]
+    assert "only the positions of some images were read" in found["verdict"]
     assert found["orientation"] == "axial"
     assert not {"spacing_mm", "gaps", "position_mm", "slices", "extent_mm"} & set(found)
 

@@ -13,7 +13,7 @@ UNREAD = (
     "Whether this is a regular volume cannot be told: the positions of frames are not in the metadata that was read "
     "(functional groups that the archive left out?)."
 )
-SAMPLED = "Whether this is a regular volume cannot be told: only the positions of a sample were read."
+SAMPLED = "Whether this is a regular volume cannot be told: only the positions of some images were read."
 
 Verdict = tuple[str, bool | None]
 
