@@ -41,7 +41,7 @@ def stack_list(found: Sequence[PlaneStack], beyond: int) -> dict[str, Any]:
         row.pop("extent_mm", None)
     first = {name: value for name, value in rows[0].items() if name not in OWN and len(found) <= MOST_SHOWN}
     common = {name: value for name, value in first.items() if all(row.get(name) == value for row in rows)}
-    frames = len({stack.grid.frame_of_reference for stack in found})
+    frames = len({stack.grid.frame_of_reference for stack in found} - {""})
     return filled(
         stacks=[{name: value for name, value in row.items() if name not in common} for row in rows],
         more_stacks=max(len(found) - MOST_SHOWN, 0) or None,
