@@ -13,7 +13,7 @@ from ..dicom.references import FRAME_OF_REFERENCE
 from ..dicom.rules import Level
 from ..dicom.values import DicomJson, element, integer, plain, text
 from .app import App
-from .links import Link, Whereabouts
+from .links import MOST_MISSING, Link, Whereabouts
 from .search import DEFAULT_FIELDS, search
 from .study import Seen, Series, Shared, Study, look_into, seen_in_metadata, series_of, sharing
 
@@ -144,6 +144,7 @@ async def _source(where: Whereabouts, study: Study, link: Link, place: Place) ->
     if not link.series_uid:
         in_archive = False if link.missing else None
         note = "" if link.count == 1 else f"{link.count} instances, this one among them"
+        note += "; only the first ones were looked for" if in_archive is False and link.count > MOST_MISSING else ""
     elif series is None:
         found = await where.elsewhere(link)
         row, study_uid = found.row or {}, found.study_uid or study_uid

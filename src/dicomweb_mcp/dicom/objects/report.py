@@ -22,9 +22,7 @@ OBSERVER_TYPE: Concept = ("121005", "DCM")
 OBSERVER_NAMES = {("121008", "DCM"), ("121012", "DCM"), ("121013", "DCM")}  # person; device by UID and by name
 OBSERVER = {(str(code), "DCM") for code in range(121006, 121018)}
 
-LEFT_OUT = (
-    "What is left out: get_metadata with fields=['ContentSequence'], which names the fields to ask for where it is long."
-)
+LEFT_OUT = "What is left out: get_metadata with fields=['ContentSequence'], which says what to ask for if it is long."
 
 
 def describe(obj: DicomJson) -> Description:
