@@ -226,6 +226,15 @@ def test_suv_and_its_traps(more: dict[str, Any], expected: str) -> None:
     assert expected in pet(**more)[-1]
 
 
+@pytest.mark.parametrize(
+    "keyword", ["Units", "DecayCorrection", "PatientWeight", "RadiopharmaceuticalInformationSequence"]
+)
+def test_what_differs_within_a_series_decides_no_suv(keyword: str) -> None:
+    assert (
+        pet(varying={keyword: "2 values"})[-1] == f"SUV (body weight) of the series cannot be told: {keyword} differs"
+    )
+
+
 @pytest.mark.parametrize(("element", "factor"), [(0x1000, "SUV factor (7053,1000)"), (0x1009, "activity factor")])
 def test_counts_of_philips(element: int, factor: str) -> None:
     header = as_json(Modality="PT", Units="CNTS")

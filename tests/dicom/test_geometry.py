@@ -1,5 +1,7 @@
 """Hand-computed cases."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +20,9 @@ AXIAL, CORONAL, SAGITTAL = (1.0, 0, 0, 0, 1, 0), (1.0, 0, 0, 0, 0, -1), (0.0, 1,
         ((1, 0, 0, 0, 0.6, 0.8), (0, -0.8, 0.6)),
         ((1, 0, 0, 1, 0, 0), None),
         ((1, 0, 0), None),
+        ((1, 0, 0, 0.6, 0.8, 0), None),  # no right angle: pixels would be no rectangles
+        ((1, 0, 0, 0, 2, 0), None),  # no length of 1
+        ((0.71, 0.71, 0, 0, 0, -1), (-math.sqrt(0.5), math.sqrt(0.5), 0)),  # written with two digits
     ],
 )
 def test_the_normal_is_row_times_column(orientation, expected) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from pydicom import Dataset
@@ -10,6 +11,7 @@ from pydicom.filereader import dcmread
 
 from dicomweb_mcp.archives.base import NotFound, Place
 from dicomweb_mcp.dicom.summary.fields import parse_fields
+from dicomweb_mcp.services import paging
 from dicomweb_mcp.services import series as reading
 from dicomweb_mcp.services.app import App
 from dicomweb_mcp.services.left_out import MOST_FILES
@@ -114,6 +116,33 @@ async def test_private_attributes_are_read_from_the_metadata() -> None:
     assert fake.requests[-1].path.endswith("/metadata")
 
 
+@pytest.mark.parametrize("kind", ["orthanc", "dcm4chee", "generic"])
+async def test_fewer_instances_than_the_archive_says_it_has_are_no_regular_volume(kind: str) -> None:
+    fake = FAKES[kind](Store(*[slice_of(number) for number in range(1, 31)]))
+
+    def some(request: httpx.Request) -> httpx.Response:
+        answer = fake(request)
+        if not request.url.path.endswith("/metadata"):
+            return answer
+        return httpx.Response(200, json=answer.json()[:12], headers={"Content-Type": "application/dicom+json"})
+
+    found = await read(app_over({"pacs": (some, kind)}), study_uid=STUDY, series_uid=SERIES)
+    assert any("30 instances" in note and "12" in note for note in found.reading.notes)
+    assert found.geometry["regular_volume"] is None
+
+
+async def test_rows_of_a_search_that_was_not_read_to_its_end_are_no_regular_volume(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading, "PAGE", 12)
+    monkeypatch.setattr(paging, "MOST_PAGES", 1)
+    app, _ = over("google", [slice_of(number) for number in range(1, 31)])
+    found = await read(app, study_uid=STUDY, series_uid=SERIES)
+    assert found.reading.total == 12
+    assert any("Only the first 12 rows" in note for note in found.reading.notes)
+    assert found.geometry["regular_volume"] is None
+
+
 # ---- many instances
 
 
@@ -144,7 +173,7 @@ async def test_a_sample_without_all_positions_gives_no_verdict(monkeypatch: pyte
     app, _ = over("orthanc", slices)
     found = await read(app, study_uid=STUDY, series_uid=SERIES)
     assert found.geometry["regular_volume"] is None
-    assert "sample" in found.geometry["verdict"]
+    assert "positions of some images" in found.geometry["verdict"]
 
 
 async def test_a_gap_that_the_sample_misses_is_found_in_the_positions(monkeypatch: pytest.MonkeyPatch) -> None:

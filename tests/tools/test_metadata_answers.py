@@ -88,6 +88,15 @@ def test_the_table_of_a_study_names_how_many_series_it_lacks(rows: int) -> None:
     assert (f"{missing} series left out" in " ".join(answer.elided)) is bool(missing)
 
 
+def test_units_go_with_the_constants_they_belong_to() -> None:
+    thickness = {tag_of("SliceThickness"): {"vr": "DS", "Value": [2.5]}}
+    flood = Reading(made([thickness]).reading.summary, total=1, notes=["n" * 150] * 40)
+    answer = metadata_answer("pacs", Metadata(SERIES, flood), 1_000)
+    assert max(halves(answer)) <= 1_000
+    assert not answer.constant
+    assert "units" not in answer.structured()
+
+
 def test_units_stand_beside_constants_in_the_text_and_apart_in_the_structure() -> None:
     thickness = {tag_of("SliceThickness"): {"vr": "DS", "Value": [1.25]}}
     answer = metadata_answer("pacs", made([thickness, thickness]), 8_000)

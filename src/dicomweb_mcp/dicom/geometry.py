@@ -1,7 +1,7 @@
 """Where images lie in the patient (PS3.3 C.7.6.2): order along the normal, never by InstanceNumber."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -10,6 +10,9 @@ from .values import DicomJson, integer, numbers, text
 
 SAME_DIRECTION = 0.9995  # cosine; about 1.8 degrees
 SAME_PLACE = 0.01  # mm
+CLOSE = 0.1  # mm; positions of one place that were rounded in different ways
+FAR = 20  # times as far away as the positions of one place lie apart: the next place
+RIGHT_ANGLE = UNIT_LENGTH = 0.05  # how far directions may be off; files round to 2 digits and more
 FARTHEST = 1e6  # mm; what lies a kilometre away is no place in a patient
 
 
@@ -56,16 +59,33 @@ def slice_of(obj: DicomJson, *, frame: int = 1) -> Slice:
 
 
 def normal(orientation: Sequence[float]) -> tuple[float, float, float] | None:
-    """Cross product of row and column direction, of length 1; None when these are no two directions.
+    """Cross product of row and column direction, of length 1; None when these are no directions at right angles.
 
     ``orientation`` is ImageOrientationPatient: six direction cosines, row first.
     """
     if len(orientation) != 6:
         return None
     rx, ry, rz, cx, cy, cz = orientation
+    lengths = math.hypot(rx, ry, rz), math.hypot(cx, cy, cz)
+    if any(abs(length - 1) > UNIT_LENGTH for length in lengths) or abs(rx * cx + ry * cy + rz * cz) > RIGHT_ANGLE:
+        return None
     cross = (ry * cz - rz * cy, rz * cx - rx * cz, rx * cy - ry * cx)
-    length = math.sqrt(sum(part * part for part in cross))
-    return (cross[0] / length, cross[1] / length, cross[2] / length) if length > 0.5 else None
+    length = math.hypot(*cross)
+    return cross[0] / length, cross[1] / length, cross[2] / length
+
+
+def same_place(positions: Iterable[float], close: float = CLOSE) -> float:
+    """How near positions along a normal are to be one place: SAME_PLACE, or as far as they scatter about places that
+    are much farther apart; never more than ``close``."""
+    ordered = sorted(positions)
+    scatter, least = 0.0, math.inf
+    first = ordered[0] if ordered else 0.0
+    for before, position in pairwise(ordered):
+        if position - before > close:
+            least, first = min(least, position - before), position
+        scatter = max(scatter, position - first)
+    is_rounding = scatter <= close and scatter * FAR <= least < math.inf
+    return min(close, max(SAME_PLACE, scatter if is_rounding else 0.0))
 
 
 def dot(one: Sequence[float], other: Sequence[float]) -> float:

@@ -108,9 +108,10 @@ async def _read_all(
     """Every instance; None when there turn out to be more than MOST_READ."""
     reading, seen = Reading(), set[str]()
     attributes = _includable(archive, wanted, modality)
+    scan = Scan(ended=attributes is None)
     whole = WholeSequences(archive, wanted.fields.paths)
     if attributes is not None:
-        source = _rows(archive, place, attributes, Scan(), PAGE)
+        source = _rows(archive, place, attributes, scan, PAGE)
     else:
         source = _at_once(archive, place) if whole.may_ask else archive.metadata(place)
     async with aclosing(source) as objects:
@@ -128,10 +129,19 @@ async def _read_all(
     reading.total = reading.summary.instances
     if not reading.total:
         raise NotFound(archive.name, f"has no {place} with instances. Copy UIDs whole from a search answer.")
+    _doubt(reading, expected, scan)
     if attributes is not None and wanted.is_usual:
         await _read_groups(archive, place, reading, sorted(seen))
         reading.notes.append('Only the usual attributes were asked for: fields=["all"] reads all of them.')
     return reading
+
+
+def _doubt(reading: Reading, expected: int | None, scan: Scan) -> None:
+    """Say where instances did not come: of those that did, nothing follows for the geometry of all."""
+    reading.notes += scan.notes if scan.ended is not True else ()
+    if expected is not None and expected > reading.total:
+        reading.notes.append(f"The archive says that it has {expected:,} instances here, and gave {reading.total:,}.")
+    reading.all_positions = not reading.notes
 
 
 async def _at_once(archive: Archive, place: Place) -> AsyncGenerator[DicomJson, None]:

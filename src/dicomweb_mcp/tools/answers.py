@@ -77,8 +77,10 @@ class MetadataAnswer(Answer):
 
     def structured(self) -> Structured:
         """The structured half, with the units of what is shown."""
-        shown = {name: unit for name, unit in self.units.items() if name in self.constant}
-        return super().structured() | ({"units": shown} if shown else {})
+        written = super().structured()
+        units = written.pop("units", {})
+        shown = {name: unit for name, unit in units.items() if name in self.constant}
+        return written | ({"units": shown} if shown else {})
 
     def always(self) -> frozenset[str]:
         return frozenset({"instances", "sampled"})

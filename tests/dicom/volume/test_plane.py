@@ -180,7 +180,10 @@ def test_a_row_of_a_search_for_a_reconstruction_does_not_say_that_it_has_no_posi
     assert "cannot be told" in geometry([row])["verdict"]
     planar = reconstruction(ImageType=["ORIGINAL", "PRIMARY", "STATIC", "EMISSION"])
     del planar["00540022"]
-    assert geometry([planar])["verdict"] == "These images carry no position in the patient."
+    assert (
+        geometry([planar])["verdict"]
+        == "These images carry no position and orientation in the patient that can be used."
+    )
 
 
 def test_slides_are_in_coordinates_of_their_own() -> None:
@@ -212,7 +215,10 @@ def test_equal_values_are_shared() -> None:
 def test_what_is_no_position_is_none(keyword: str, value: object) -> None:
     tag = f"{pydicom.datadict.tag_for_keyword(keyword):08X}"
     header = image((0, 0, 0)) | {tag: {"vr": "DS", "Value": value}}
-    assert geometry([header])["verdict"] == "These images carry no position in the patient."
+    assert (
+        geometry([header])["verdict"]
+        == "These images carry no position and orientation in the patient that can be used."
+    )
 
 
 def test_an_object_among_values_costs_only_itself() -> None:

@@ -64,6 +64,14 @@ def test_missing_slices_are_found_where_they_are() -> None:
     ]
 
 
+def test_two_stacks_far_apart_miss_no_slices() -> None:
+    """Between a head and an abdomen nothing is missing; only that they are apart is known."""
+    found = geometry(series([*every(5, 8), *every(5, 8, 300)]))
+    assert "missing" not in found["verdict"]
+    assert "missing_slices" not in found
+    assert "7 x 5 mm, 1 x 265 mm, 7 x 5 mm" in found["verdict"]
+
+
 def test_a_gap_that_is_no_multiple_is_no_missing_slice() -> None:
     found = geometry(series([0, 2, 4, 6, 9, 11, 13]))
     assert "the spacing is irregular (3 x 2 mm, 1 x 3 mm, 2 x 2 mm)" in found["verdict"]
@@ -119,6 +127,12 @@ def test_what_makes_stacks_differ(more, reason) -> None:
     assert found["regular_volume"] is False
     assert reason in found["verdict"]
     assert len(found["stacks"]) == 2
+
+
+def test_images_that_name_no_frame_of_reference_have_none() -> None:
+    found = geometry([*series(every(1, 5)), *series(every(1, 5, 5), FrameOfReferenceUID="")])
+    assert "5 images name no frame of reference" in found["verdict"]
+    assert "frames_of_reference" not in found
 
 
 def test_a_tilted_gantry_shears_the_stack() -> None:
@@ -207,6 +221,17 @@ def test_an_image_that_one_of_several_volumes_lacks() -> None:
     assert found["positions_with_other_counts"] == [{"at_mm": 6, "images": 1}]
 
 
+@pytest.mark.parametrize("drift", [0.004, 0.015])
+def test_a_table_that_drifts_a_little_between_time_points(drift: float) -> None:
+    """Images of one place that lie 0.045 mm apart do not make the next place one of hundreds of missing slices."""
+    times = [
+        image((0, 0, z + drift * time), TemporalPositionIdentifier=time) for z in every(2.5, 8) for time in range(4)
+    ]
+    found = geometry(times)
+    assert (found["slices"], found["spacing_mm"], found["images_per_position"]) == (8, 2.5, 4)
+    assert "missing" not in found["verdict"]
+
+
 def test_magnitude_and_phase() -> None:
     headers = [
         image((0, 0, z), ImageType=["ORIGINAL", "PRIMARY", kind, "ND"], TriggerTime=time)
@@ -243,7 +268,10 @@ def test_images_without_a_position_are_counted() -> None:
     found = geometry([bare, *series(every(2, 9))])
     assert found["verdict"] == "Not one regular volume: 9 axial slices, because 1 image has no position."
     assert found["without_position"] == 1
-    assert geometry([bare, bare]) == {"verdict": "These images carry no position in the patient.", "images": 2}
+    assert geometry([bare, bare]) == {
+        "verdict": "These images carry no position and orientation in the patient that can be used.",
+        "images": 2,
+    }
 
 
 def test_a_single_image_claims_no_volume() -> None:
@@ -256,7 +284,7 @@ def test_a_single_image_claims_no_volume() -> None:
 def test_a_sample_has_no_verdict() -> None:
     found = geometry(series([0, 100, 340, 345]), all_positions=False)
     assert found["regular_volume"] is None
-    assert "only the positions of a sample were read" in found["verdict"]
+    assert "only the positions of some images were read" in found["verdict"]
     assert found["orientation"] == "axial"
     assert not {"spacing_mm", "gaps", "position_mm", "slices", "extent_mm"} & set(found)
 
@@ -332,7 +360,10 @@ def test_more_orientations_than_are_compared() -> None:
 
 
 def test_nothing_at_all() -> None:
-    assert describe_geometry([]) == {"verdict": "These images carry no position in the patient.", "images": 0}
+    assert describe_geometry([]) == {
+        "verdict": "These images carry no position and orientation in the patient that can be used.",
+        "images": 0,
+    }
 
 
 def test_the_head_of_a_tilted_gantry() -> None:
@@ -404,4 +435,7 @@ def test_rows_of_a_search_say_the_same_as_whole_headers() -> None:
 @pytest.mark.parametrize("name", ["examples_palette.dcm", "test-SR.dcm", "reportsi.dcm", "waveform_ecg.dcm"])
 def test_objects_without_positions(name: str) -> None:
     header = json.loads(pydicom.dcmread(str(get_testdata_file(name)), stop_before_pixels=True).to_json())
-    assert geometry([header]) == {"verdict": "These images carry no position in the patient.", "images": 1}
+    assert geometry([header]) == {
+        "verdict": "These images carry no position and orientation in the patient that can be used.",
+        "images": 1,
+    }

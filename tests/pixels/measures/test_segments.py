@@ -142,6 +142,19 @@ def test_frames_of_different_directions_make_no_volume() -> None:
     assert any("different orientations" in note for note in found.notes)
 
 
+@pytest.mark.parametrize("directions", [[1, 0, 0, 0.6, 0.8, 0], [2, 0, 0, 0, 2, 0]])
+def test_directions_that_are_none_make_no_volume(directions: list[float]) -> None:
+    skew = frame(1, 0, PlaneOrientationSequence=[make(ImageOrientationPatient=directions)])
+    dataset = segmentation([segment(1)], [skew], {"SpacingBetweenSlices": 3})
+    assert measured(dataset, np.array([ONES])).rows[1] == {"voxels": 16, "bounding_box": "x 0..4, y 0..4"}
+
+
+def test_any_value_but_0_is_one_voxel_of_a_binary_segment() -> None:
+    dataset = segmentation([segment(1)], [frame(1, 0), frame(1, 0), frame(1, 3)], {"SpacingBetweenSlices": 3})
+    pixels = np.array([dotted((0, 0), value=255), dotted((0, 0), (1, 1), value=1), dotted((2, 2), value=255)])
+    assert measured(dataset, pixels).rows[1]["voxels"] == 3
+
+
 def test_fractions_are_summed() -> None:
     more = {"SegmentationType": "FRACTIONAL", "MaximumFractionalValue": 100}
     dataset = segmentation([segment(1)], [frame(1, 0)], {"SpacingBetweenSlices": 1}, **more)
@@ -154,6 +167,12 @@ def test_fractions_are_summed() -> None:
 def test_fractions_of_nothing_are_refused() -> None:
     with pytest.raises(Undecodable, match="MaximumFractionalValue"):
         SegmentTally(as_json(segmentation([segment(1)], [frame(1, 0)], SegmentationType="FRACTIONAL")))
+
+
+def test_fractions_above_one_are_refused() -> None:
+    more = {"SegmentationType": "FRACTIONAL", "MaximumFractionalValue": 100}
+    with pytest.raises(Undecodable, match="MaximumFractionalValue"):
+        measured(segmentation([segment(1)], [frame(1, 0)], **more), np.array([dotted((0, 0), value=101)]))
 
 
 def test_segments_of_one_number_are_refused() -> None:

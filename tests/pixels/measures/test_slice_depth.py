@@ -12,6 +12,9 @@ from dicomweb_mcp.pixels.measures.slice_depth import slice_depth
     [
         ([0, 2, 4], 2, 5, 2, ""),
         ([0, 0, 2, 2.001], 2, None, 2, ""),  # repeated positions are one plane
+        ([0, 0.02, 2, 2.02, 4, 4.02], 2, None, 2, ""),  # as are those that differ by rounding
+        ([0, 0.02, 2, 2.02, 4, 4.02], None, 2, 2, "neighbouring frames, 2.00 mm"),
+        ([0, 0.05, 0.1, 0.15, 4, 4.05], None, None, 0.05, "neighbouring frames, 0.05 mm"),  # these do not
         ([0, 2, 8], 2, None, 2, ""),  # empty frames are left out of sparse objects
         ([0, 2, 4], None, 2, 2, "distance of neighbouring frames"),
         ([0, 2, 4], 5, None, 2, "does not agree"),  # the positions are right

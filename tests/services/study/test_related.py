@@ -156,6 +156,18 @@ async def test_an_instance_that_is_not_there() -> None:
     assert len(fake.requests) <= 1 + 2 * links.MOST_MISSING
 
 
+async def test_instances_that_were_not_looked_for_are_not_said_to_be_missing() -> None:
+    named = [f"{CT}.1", "9.9.1", "9.9.2", "9.9.3", f"{CT2}.1"]
+    seg = one("SEG", SEG, SourceImageSequence=[instance(uid) for uid in named])
+    _, archive, _ = over("dcm4chee", *images(CT), *images(CT2), seg)
+    found = await sources_of(archive, seg)
+    assert sum(row["instances"] for row in found) == len(named)
+    for row in found:
+        if row["in_archive"] is False:
+            assert row["instances"] == 2
+            assert row["SOPInstanceUID"].startswith("9.9.")
+
+
 @pytest.mark.parametrize("kind", ["google", "orthanc"])
 async def test_a_source_in_another_study_is_said_to_be_there(kind: str) -> None:
     seg = one("SEG", SEG, ReferencedSeriesSequence=of_series("1.7.1"))

@@ -62,6 +62,7 @@ PET_FIELDS = (
     "AcquisitionDate",
     "AcquisitionTime",
 )
+ONE_IN_A_SERIES = ("Units", "DecayCorrection", "PatientWeight", "RadiopharmaceuticalInformationSequence")
 NUCLEAR_FIELDS = (
     "RadiopharmaceuticalInformationSequence",
     "EnergyWindowInformationSequence",
@@ -170,6 +171,8 @@ def _uptake(reading: Reading) -> str:
     units = reading.text("Units")
     if reading.text("SOPClassUID") == ENHANCED_PET:
         return ""  # its units are those of a mapping to real world values
+    if differing := [keyword for keyword in ONE_IN_A_SERIES if keyword in reading.varying]:
+        return f"SUV (body weight) of the series cannot be told: {', '.join(differing)} differs"
     if units in ("GML", "CM2ML"):
         return f"the values are standardized uptake values already ({reading.text('SUVType') or 'of unstated type'})"
     vendor = _vendor_factor(reading)

@@ -40,7 +40,7 @@ def stack_list(found: Sequence[PlaneStack], beyond: int) -> dict[str, Any]:
     for row in rows:
         row.pop("extent_mm", None)
     common = shared(rows, keep=OWN) if len(found) <= MOST_SHOWN else {}
-    frames = len({stack.grid.frame_of_reference for stack in found})
+    frames = len({stack.grid.frame_of_reference for stack in found} - {""})
     return filled(
         stacks=rows,
         more_stacks=max(len(found) - MOST_SHOWN, 0) or None,

@@ -6,19 +6,19 @@ Everything here is the same whatever the order of the planes.
 import math
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from statistics import median_low
 
-from ..geometry import SAME_PLACE, dot, normal
+from ..geometry import CLOSE, dot, normal, same_place
 from .dimensions import Multiplicity, multiplicity
 from .plane import Grid, Plane, Vector
 
 SAME_COSINE = 0.001  # 0.06 degrees, half a millimetre at the far edge of an image; files round to 4 digits and more
 SAME_SPACING = 0.001  # of the pixel spacing; half a pixel over 512
 SPACING_PART = 0.01  # of the spacing; what viewers and libraries tolerate
-PLACE_PART = 0.1  # of a pixel: for microscopic pixels SAME_PLACE would be several slices
+PLACE_PART = 0.1  # of a pixel: for microscopic pixels a fixed distance would be several slices
 IN_PLANE = 0.2  # mm; coordinates written to 0.1 mm differ by 0.1 in either direction
 LEAST_SHEAR = 0.1  # degrees; less moves the last slice of half a metre by less than a millimetre
 ROUNDINGS = (0.1, 0.01)  # mm; to what positions are written in some files
@@ -98,7 +98,10 @@ class PlaneStack:
             return []
         loose = max(self._strict(usual), self.rounding)
         far = self._unlike(usual, loose)
-        return far if far or self._is_even() else self._unlike(usual, self._strict(usual))
+        found = far if far or self._is_even() else self._unlike(usual, self._strict(usual))
+        if sum(gap.missing for gap in found) <= len(self.positions):
+            return found
+        return [replace(gap, missing=0) for gap in found]  # more gap than stack: these are parts of their own
 
     @cached_property
     def runs(self) -> list[Run]:
@@ -211,18 +214,19 @@ def _stack(group: Sequence[Plane]) -> PlaneStack:
     grid = min((plane.grid for plane in group), key=_order)
     axis = normal(grid.orientation) or (0.0, 0.0, 1.0)
     placed = sorted(((dot(axis, plane.origin), plane) for plane in group), key=lambda pair: pair[0])
-    same_place = min(SAME_PLACE, PLACE_PART * min(grid.pixel_spacing, default=1.0))
+    close = min(CLOSE, PLACE_PART * min(grid.pixel_spacing, default=1.0))
+    near = same_place((position for position, _ in placed), close)
     heads: list[float] = []
     members: list[list[Plane]] = []
     for position, plane in placed:
-        if heads and position - heads[-1] <= same_place:
+        if heads and position - heads[-1] <= near:
             members[-1].append(plane)
         else:
             heads.append(position)
             members.append([plane])
     shear, scatter = _alignment(grid, placed)
     return PlaneStack(
-        grid, tuple(map(tuple, members)), tuple(heads), shear, scatter, same_place, _rounding(group, axis, heads)
+        grid, tuple(map(tuple, members)), tuple(heads), shear, scatter, near, _rounding(group, axis, heads)
     )
 
 

@@ -8,13 +8,13 @@ from .orientation import orientation
 from .stacks import PlaneStack, same_orientation, same_spacing
 from .words import MOST_SHOWN, joined, mm
 
-NO_POSITION = "These images carry no position in the patient."
+NO_POSITION = "These images carry no position and orientation in the patient that can be used."
 ON_SLIDE = "The positions of these images are those of a slide, not of a patient."
 UNREAD = (
     "Whether this is a regular volume cannot be told: the positions of frames are not in the metadata that was read "
     "(functional groups that the archive left out?)."
 )
-SAMPLED = "Whether this is a regular volume cannot be told: only the positions of a sample were read."
+SAMPLED = "Whether this is a regular volume cannot be told: only the positions of some images were read."
 
 Verdict = tuple[str, bool | None]
 
@@ -41,8 +41,11 @@ def _differing(found: Sequence[PlaneStack]) -> list[str]:
     """In what the stacks differ."""
     grids = [stack.grid for stack in found]
     reasons = []
-    if (frames := len({grid.frame_of_reference for grid in grids})) > 1:
-        reasons.append(f"there are {frames} frames of reference, whose positions cannot be compared")
+    frames = {grid.frame_of_reference for grid in grids} - {""}
+    if len(frames) > 1:
+        reasons.append(f"there are {len(frames)} frames of reference, whose positions cannot be compared")
+    if frames and (nameless := sum(stack.images for stack in found if not stack.grid.frame_of_reference)):
+        reasons.append(f"{amount(nameless, 'image')} name{'s' * (nameless == 1)} no frame of reference")
     if not all(same_orientation(grid, grids[0]) for grid in grids):
         reasons.append("their orientations differ")
     if len({(grid.rows, grid.columns) for grid in grids}) > 1:

@@ -97,12 +97,18 @@ class SegmentTally:
         if self._is_label_map:
             yield from _labels(stored, self._background)
         elif frame.segment is not None and stored.any():
-            voxels = float(stored.sum(dtype=np.float64)) / self._maximum
-            yield frame.segment, voxels, _edges(stored != 0)
+            yield frame.segment, self._voxels(stored), _edges(stored != 0)
+
+    def _voxels(self, stored: NDArray[Any]) -> float:
+        if self._maximum is None:
+            return float(np.count_nonzero(stored))
+        if stored.max() > self._maximum:
+            raise Undecodable(f"It is fractional, and has values above its MaximumFractionalValue {self._maximum}.")
+        return float(stored.sum(dtype=np.float64)) / self._maximum
 
     def _notes(self) -> Iterator[str]:
         yield from self._space.notes
-        if self._maximum != 1:
+        if self._maximum is not None:
             yield (
                 f"Fractional: voxels and volumes are sums of value / {self._maximum}; boxes hold every value above 0."
             )
@@ -119,10 +125,10 @@ def _place(frame: SegmentFrame) -> tuple[Any, ...]:
     return frame.segment or 0, frame.tile, where, frame.orientation, frame.spacing, alone
 
 
-def _maximum(obj: DicomJson) -> int:
-    """What a stored value is divided by: MaximumFractionalValue of a fractional segmentation, else 1."""
+def _maximum(obj: DicomJson) -> int | None:
+    """What a stored value of a fractional segmentation is divided by: MaximumFractionalValue. None of others."""
     if text(obj, "SegmentationType").upper() != "FRACTIONAL":
-        return 1
+        return None
     maximum = integer(obj, "MaximumFractionalValue")
     if maximum is None or maximum < 1:
         raise Undecodable("It is fractional, and MaximumFractionalValue does not say what its values mean.")

@@ -18,6 +18,7 @@ MOST_LOOK_UPS = 20  # of instances and series, for one answer
 MOST_MISSING = 2  # instances of one reference that are not there, after which the others are not looked for
 MOST_NAMED = 3  # series in a row; the others are counted
 MOST_MEMBERS = 5_000  # instances of a series that is listed to place references
+UNSOUGHT, MISSING = ("", "", False), ("", "", True)  # study, series, and whether it was looked for in vain
 
 
 @dataclass
@@ -96,9 +97,9 @@ class Whereabouts:
                 await self._look_up(uid, alone=reference.count == 1)
             place = self._places.get(uid, ("", ""))
             missing += place is None
-            groups.setdefault((*place, False) if place else ("", "", True), []).append(uid)
-        if ("", "", True) in groups:  # the others were not looked for
-            groups["", "", True] += groups.pop(("", "", False), [])
+            groups.setdefault((*place, False) if place else MISSING, []).append(uid)
+        if groups.keys() == {UNSOUGHT, MISSING}:  # none was found: where the first ones are not, the others are not
+            groups[MISSING] += groups.pop(UNSOUGHT)
         alone = len(groups) == 1
         return [
             Link(study, series, reference.count if alone else len(uids), uids[0], gone)

@@ -145,6 +145,17 @@ def test_gaps_are_counted() -> None:
     assert (found.spacing, found.uneven, found.volume_mm3) == (3, 1, 1500)
 
 
+def test_planes_that_differ_by_rounding_are_one() -> None:
+    pairs = [placed(box(x, 0, x + 10, 10, z + x / 1000)) for z in (0, 3, 6) for x in (0, 20)]
+    found = stacked(pairs)
+    assert (found.areas, found.spacing, found.uneven, found.volume_mm3) == (
+        [200] * 3,
+        pytest.approx(3),
+        0,
+        pytest.approx(1800),
+    )
+
+
 @pytest.mark.parametrize(
     "polygons",
     [

@@ -218,6 +218,13 @@ def test_a_contour_that_is_there_twice_is_no_hole() -> None:
     assert "ROIs with the same contour several times, counted once: 1 (1 times)." in found.notes
 
 
+@pytest.mark.parametrize("again", [SQUARE[6:] + SQUARE[:6], [*SQUARE[9:], *SQUARE[6:9], *SQUARE[3:6], *SQUARE[:3]]])
+def test_nor_is_one_that_begins_elsewhere_or_goes_the_other_way(again: list[float]) -> None:
+    found = described_of((1, [at(0), ("CLOSED_PLANAR", again), at(1)]))
+    assert (found.items[0]["volume_cm3"], found.items[0]["contours"]) == (0.2, 3)
+    assert "ROIs with the same contour several times, counted once: 1 (1 times)." in found.notes
+
+
 def test_rois_in_several_frames_of_reference_are_said() -> None:
     made = structure_set([(1, [at(0)]), (2, [at(0)])])
     for region, uid in zip(made.StructureSetROISequence, ("1.2.3", "1.2.4"), strict=True):

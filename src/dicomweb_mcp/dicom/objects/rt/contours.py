@@ -9,7 +9,7 @@ from itertools import pairwise
 from operator import mul
 from statistics import median_low
 
-from ...geometry import FARTHEST, SAME_PLACE
+from ...geometry import FARTHEST, SAME_PLACE, same_place
 from ...values import DicomJson, element
 
 FLATTEST = 0.2  # mm that the points of one contour may lie off their plane
@@ -39,6 +39,15 @@ class Contour:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @property
+    def outline(self) -> tuple[tuple[float, ...], ...]:
+        """The coordinates from the least point on, in the direction of the lesser of its neighbours: the same wherever
+        a closed contour begins and whichever way it goes."""
+        start = min(range(len(self)), key=lambda index: (self.x[index], self.y[index], self.z[index]))
+        forwards = tuple([tuple(axis[start:] + axis[:start]) for axis in (self.x, self.y, self.z)])
+        backwards = tuple([axis[:1] + axis[:0:-1] for axis in forwards])
+        return min(forwards, backwards)
 
 
 @dataclass(frozen=True)
@@ -103,11 +112,12 @@ def stacked(contours: Sequence[Contour]) -> Stacked | None:
     places = [_along(normal, contour) for contour in contours]
     if any(high - low > FLATTEST for low, _, high in places):
         return None
+    near = same_place(middle for _, middle, _ in places)
     planes: list[list[int]] = []
     before = -math.inf
     for index in sorted(range(len(contours)), key=lambda index: places[index][1]):
         middle = places[index][1]
-        if middle - before > SAME_PLACE:
+        if middle - before > near:
             planes.append([])
         planes[-1].append(index)
         before = middle

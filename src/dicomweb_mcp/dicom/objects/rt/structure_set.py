@@ -173,9 +173,7 @@ class Survey:
 
     def _measured(self, roi: str, closed: list[Contour]) -> dict[str, Any]:
         """Where closed contours lie, and how much they hold."""
-        different = list(
-            {(tuple(contour.x), tuple(contour.y), tuple(contour.z)): contour for contour in closed}.values()
-        )
+        different = list({contour.outline: contour for contour in closed}.values())
         if len(different) < len(closed):
             self.unusual[REPEATED].append(f"{roi} ({len(closed) - len(different):,} times)")
         planes = stacked(different)

@@ -23,6 +23,8 @@ OBSERVER_TYPE: Concept = ("121005", "DCM")
 OBSERVER_NAMES = {("121008", "DCM"), ("121012", "DCM"), ("121013", "DCM")}  # person; device by UID and by name
 OBSERVER = {(str(code), "DCM") for code in range(121006, 121018)}
 
+LEFT_OUT = "What is left out: get_metadata with fields=['ContentSequence'], which says what to ask for if it is long."
+
 
 def describe(obj: DicomJson) -> Description:
     """A structured report of any SOP class (A.35.1 to A.35.22)."""
@@ -40,7 +42,7 @@ def describe(obj: DicomJson) -> Description:
     if not children(obj):
         described.notes.append("No content came with the metadata: the archive may leave out what is large.")
     if described.elided:
-        described.notes.append("All of the content is in get_metadata with fields=['ContentSequence'].")
+        described.notes.append(LEFT_OUT)
     return described
 
 
