@@ -143,6 +143,22 @@ async def test_rows_of_a_search_that_was_not_read_to_its_end_are_no_regular_volu
     assert found.geometry["regular_volume"] is None
 
 
+async def test_the_acquisition_is_that_of_the_images() -> None:
+    report = slice_of(0, SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11", Modality="SR", ContentSequence=[Dataset()])
+    localizer = slice_of(1, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"], KVP=80)
+    app, _ = over("dcm4chee", [report, localizer, slice_of(2), slice_of(3)])
+    found = await read(app, study_uid=STUDY, series_uid=SERIES)
+    assert found.reading.first is not None
+    assert found.reading.first["00080018"]["Value"] == [f"{SERIES}.2"]
+
+
+async def test_fields_of_a_study_are_said_to_be_of_all_its_series() -> None:
+    app, _ = over("orthanc", [slice_of(1), slice_of(2, SeriesInstanceUID="1.2.3.5", KVP=80)])
+    found = await read(app, study_uid=STUDY, fields=["KVP"])
+    assert found.reading.summary.varying["KVP"] == "80 kV (1), 120 kV (1)"
+    assert any("all series of the study" in note for note in found.reading.notes)
+
+
 # ---- many instances
 
 

@@ -52,7 +52,12 @@ async def read_metadata(
         if place.level is Level.STUDY and wanted.is_usual and not private:
             table = await study_table(app, archive, place)
             return Metadata(place, Reading(total=table.instances or 0), table=table)
-        return await _described(place, await read_instances(archive, place, wanted), wanted)
+        reading = await read_instances(archive, place, wanted)
+        if place.level is Level.STUDY:
+            reading.notes.append(
+                "This is about the instances of all series of the study: give series_uid for one series."
+            )
+        return await _described(place, reading, wanted)
     except NotFound:
         if place.level is Level.STUDY and (elsewhere := await where_else(archive, Level.STUDY, place.study_uid)):
             raise NotFound(archive.name, elsewhere) from None

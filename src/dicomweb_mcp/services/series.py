@@ -60,7 +60,8 @@ class Reading:
     """What was read of the instances at a place.
 
     ``total`` is how many there are; ``sampled`` that only ``summary.instances`` of them were read. ``planes`` are those
-    of all images where ``all_positions``. ``first`` stands for the others: no localizer where there is anything else.
+    of all images where ``all_positions``. ``first`` stands for the others: an
+    image where there is one, and no localizer where there is anything else.
     """
 
     summary: Summary = field(default_factory=Summary)
@@ -74,7 +75,7 @@ class Reading:
     def add(self, obj: DicomJson, wanted: Wanted, *, with_planes: bool = True) -> None:
         """Take the metadata of one more instance in."""
         self.summary.add(obj, wanted.fields, private=wanted.private)
-        if self.first is None or (_is_localizer(self.first) and not _is_localizer(obj)):
+        if self.first is None or _stands_for_less(self.first) > _stands_for_less(obj):
             self.first = obj
         if with_planes and not wanted.fields.paths and kind_of(obj) in IN_SPACE:
             self.planes += planes(obj)
@@ -197,7 +198,7 @@ async def _read_groups(archive: Archive, place: Place, reading: Reading, uids: S
     """For multi-frame images, whose geometry is in functional groups that a search leaves out: the metadata of each,
     where there are few."""
     first = reading.first or {}
-    if kind_of(first) is not Kind.IMAGE or (integer(first, "NumberOfFrames") or 1) == 1:
+    if kind_of(first) not in IN_SPACE or (integer(first, "NumberOfFrames") or 1) == 1:
         return
     if text(first, "Modality") == "SM" or not place.series_uid:
         return
@@ -274,5 +275,7 @@ async def _read_each(archive: Archive, places: Sequence[Place], wanted: Wanted, 
         reading.notes.append(f"{len(failures)} instances of the sample could not be read: {failures[0]}")
 
 
-def _is_localizer(obj: DicomJson) -> bool:
-    return not {"LOCALIZER", "SCOUT"}.isdisjoint(str(value).strip() for value in raw_values(obj, "ImageType"))
+def _stands_for_less(obj: DicomJson) -> tuple[bool, bool]:
+    """By how much an instance stands for less of its series than others: it is no image, it is a localizer."""
+    is_localizer = not {"LOCALIZER", "SCOUT"}.isdisjoint(str(value).strip() for value in raw_values(obj, "ImageType"))
+    return kind_of(obj) is not Kind.IMAGE, is_localizer
