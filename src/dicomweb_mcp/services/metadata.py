@@ -55,7 +55,7 @@ async def read_metadata(
         reading = await read_instances(archive, place, wanted)
         if place.level is Level.STUDY:
             reading.notes.append(
-                "This is about the instances of all series of the study: give series_uid for one series."
+                "This is about all series of the study together: give series_uid for one of them."
             )
         return await _described(place, reading, wanted)
     except NotFound:
