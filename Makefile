@@ -1,5 +1,5 @@
 # make demo    the main job, on files that come with a dependency; no network, no server
-# make test    the whole suite; says what it skipped
+# make test    the whole suite, two processes side by side; says what it skipped
 # make check   formatting, linting, types, the test of the floors
 # make bench   speed against peers, side by side; takes some minutes, no network
 # make lock    resolve the dependencies anew (needs uv)
@@ -15,7 +15,7 @@ demo: $(VENV)/.ready
 	$(BIN)/dicomweb-mcp demo --output demo-output
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest -q -rs
+	$(BIN)/python -m pytest -q -rs -n 2 --dist loadfile
 
 check: $(VENV)/.ready
 	$(BIN)/ruff format --check .

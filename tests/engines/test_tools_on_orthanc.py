@@ -98,7 +98,7 @@ async def test_counts_are_orthancs_own(orthanc: Orthanc) -> None:
         ({"StudyID": "1"}, lambda tags: tags.get("StudyID") == "1"),
         ({"StudyDescription": "e+1"}, lambda tags: tags.get("StudyDescription") == "e+1"),
     ],
-    ids=str,
+    ids=lambda case: case.__name__ if callable(case) else str(case),
 )  # fmt: skip
 async def test_filters_find_what_orthanc_holds(
     orthanc: Orthanc, filters: dict[str, Any], truth: Callable[..., Any]
@@ -120,7 +120,7 @@ async def test_filters_find_what_orthanc_holds(
         ({"BodyPartExamined": "HEAD"}, lambda tags: tags.get("BodyPartExamined") == "HEAD"),
         ({"Manufacturer": "GE MEDICAL SYSTEMS"}, lambda tags: tags.get("Manufacturer", "").upper() == "GE MEDICAL SYSTEMS"),
     ],
-    ids=str,
+    ids=lambda case: case.__name__ if callable(case) else str(case),
 )  # fmt: skip
 async def test_series_filters_find_what_orthanc_holds(
     orthanc: Orthanc, filters: dict[str, Any], truth: Callable[..., Any]

@@ -54,9 +54,7 @@ async def read_metadata(
             return Metadata(place, Reading(total=table.instances or 0), table=table)
         reading = await read_instances(archive, place, wanted)
         if place.level is Level.STUDY:
-            reading.notes.append(
-                "This is about all series of the study together: give series_uid for one of them."
-            )
+            reading.notes.append("This is about all series of the study together: give series_uid for one of them.")
         return await _described(place, reading, wanted)
     except NotFound:
         if place.level is Level.STUDY and (elsewhere := await where_else(archive, Level.STUDY, place.study_uid)):
