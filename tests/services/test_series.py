@@ -220,6 +220,19 @@ async def test_a_long_series_is_not_fetched_in_vain(monkeypatch: pytest.MonkeyPa
     assert len(wide) == 1
 
 
+@pytest.mark.parametrize("more", [0, 1])
+async def test_nothing_else_is_asked_while_metadata_arrive(more: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether there are too many instances is asked before: two such calls could else wait for each other."""
+    monkeypatch.setattr(reading, "MOST_READ", 60)
+    monkeypatch.setattr(reading, "PAGE", 25)
+    app, fake = over("idc", [slice_of(number) for number in range(1, 61 + more)])
+    found = await read(app, study_uid=STUDY, series_uid=SERIES, fields=["all"])
+    assert found.reading.sampled is bool(more)
+    paths = [request.path for request in fake.requests]
+    whole = [place for place, path in enumerate(paths) if path.endswith(f"/series/{SERIES}/metadata")]
+    assert whole == ([] if more else [len(paths) - 1])
+
+
 def test_a_sample_has_both_ends() -> None:
     assert spread(range(5), 40) == [0, 1, 2, 3, 4]
     found = spread(range(91_980), SAMPLE)

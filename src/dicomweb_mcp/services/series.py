@@ -113,8 +113,11 @@ async def _read_all(
     whole = WholeSequences(archive, wanted.fields.paths)
     if attributes is not None:
         source = _rows(archive, place, attributes, scan, PAGE)
+    elif expected is None and await _has_too_many(archive, place):
+        return None
     else:
         source = _at_once(archive, place) if whole.may_ask else archive.metadata(place)
+    pages = attributes is not None and expected is None  # nothing can be asked while metadata arrive
     async with aclosing(source) as objects:
         async for obj in objects:
             check_place(archive, place, obj)
@@ -122,9 +125,7 @@ async def _read_all(
             if uid and uid in seen:
                 continue
             seen.add(uid)
-            if len(seen) > MOST_READ or (
-                expected is None and len(seen) == PAGE and await _has_too_many(archive, place)
-            ):
+            if len(seen) > MOST_READ or (pages and len(seen) == PAGE and await _has_too_many(archive, place)):
                 return None
             await reading.take(await whole.completed(place, obj), wanted)
     reading.total = reading.summary.instances
@@ -225,13 +226,14 @@ async def _read_sample(archive: Archive, place: Place, wanted: Wanted) -> Readin
     known = [by_tag(tag_of(keyword)) for keyword in GEOMETRY_FIELDS]
     listed = [item for item in known if rules.gives(Level.INSTANCE, item)] if place.series_uid else []
     found: list[tuple[str, str]] = []  # SeriesInstanceUID, SOPInstanceUID; there can be 100,000
-    async for row in _rows(archive, place, _with_uids(listed), scan):
-        series, uid = text(row, "SeriesInstanceUID") or place.series_uid, text(row, "SOPInstanceUID")
-        if not (series and is_uid(series) and is_uid(uid)):
-            raise NotUnderstood(archive.name, f"lists instances of {place} without their UIDs.")
-        found.append((sys.intern(series), uid))
-        if place.series_uid and integer(row, "Rows") is not None:
-            reading.planes += planes(row)
+    async with aclosing(_rows(archive, place, _with_uids(listed), scan)) as rows:
+        async for row in rows:
+            series, uid = text(row, "SeriesInstanceUID") or place.series_uid, text(row, "SOPInstanceUID")
+            if not (series and is_uid(series) and is_uid(uid)):
+                raise NotUnderstood(archive.name, f"lists instances of {place} without their UIDs.")
+            found.append((sys.intern(series), uid))
+            if place.series_uid and integer(row, "Rows") is not None:
+                reading.planes += planes(row)
     reading.all_positions = scan.complete is True and all(plane.is_placed for plane in reading.planes)
     if not reading.all_positions:
         reading.planes = []

@@ -14,7 +14,7 @@ def test_units_are_those_of_known_attributes() -> None:
 def test_what_is_empty_is_left_out_and_numbers_have_their_unit() -> None:
     obj = made(GantryAngle="90.50", KVP=None, RTPlanLabel="A\x1bB", TreatmentDate="20240102").to_json_dict()
     assert shown(obj, "GantryAngle", "KVP", "RTPlanLabel", "TreatmentDate", "ROIName") == {
-        "GantryAngle": "90.5 deg", "RTPlanLabel": "AB", "TreatmentDate": "2024-01-02",
+        "GantryAngle": "90.5 degrees", "RTPlanLabel": "AB", "TreatmentDate": "2024-01-02",
     }  # fmt: skip
 
 

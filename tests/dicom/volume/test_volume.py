@@ -201,7 +201,7 @@ def test_b_values_with_directions() -> None:
     found = geometry(headers)
     assert "with 7 images at each position, told apart by DiffusionBValue (2 values) and " in found["verdict"]
     assert found["dimensions"][0] == {
-        "attribute": "DiffusionBValue", "count": 2, "values": [0, 1000], "unit": "s/mm2",
+        "attribute": "DiffusionBValue", "count": 2, "values": [0, 1000], "unit": "s/mm²",
     }  # fmt: skip
     assert (found["dimensions"][1]["count"], found["dimensions"][1]["images_without_it"]) == (6, 3)
     assert "DiffusionGradientOrientation (6 values or none)" in found["verdict"]

@@ -36,7 +36,7 @@ SEQUENCE = (
     (Part("SequenceName", label="sequence name"), Part("PulseSequenceName", label="sequence name")),
 )
 DIFFUSION = (
-    Part("DiffusionBValue", "s/mm2", "diffusion b-value", signed=True),
+    Part("DiffusionBValue", "s/mm²", "diffusion b-value", signed=True),
     Part("DiffusionDirectionality", words=DIRECTIONS),
 )
 MR_FIELDS = (

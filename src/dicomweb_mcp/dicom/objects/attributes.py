@@ -15,33 +15,33 @@ MOST_REFERENCES = 6
 GREATEST = 1e9
 
 UNITS = {
-    "BeamLimitingDeviceAngle": "deg",
+    "BeamLimitingDeviceAngle": "degrees",
     "CumulativeDoseToDoseReference": "Gy",
     "DeliveredTreatmentTime": "s",
     "DeliveryMaximumDose": "Gy",
     "DeliveryWarningDose": "Gy",
-    "GantryAngle": "deg",
+    "GantryAngle": "degrees",
     "MultiplexGroupTimeOffset": "ms",
     "NotchFilterFrequency": "Hz",
     "OrganAtRiskFullVolumeDose": "Gy",
     "OrganAtRiskLimitDose": "Gy",
     "OrganAtRiskMaximumDose": "Gy",
-    "PatientSupportAngle": "deg",
-    "ReferenceAirKermaRate": "uGy/h at 1 m",
+    "PatientSupportAngle": "degrees",
+    "ReferenceAirKermaRate": "µGy/h at 1 m",
     "ROIVolume": "cm3",
     "SamplingFrequency": "Hz",
     "SpecifiedTreatmentTime": "s",
     "TargetMaximumDose": "Gy",
     "TargetMinimumDose": "Gy",
-    "TotalReferenceAirKerma": "uGy at 1 m",
-    "XRayImageReceptorAngle": "deg",
+    "TotalReferenceAirKerma": "µGy at 1 m",
+    "XRayImageReceptorAngle": "degrees",
 }
 """Units of attributes of radiotherapy and of waveforms, besides those that dicom.units has for all."""
 
 
 def shown(obj: DicomJson, *keywords: str) -> dict[str, Any]:
     """Those of these attributes that have a value, as ``plain`` writes it, with its unit where there is one:
-    ``{"GantryAngle": "90 deg"}``. The VR is the dictionary's, whatever the archive says."""
+    ``{"GantryAngle": "90 degrees"}``. The VR is the dictionary's, whatever the archive says."""
     found = {}
     for keyword in keywords:
         tag = tag_of(keyword)

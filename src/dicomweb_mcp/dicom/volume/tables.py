@@ -16,7 +16,7 @@ class Dimension:
 
 DIMENSIONS = (
     Dimension("ReferencedSegmentNumber", in_groups=True),
-    Dimension("DiffusionBValue", "s/mm2"),
+    Dimension("DiffusionBValue", "s/mm²"),
     Dimension("DiffusionGradientOrientation"),
     Dimension("EchoTime", "ms"),
     Dimension("EffectiveEchoTime", "ms", in_groups=True),

@@ -21,7 +21,7 @@ def test_a_portal_image() -> None:
         "at_image_plane": [0.39, 0.39],
         "at_isocentre": [0.26, 0.26],
     }  # 1000/1500
-    assert (found.facts["GantryAngle"], found.facts["RTImageSID"]) == ("90 deg", "1500 mm")
+    assert (found.facts["GantryAngle"], found.facts["RTImageSID"]) == ("90 degrees", "1500 mm")
     assert (found.facts["ReferencedBeamNumber"], found.facts["ReferencedRTPlanSequence"]) == (2, "1.2.3")
     assert found.facts["all_exposures"] == {"KVP": "6000 kV"}
     assert found.items == [{"MetersetExposure": 2.5}, {"MetersetExposure": 3}]

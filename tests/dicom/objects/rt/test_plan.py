@@ -31,7 +31,7 @@ def test_a_real_plan_of_four_beams() -> None:
             int(beam.BeamNumber),
             beam.BeamName,
             f"{int(beam.ControlPointSequence[0].NominalBeamEnergy)} MV",
-            f"{int(beam.ControlPointSequence[0].GantryAngle)} deg",
+            f"{int(beam.ControlPointSequence[0].GantryAngle)} degrees",
             len(beam.ControlPointSequence),
             f"{int(metersets[int(beam.BeamNumber)])} MU",
         )
@@ -76,10 +76,10 @@ def group(number, *beams, planned=None):
 @pytest.mark.parametrize(
     ("angles", "said"),
     [
-        ([{"GantryAngle": 181, "GantryRotationDirection": "CW"}, {"GantryAngle": 0}, {"GantryAngle": 179}], "181 to 179 deg, CW"),
-        ([{"GantryAngle": 90}, {}, {}], "90 deg"),
-        ([{"GantryAngle": 90, "GantryRotationDirection": "NONE"}, {"GantryAngle": 90}], "90 deg"),
-        ([{"GantryAngle": 10, "GantryRotationDirection": "CC"}, {"GantryAngle": 350.5}], "10 to 350.5 deg, CC"),
+        ([{"GantryAngle": 181, "GantryRotationDirection": "CW"}, {"GantryAngle": 0}, {"GantryAngle": 179}], "181 to 179 degrees, CW"),
+        ([{"GantryAngle": 90}, {}, {}], "90 degrees"),
+        ([{"GantryAngle": 90, "GantryRotationDirection": "NONE"}, {"GantryAngle": 90}], "90 degrees"),
+        ([{"GantryAngle": 10, "GantryRotationDirection": "CC"}, {"GantryAngle": 350.5}], "10 to 350.5 degrees, CC"),
         ([{}, {}], None),
     ],
 )  # fmt: skip
@@ -117,7 +117,7 @@ def test_an_ion_plan() -> None:
     found = describe(plan.to_json_dict())
     (row,) = found.items
     assert (row["NominalBeamEnergy"], row["control_points"], row["ScanMode"]) == ("80..100 MeV", 2, "MODULATED")
-    assert (row["NumberOfRangeShifters"], row["BeamMeterset"], row["GantryAngle"]) == (1, "0 NP", "90 deg")
+    assert (row["NumberOfRangeShifters"], row["BeamMeterset"], row["GantryAngle"]) == (1, "0 NP", "90 degrees")
     assert found.notes == []
 
 
@@ -140,9 +140,9 @@ def test_brachytherapy() -> None:
     )  # fmt: skip
     found = describe(plan.to_json_dict())
     assert found.facts["BrachyTreatmentType"] == "HDR"
-    assert found.facts["sources"][0]["ReferenceAirKermaRate"] == "40000 uGy/h at 1 m"
+    assert found.facts["sources"][0]["ReferenceAirKermaRate"] == "40000 µGy/h at 1 m"
     assert found.items == [
-        {"ApplicationSetupNumber": 1, "ApplicationSetupType": "VAGINAL", "TotalReferenceAirKerma": "4500 uGy at 1 m", "channels": 2}
+        {"ApplicationSetupNumber": 1, "ApplicationSetupType": "VAGINAL", "TotalReferenceAirKerma": "4500 µGy at 1 m", "channels": 2}
     ]  # fmt: skip
 
 

@@ -131,17 +131,17 @@ def _energy(points: list[DicomJson], radiation: str) -> str:
 
 
 def _angle(points: list[DicomJson], keyword: str, direction: str) -> str:
-    """``90 deg`` where it stays, else from the first to the last control point: ``181 to 179 deg, CW``. A control point
+    """``90 degrees`` where it stays, else from the first to the last control point: ``181 to 179 degrees, CW``. A point
     that does not say an angle has that of the one before."""
     said = [value for point in points for value in reals(point, keyword, 1)]
     if not said:
         return ""
     if all(value == said[0] for value in said):
-        return f"{rounded(said[0])} deg"
+        return f"{rounded(said[0])} degrees"
     turns = dict.fromkeys(
         clean(text(point, direction), 10) for point in points if text(point, direction) not in ("", "NONE")
     )
-    return ", ".join([f"{rounded(said[0])} to {rounded(said[-1])} deg", *list(turns)[:3]])
+    return ", ".join([f"{rounded(said[0])} to {rounded(said[-1])} degrees", *list(turns)[:3]])
 
 
 def _each(beam: DicomJson, sequence: str, keyword: str) -> str:
