@@ -62,7 +62,7 @@ async def choose(
         if slice is not None:
             raise BadArgument("slice counts the images of a series: give series_uid alone, or frame with instance_uid.")
         return await _frame_of(archive, place, frame)
-    stack = await _stack(archive, place)
+    stack = await stack_of(archive, place)
     if len(stack.slices) == 1:
         found = await _of_one_instance(archive, _instance(place, stack.slices[0]), frame, slice)
         return replace(found, notes=(*stack.notes, *found.notes))
@@ -145,7 +145,7 @@ def _instance(place: Place, chosen: Slice) -> Place:
     return Place(place.study_uid, place.series_uid, chosen.instance_uid)
 
 
-async def _stack(archive: Archive, place: Place) -> Stack:
+async def stack_of(archive: Archive, place: Place) -> Stack:
     """The images of a series, arranged. Positions come with the search where the archive returns them."""
     rules = (await archive.settle()).rules
     query = Query(Level.INSTANCE, study_uid=place.study_uid, series_uid=place.series_uid, fields=SLICE_FIELDS)
