@@ -225,6 +225,19 @@ def test_nor_is_one_that_begins_elsewhere_or_goes_the_other_way(again: list[floa
     assert "ROIs with the same contour several times, counted once: 1 (1 times)." in found.notes
 
 
+@pytest.mark.parametrize(("times", "volume"), [(2, 0.1), (3, 0.2)])
+def test_contours_that_are_to_be_combined_by_xor_cancel_in_pairs(times: int, volume: float) -> None:
+    """Two squares of 10 mm on planes 1 mm apart, the first of them several times (PS3.3 C.8.8.6)."""
+    xor = "CLOSEDPLANAR_XOR"
+    found = described_of((1, [*[at(0, kind=xor)] * times, at(1, kind=xor)]))
+    assert (found.items[0]["volume_cm3"], found.items[0]["contours"]) == (volume, times + 1)
+    assert not any("counted once" in note for note in found.notes)
+    assert (
+        "ROIs with the same CLOSEDPLANAR_XOR contour several times, of which two cancel one another: "
+        f"1 ({times - 1} times)."
+    ) in found.notes
+
+
 def test_rois_in_several_frames_of_reference_are_said() -> None:
     made = structure_set([(1, [at(0)]), (2, [at(0)])])
     for region, uid in zip(made.StructureSetROISequence, ("1.2.3", "1.2.4"), strict=True):

@@ -28,6 +28,7 @@ NOT_STACKED = "ROIs without volume, because their contours do not lie in paralle
 MIXED = "ROIs whose volume is that of their closed contours only: {}."
 UNEVEN = "ROIs with unevenly spaced planes (gaps, or planes left out), so that the volume is a rough one: {}."
 REPEATED = "ROIs with the same contour several times, counted once: {}."
+CANCELLED = "ROIs with the same CLOSEDPLANAR_XOR contour several times, of which two cancel one another: {}."
 CROSSED = "ROIs with contours inside or across others on one plane; what is covered twice counts as a hole: {}."
 
 
@@ -143,10 +144,10 @@ class Survey:
             return row | _places(read)
         if len(read) < len(contours):
             return row
-        closed = [contour for contour, kind in zip(read, kinds, strict=True) if kind in CLOSED]
-        if closed and len(closed) < len(contours):
+        plain, xor = ([contour for contour, kind in zip(read, kinds, strict=True) if kind == one] for one in CLOSED)
+        if 0 < len(plain) + len(xor) < len(contours):
             self.unusual[MIXED].append(roi)
-        return row | (self._measured(roi, closed) if closed else {})
+        return row | (self._measured(roi, plain, xor) if plain or xor else {})
 
     def _read(self, roi: str, contours: list[DicomJson]) -> list[Contour]:
         """The points of the contours, unless there are too many; those that cannot be read are missing."""
@@ -171,12 +172,15 @@ class Survey:
             self.unusual[UNREADABLE].append(roi)
         return found
 
-    def _measured(self, roi: str, closed: list[Contour]) -> dict[str, Any]:
-        """Where closed contours lie, and how much they hold."""
-        different = list({contour.outline: contour for contour in closed}.values())
-        if len(different) < len(closed):
-            self.unusual[REPEATED].append(f"{roi} ({len(closed) - len(different):,} times)")
-        planes = stacked(different)
+    def _measured(self, roi: str, plain: list[Contour], xor: list[Contour]) -> dict[str, Any]:
+        """Where closed contours lie, and how much they hold. One that is there again was written twice, unless it is to
+        be combined by XOR (PS3.3 C.8.8.6)."""
+        once = {contour.outline: contour for contour in plain}
+        if again := len(plain) - len(once):
+            self.unusual[REPEATED].append(f"{roi} ({again:,} times)")
+        if again := len(xor) - len({contour.outline for contour in xor}):
+            self.unusual[CANCELLED].append(f"{roi} ({again:,} times)")
+        planes = stacked([*once.values(), *xor])
         if planes is None:
             self.unusual[NOT_STACKED].append(roi)
             return {}
