@@ -150,10 +150,30 @@ async def test_an_instance_that_is_not_there() -> None:
     _, archive, fake = over("google", seg)
     [found] = await sources_of(archive, seg)
     assert found["in_archive"] is False
-    assert found["instances"] == 39
+    assert found["instances"] == links.MOST_MISSING
+    assert "of 37 more it is not known" in found["note"]
     assert found["SOPInstanceUID"] == f"{CT}.1"
     assert "SeriesInstanceUID" not in found
     assert len(fake.requests) <= 1 + 2 * links.MOST_MISSING
+
+
+async def test_those_after_some_that_are_not_there_may_be_there() -> None:
+    """The first two references lead nowhere, the third to an image that the archive has in another study."""
+    seg = one("SEG", SEG, SourceImageSequence=[instance(uid) for uid in ("9.9.1", "9.9.2", f"{CT}.1")])
+    _, archive, _ = over("google", image(CT, study_uid="1.2.9"), image(CT2), seg)
+    [found] = await sources_of(archive, seg)
+    assert (found["in_archive"], found["instances"]) == (False, 2)
+    assert "of 1 more it is not known" in found["note"]
+    [unrelated] = (await related(archive, CT2)).unrelated
+    assert unrelated["refers_to"] == ["2 instances not in the archive; of 1 more it is not known"]
+
+
+async def test_two_that_are_not_there_were_both_looked_for() -> None:
+    seg = one("SEG", SEG, SourceImageSequence=[instance(f"{CT}.{n}") for n in (1, 2)])
+    _, archive, _ = over("google", seg)
+    [found] = await sources_of(archive, seg)
+    assert (found["in_archive"], found["instances"]) == (False, 2)
+    assert found["note"] == "2 instances, this one among them"
 
 
 async def test_instances_that_were_not_looked_for_are_not_said_to_be_missing() -> None:

@@ -24,13 +24,15 @@ UNSOUGHT, MISSING = ("", "", False), ("", "", True)  # study, series, and whethe
 @dataclass
 class Link:
     """What an object refers to in one series, by all its evidence. Without a series UID it is ``count`` instances
-    such as ``instance_uid`` that the archive does not have (``missing``) or that could not be looked up."""
+    such as ``instance_uid`` that the archive does not have (``missing``) or that could not be looked up; besides
+    missing ones there are ``unknown`` others, which were not looked for."""
 
     study_uid: str = ""
     series_uid: str = ""
     count: int = 0
     instance_uid: str = ""
     missing: bool = False
+    unknown: int = 0
     evidence: dict[str, None] = field(default_factory=dict)
     purposes: dict[str, None] = field(default_factory=dict)
 
@@ -43,7 +45,8 @@ class Link:
     def words(self, study: Study) -> str:
         """The series, or how many instances of none that is known."""
         if not self.series_uid:
-            return f"{self.count} instances {'not in the archive' if self.missing else 'of unknown series'}"
+            others = f"; of {self.unknown} more it is not known" if self.unknown else ""
+            return f"{self.count} instances {'not in the archive' if self.missing else 'of unknown series'}{others}"
         return self.series_uid if study.find(self.series_uid) else f"{self.series_uid} (not in this study)"
 
     @property
@@ -98,12 +101,13 @@ class Whereabouts:
             place = self._places.get(uid, ("", ""))
             missing += place is None
             groups.setdefault((*place, False) if place else MISSING, []).append(uid)
-        if groups.keys() == {UNSOUGHT, MISSING}:  # none was found: where the first ones are not, the others are not
-            groups[MISSING] += groups.pop(UNSOUGHT)
+        if groups.keys() <= {UNSOUGHT, MISSING} and missing:
+            gone = groups[MISSING]
+            return [Link(count=len(gone), instance_uid=gone[0], missing=True, unknown=reference.count - len(gone))]
         alone = len(groups) == 1
         return [
-            Link(study, series, reference.count if alone else len(uids), uids[0], gone)
-            for (study, series, gone), uids in groups.items()
+            Link(study, series, reference.count if alone else len(uids), uids[0], is_missing)
+            for (study, series, is_missing), uids in groups.items()
         ]
 
     async def _look_up(self, uid: str, *, alone: bool) -> None:

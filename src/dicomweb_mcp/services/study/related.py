@@ -9,7 +9,7 @@ from ...dicom.facts import filled
 from ...dicom.kinds import Kind
 from ...dicom.references import FRAME_OF_REFERENCE
 from ...dicom.values import DicomJson, plain_value
-from .links import MOST_MISSING, Link, Whereabouts, named
+from .links import Link, Whereabouts, named
 from .look import Seen, Series, Shared, Study, look_into, seen_in_metadata, series_of, sharing, study_or_nothing
 
 MOST_STEPS = 5  # from a series to what was made of what was made of it
@@ -54,8 +54,9 @@ async def _source(where: Whereabouts, study: Study, link: Link, place: Place) ->
     study_uid = link.study_uid
     if not link.series_uid:
         in_archive = False if link.missing else None
-        note = "" if link.count == 1 else f"{link.count} instances, this one among them"
-        note += "; only the first ones were looked for" if in_archive is False and link.count > MOST_MISSING else ""
+        several = f"{link.count} instances, this one among them" if link.count > 1 else ""
+        others = f"no others were looked for, of {link.unknown} more it is not known" if link.unknown else ""
+        note = "; ".join(filter(None, [several, others]))
     elif series is None:
         found = await where.elsewhere(link)
         row, study_uid = found.row or {}, found.study_uid or study_uid
