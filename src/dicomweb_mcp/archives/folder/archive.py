@@ -33,10 +33,11 @@ from ..base import (
 )
 from ..part10.dataset import Damaged, parse
 from ..part10.dicom_json import NoSuchValue, bulk_value, metadata
+from ..part10.frames import NoPixels, NoSuchFrame
 from ..part10.outgoing import Outgoing
 from ..profiles import FOLDER, Profile
 from .files import StoredFile
-from .frames import FrameReader, NoPixels, NoSuchFrame
+from .frames import FrameReader
 from .index import FolderIndex
 from .lookup import Contents, contents, files_at, problems
 from .placing import place
