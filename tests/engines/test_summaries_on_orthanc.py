@@ -153,8 +153,8 @@ def positions(folder: Path, series: str) -> list[float]:
 @pytest.mark.parametrize(
     "path",
     ["ct-seg-sr/ct/01.dcm", "ct-seg-sr/seg/liver.dcm", "ct-seg-sr/seg/partial_overlaps.dcm", "ct-seg-sr/24x38x3/seg.dcm",
-     "ct-seg-sr/23x38x3/image1.dcm", "ct-seg-sr/pet-measurements/seg.dcm", "ct-seg-sr/pet-measurements/sr.dcm",
-     "ct-seg-sr/pet-measurements/rwvm.dcm", "rt-breast/rtplan.dcm",
+     "ct-seg-sr/23x38x3/seg.dcm", "ct-seg-sr/23x38x3/image1.dcm", "ct-seg-sr/pet-measurements/seg.dcm",
+     "ct-seg-sr/pet-measurements/sr.dcm", "ct-seg-sr/pet-measurements/rwvm.dcm", "rt-breast/rtplan.dcm",
      "seg-sm-ann-sr/seg_image_ct_true_fractional.dcm", "seg-sm-ann-sr/sr_document.dcm",
      "rtplan.dcm", "test-SR.dcm", "waveform_ecg.dcm"],
 )  # fmt: skip
@@ -164,7 +164,9 @@ async def test_objects_say_the_same(orthanc: Orthanc, same_folder: Path, path: s
     assert faithful(pacs) == faithful(mine)
 
 
-@pytest.mark.parametrize("path", ["ct-seg-sr/seg/partial_overlaps.dcm", "ct-seg-sr/24x38x3/seg.dcm"])
+@pytest.mark.parametrize(
+    "path", ["ct-seg-sr/seg/partial_overlaps.dcm", "ct-seg-sr/24x38x3/seg.dcm", "ct-seg-sr/23x38x3/seg.dcm"]
+)
 async def test_segments_are_those_that_highdicom_reads(orthanc: Orthanc, same_folder: Path, path: str) -> None:
     dataset = held(same_folder, path)
     segmentation = hd.seg.Segmentation.from_dataset(dataset)
