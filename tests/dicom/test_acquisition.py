@@ -123,7 +123,8 @@ def test_b_values_in_private_attributes(creator, group, block, element, vr, valu
     dataset.add(DataElement((group, block), "LO", creator))
     dataset.add(DataElement((group, block * 256 + element), vr, value))
     said = acquisition(json.loads(dataset.to_json()), {})[-1]
-    assert f"b-values only in private attributes: ({tag[:4]},{tag[4:]}) of {creator}, which fields=['{tag}']" in said
+    field = f"{creator} {tag[:4]}xx{tag[6:]}"
+    assert f"b-values only in private attributes: ({tag[:4]},{tag[4:]}) of {creator}, which fields=['{field}']" in said
     assert ("1000000000" in said) == (creator == "GEMS_PARM_01")
     dataset.DiffusionBValue = 1000.0
     assert "private" not in " ".join(acquisition(json.loads(dataset.to_json()), {}))

@@ -116,6 +116,45 @@ async def test_private_attributes_are_read_from_the_metadata() -> None:
     assert fake.requests[-1].path.endswith("/metadata")
 
 
+def diffusion(number: int, creator: str = "", block: int = 0x10, value: str = "") -> Dataset:
+    """An MR image without a diffusion gradient, or with a b-value in a private block that Siemens has reserved."""
+    made = slice_of(number, Modality="MR", SOPClassUID="1.2.840.10008.5.1.4.1.1.4", ScanningSequence="SE")
+    if creator:
+        made.add_new((0x0019, block), "LO", creator)
+    if value:
+        made.add_new((0x0019, block * 256 + 0x0C), "IS", value)
+    return made
+
+
+SIEMENS = "SIEMENS MR HEADER"
+UNWEIGHTED = {
+    "no private block": diffusion(1),
+    "no private value": diffusion(1, SIEMENS),
+    "a value of 0": diffusion(1, SIEMENS, value="0"),
+    "another block": diffusion(1, "SIEMENS MR OTHER", value="7"),
+}
+
+
+@pytest.mark.parametrize("kind", ["orthanc", "dcm4chee", "generic"])
+@pytest.mark.parametrize("first", UNWEIGHTED)
+async def test_private_b_values_are_told_also_where_the_first_image_has_none(kind: str, first: str) -> None:
+    weighted = [diffusion(number, SIEMENS, 0x11, str(400 * number)) for number in (2, 3)]
+    app, _ = over(kind, [UNWEIGHTED[first], *weighted])
+    told = (await read(app, study_uid=STUDY, series_uid=SERIES)).acquisition
+    assert any(f"b-values only in private attributes: (0019,110C) of {SIEMENS}" in phrase for phrase in told)
+    field = f"{SIEMENS} 0019xx0C"
+    assert any(f"fields=['{field}']" in phrase for phrase in told)
+    values = (await read(app, study_uid=STUDY, series_uid=SERIES, fields=[field])).reading.summary.varying
+    assert any("1200" in words for words in values.values())
+
+
+async def test_a_localizer_with_a_private_b_value_stands_for_no_image() -> None:
+    localizer = diffusion(1, SIEMENS, value="800")
+    localizer.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    app, _ = over("generic", [localizer, diffusion(2), diffusion(3)])
+    assert "private" not in " ".join((await read(app, study_uid=STUDY, series_uid=SERIES)).acquisition)
+
+
 @pytest.mark.parametrize("kind", ["orthanc", "dcm4chee", "generic"])
 async def test_fewer_instances_than_the_archive_says_it_has_are_no_regular_volume(kind: str) -> None:
     fake = FAKES[kind](Store(*[slice_of(number) for number in range(1, 31)]))

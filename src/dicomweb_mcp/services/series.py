@@ -14,7 +14,7 @@ from typing import TypeVar
 from anyio import lowlevel, to_thread
 
 from ..archives.base import Archive, ArchiveError, NotFound, NotUnderstood, Place
-from ..dicom.acquisition import ACQUISITION_FIELDS
+from ..dicom.acquisition import ACQUISITION_FIELDS, has_private_b_value
 from ..dicom.kinds import Kind, kind_of
 from ..dicom.query import Plan
 from ..dicom.rules import Level
@@ -60,8 +60,8 @@ class Reading:
     """What was read of the instances at a place.
 
     ``total`` is how many there are; ``sampled`` that only ``summary.instances`` of them were read. ``planes`` are those
-    of all images where ``all_positions``. ``first`` stands for the others: an
-    image where there is one, and no localizer where there is anything else.
+    of all images where ``all_positions``. ``first`` stands for the others: an image where there is one, no localizer
+    where there is anything else, and of MR images one with a private b-value.
     """
 
     summary: Summary = field(default_factory=Summary)
@@ -71,12 +71,15 @@ class Reading:
     all_positions: bool = True
     first: DicomJson | None = None
     notes: list[str] = field(default_factory=list)
+    _less: tuple[bool, ...] = ()  # by which ``first`` stands for less than others might
 
     def add(self, obj: DicomJson, wanted: Wanted, *, with_planes: bool = True) -> None:
         """Take the metadata of one more instance in."""
         self.summary.add(obj, wanted.fields, private=wanted.private)
-        if self.first is None or _stands_for_less(self.first) > _stands_for_less(obj):
-            self.first = obj
+        if self.first is None or any(self._less):
+            less = _stands_for_less(obj)
+            if self.first is None or less < self._less:
+                self.first, self._less = obj, less
         if with_planes and not wanted.fields.paths and kind_of(obj) in IN_SPACE:
             self.planes += planes(obj)
 
@@ -277,7 +280,9 @@ async def _read_each(archive: Archive, places: Sequence[Place], wanted: Wanted, 
         reading.notes.append(f"{len(failures)} instances of the sample could not be read: {failures[0]}")
 
 
-def _stands_for_less(obj: DicomJson) -> tuple[bool, bool]:
-    """By how much an instance stands for less of its series than others: it is no image, it is a localizer."""
+def _stands_for_less(obj: DicomJson) -> tuple[bool, bool, bool]:
+    """By how much an instance stands for less of its series than others: it is no image, it is a localizer, it is an MR
+    image without a private b-value, such as that without a gradient in a series of diffusion."""
     is_localizer = not {"LOCALIZER", "SCOUT"}.isdisjoint(str(value).strip() for value in raw_values(obj, "ImageType"))
-    return kind_of(obj) is not Kind.IMAGE, is_localizer
+    lacks_b_value = text(obj, "Modality") == "MR" and not has_private_b_value(obj)
+    return kind_of(obj) is not Kind.IMAGE, is_localizer, lacks_b_value

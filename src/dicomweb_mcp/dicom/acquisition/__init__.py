@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from ..values import DicomJson
 from .emission import NUCLEAR_FIELDS, PET_FIELDS, PET_UNITS, nuclear_medicine, positron_emission
-from .magnetic import MR_FIELDS, magnetic_resonance
+from .magnetic import MR_FIELDS, has_private_b_value, magnetic_resonance
 from .microscopy import SLIDE_FIELDS, slide_microscopy
 from .projection import ANGIOGRAPHY_FIELDS, PROJECTION_FIELDS, angiography, projection
 from .reading import Reading, fields
@@ -23,7 +23,7 @@ from .tables import (
     WARNINGS,
 )
 
-__all__ = ["ACQUISITION_FIELDS", "acquisition"]
+__all__ = ["ACQUISITION_FIELDS", "acquisition", "has_private_b_value"]
 
 
 def _computed_tomography(reading: Reading) -> list[str]:

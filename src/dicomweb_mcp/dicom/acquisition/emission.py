@@ -1,7 +1,7 @@
 """PET (PS3.3 C.8.9) and nuclear medicine (C.8.4): the tracer, and what a standardized uptake value would need."""
 
 from ..values import iso_date_time, iso_time
-from .reading import Part, Reading, shown
+from .reading import Part, Reading, first_number, shown
 from .tables import NUCLEAR, PET
 
 UNITS = {
@@ -193,7 +193,7 @@ def _vendor_factor(reading: Reading) -> str:
     """The factor that Philips gives for counts, if it is there and not 0."""
     for element, name in (("00", "SUV factor"), ("09", "activity factor")):
         tag = reading.private_tag(PHILIPS, "7053", element)
-        if tag and reading.first_number(tag) != 0:
+        if tag and first_number(reading.view[tag]) != 0:
             return f"{name} ({tag[:4]},{tag[4:]})"
     return ""
 

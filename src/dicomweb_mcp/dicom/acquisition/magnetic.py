@@ -1,9 +1,10 @@
 """MR (PS3.3 C.8.3 and C.8.13): the sequence in words, and where b-values are."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..values import numbers
-from .reading import Part, Reading, fields, shown
+from ..values import DicomJson, numbers, text_at
+from .reading import Part, Reading, fields, first_number, shown
 from .tables import MR_READOUT, MR_SLICES, MR_TIMES
 
 SCANNING = {
@@ -63,6 +64,7 @@ B_VALUES = (
     ),
     PrivateValue("Philips Imaging DD 001", "2001", "03"),
 )
+BY_TAG = {(place.group, place.element): place for place in B_VALUES}
 
 
 def magnetic_resonance(reading: Reading) -> list[str]:
@@ -104,14 +106,27 @@ def _matrix(reading: Reading) -> str:
     return f"acquisition matrix {shown(frequency)} (frequency) x {shown(phase)} (phase)"
 
 
+def has_private_b_value(obj: DicomJson) -> bool:
+    """Whether a private attribute of an image has a b-value other than 0: that of an image without a gradient may be
+    0, or missing."""
+    return any(first_number(obj[tag]) != 0 for tag, _ in _private_b_values(obj))
+
+
 def _private_diffusion(reading: Reading) -> str:
     """Where b-values are that only a private attribute has; nothing is said of one that is 0, unless the sequence is
     echo planar: then it may be the image without a gradient."""
-    for place in B_VALUES:
-        tag = reading.private_tag(place.creator, place.group, place.element)
-        if tag and (reading.first_number(tag) != 0 or "EP" in reading.texts("ScanningSequence")):
+    for tag, place in _private_b_values(reading.view):
+        if first_number(reading.view[tag]) != 0 or "EP" in reading.texts("ScanningSequence"):
             return (
                 f"b-values only in private attributes: ({tag[:4]},{tag[4:]}) of {place.creator}, which "
-                f"fields=['{tag}'] shows{place.hint}"
+                f"fields=['{place.creator} {place.group}xx{place.element}'] shows{place.hint}"
             )
     return ""
+
+
+def _private_b_values(obj: DicomJson) -> Iterator[tuple[str, PrivateValue]]:
+    """The tags of private b-values in the blocks that their creators reserved (PS3.5 7.8.1)."""
+    for tag in obj:
+        place = BY_TAG.get((tag[:4], tag[6:]))
+        if place and text_at(obj, f"{place.group}00{tag[4:6]}") == place.creator and isinstance(obj[tag], dict):
+            yield tag, place

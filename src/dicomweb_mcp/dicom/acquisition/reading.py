@@ -85,17 +85,6 @@ class Reading:
                 return tag if isinstance(self.view.get(tag), dict) else ""
         return ""
 
-    def first_number(self, tag: str) -> float | None:
-        """The first number of an element, also of one that came as bytes of digits; None when there is none."""
-        found = self.view[tag]
-        values, inline = found.get("Value"), found.get("InlineBinary")
-        try:
-            if isinstance(inline, str):
-                return float(base64.b64decode(inline[:64]).decode("ascii").split("\\")[0])
-            return float(values[0]) if isinstance(values, list) else None
-        except (ValueError, TypeError, IndexError, OverflowError):
-            return None
-
     def part(self, part: Part) -> str:
         """The words for one part; empty when there is no such value."""
         words = self.varying.get(part.keyword) or self._over_frames(part)
@@ -145,6 +134,17 @@ class Reading:
             unit = f" {part.unit}" if part.unit else ""
             return f"{shown(min(values))}..{shown(max(values))}{unit} ({len(seen)} values)"
         return f"of {len(seen)} values over the frames"
+
+
+def first_number(element: Mapping[str, Any]) -> float | None:
+    """The first number of an element, also of one that came as bytes of digits; None when there is none."""
+    values, inline = element.get("Value"), element.get("InlineBinary")
+    try:
+        if isinstance(inline, str):
+            return float(base64.b64decode(inline[:64]).decode("ascii").split("\\")[0])
+        return float(values[0]) if isinstance(values, list) else None
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def fields(phrases: Sequence[Phrase]) -> tuple[str, ...]:
