@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ..encoded import EncodedObject
 from ..values import DicomJson, numbers, text_at
 from .reading import Part, Reading, fields, first_number, shown
 from .tables import MR_READOUT, MR_SLICES, MR_TIMES
@@ -64,7 +65,7 @@ B_VALUES = (
     ),
     PrivateValue("Philips Imaging DD 001", "2001", "03"),
 )
-BY_TAG = {(place.group, place.element): place for place in B_VALUES}
+BY_TAG = {place.group + place.element: place for place in B_VALUES}  # by the tag without its block
 
 
 def magnetic_resonance(reading: Reading) -> list[str]:
@@ -126,7 +127,7 @@ def _private_diffusion(reading: Reading) -> str:
 
 def _private_b_values(obj: DicomJson) -> Iterator[tuple[str, PrivateValue]]:
     """The tags of private b-values in the blocks that their creators reserved (PS3.5 7.8.1)."""
-    for tag in obj:
-        place = BY_TAG.get((tag[:4], tag[6:]))
-        if place and text_at(obj, f"{place.group}00{tag[4:6]}") == place.creator and isinstance(obj[tag], dict):
+    for tag in obj.raws if isinstance(obj, EncodedObject) else obj:
+        place = BY_TAG.get(tag[:4] + tag[6:])
+        if place and text_at(obj, f"{place.group}00{tag[4:6]}") == place.creator and isinstance(obj.get(tag), dict):
             yield tag, place
