@@ -150,7 +150,27 @@ async def test_the_ends_of_a_window_are_said(connect: Any) -> None:
     async with connect(pacs=(Google(Store.shipped("CT_small.dcm")), "google")) as client:
         text = text_of(await call(client, "render_frame", instance_uid=uid, window="brain"))
     assert "window: preset brain (40/80): 0 is black, 79 is white" in text
-    assert "pixel values: -896 to 1167 HU" in text
+    ct = dataset("CT_small.dcm")
+    assert f"pixel values: -896 to 1167, mean {apply_modality_lut(pixel_array(ct), ct).mean():g} HU" in text
+
+
+async def test_where_the_picture_lies_and_how_large_its_pixels_are(connect: Any) -> None:
+    """CT_small is axial, with 128 x 128 pixels of 0.661468 mm; it is enlarged twice."""
+    uid = dataset("CT_small.dcm").SOPInstanceUID
+    async with connect(pacs=(Google(Store.shipped("CT_small.dcm")), "google")) as client:
+        whole = text_of(await call(client, "render_frame", instance_uid=uid))
+        part = text_of(await call(client, "render_frame", instance_uid=uid, region=[10, 20, 40, 20], size=80))
+    assert "edges: left R, right L, top A, bottom P\n" in whole
+    assert "native size: 128 x 128 pixels (columns x rows), each 0.6615 mm\n" in whole
+    assert "scale: native x = 0.5 * picture x, native y = 0.5 * picture y\n" in whole
+    assert "scale: native x = 10 + 0.5 * picture x, native y = 20 + 0.5 * picture y\n" in part
+
+
+async def test_a_picture_as_large_as_its_frame_needs_no_scale(connect: Any) -> None:
+    one = dataset("examples_overlay.dcm")
+    async with connect(pacs=(Google(Store.shipped(*NAMES)), "google")) as client:
+        text = text_of(await call(client, "render_frame", instance_uid=one.SOPInstanceUID))
+    assert "scale:" not in text
 
 
 async def test_what_is_no_image_is_left_out_of_a_series(connect: Any) -> None:

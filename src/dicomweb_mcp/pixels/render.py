@@ -17,6 +17,7 @@ from .modality import padding, real_values, unit
 from .picture import Picture, check_request, encode
 from .problems import RegionRefused, WindowRefused
 from .request import DEFAULT_SIZE, Region
+from .statistics import Statistics
 from .window import Window, WindowRequest, as_bytes, parse_window
 
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
@@ -29,21 +30,26 @@ class Rendered:
     """A picture and its facts.
 
     ``window``: what brightness means and where that came from, None for colour. ``ends``: the real values that are
-    black and white, where the window has ends. ``value_range``: lowest and highest real value of the region, padding
-    left out, None for colour. ``native``: columns, rows. ``region``: x, y, width, height.
-    ``photometric_interpretation``: as the attribute has it.
+    black and white, where the window has ends. ``values``: the real values of the region, padding left out, None for
+    colour. ``native``: columns, rows. ``region``: x, y, width, height. ``photometric_interpretation``: as the attribute
+    has it.
     """
 
     picture: Picture
     window: str | None
     ends: tuple[float, float] | None
-    value_range: tuple[float, float] | None
+    values: Statistics | None
     unit: str
     native: tuple[int, int]
     region: Region
     photometric_interpretation: str
     lossy: bool
     notes: tuple[str, ...] = ()
+
+    @property
+    def value_range(self) -> tuple[float, float] | None:
+        """Lowest and highest real value of the region."""
+        return (self.values.minimum, self.values.maximum) if self.values else None
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class _Grey:
     pixels: NDArray[np.uint8]
     window: str
     ends: tuple[float, float] | None
-    value_range: tuple[float, float] | None
+    values: Statistics | None
     notes: tuple[str, ...] = ()
 
 
@@ -106,7 +112,7 @@ def render_frame(
         picture=picture,
         window=shown.window if shown else None,
         ends=shown.ends if shown else None,
-        value_range=shown.value_range if shown else None,
+        values=shown.values if shown else None,
         unit=unit(view) if shown else "",
         native=(description.columns, description.rows),
         region=area,
@@ -138,12 +144,11 @@ def _grey(
     if np.isnan(real).any():
         brightness[np.isnan(real)] = 0
         notes += ("Pixels that are not numbers are black.",)
-    present = real[(seen > 0) & np.isfinite(real)]
-    value_range = (float(present.min()), float(present.max())) if present.size else None
+    values = Statistics.of(real, seen, area[2] * area[3])
     ends = chosen.window.ends if chosen.window else None
     if ends and is_inverse:
         ends = ends[::-1]
-    return _Grey(as_bytes(brightness)[levels.index], chosen.origin, ends, value_range, notes)
+    return _Grey(as_bytes(brightness)[levels.index], chosen.origin, ends, values, notes)
 
 
 def _without(counts: NDArray[np.int64], outside: NDArray[np.bool_] | None) -> NDArray[np.int64]:
