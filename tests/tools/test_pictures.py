@@ -173,6 +173,42 @@ async def test_a_picture_as_large_as_its_frame_needs_no_scale(connect: Any) -> N
     assert "scale:" not in text
 
 
+async def test_values_are_read_and_not_guessed_from_grey(connect: Any) -> None:
+    ct = dataset("CT_small.dcm")
+    real = apply_modality_lut(pixel_array(ct), ct)
+    part = real[20:36, 10:40]
+    asked: dict[str, Any] = {"probe": [[0, 0], [100, 64]], "statistics": [10, 20, 30, 16]}
+    async with connect(pacs=(Google(Store.shipped("CT_small.dcm")), "google")) as client:
+        text = text_of(await call(client, "render_frame", instance_uid=ct.SOPInstanceUID, **asked))
+    assert f"probe: [0, 0] {real[0, 0]:.0f} HU; [100, 64] {real[64, 100]:.0f} HU\n" in text
+    assert (
+        f"statistics: minimum {part.min():.0f}, mean {part.mean():.7g}, maximum {part.max():.0f}, standard deviation "
+        f"{part.std():.7g} HU, of 480 pixels\n" in text
+    )
+
+
+async def test_colour_is_told_by_channel(connect: Any) -> None:
+    one = dataset("SC_rgb_rle_2frame.dcm")
+    red, green, blue = pixel_array(one, index=0)[30, 10]
+    asked: dict[str, Any] = {"frame": 1, "probe": [[10, 30]], "statistics": [10, 30, 1, 1]}
+    async with connect(pacs=(Google(Store.shipped(*NAMES)), "google")) as client:
+        text = text_of(await call(client, "render_frame", instance_uid=one.SOPInstanceUID, **asked))
+    assert f"probe: [10, 30] red {red}, green {green}, blue {blue}\n" in text
+    assert (
+        f"statistics: red minimum {red}, mean {red}, maximum {red}, standard deviation 0, of 1 pixels; green " in text
+    )
+
+
+@pytest.mark.parametrize("asked", [{"probe": [[0, 0]]}, {"statistics": [0, 0, 9, 9]}])
+async def test_the_archives_own_picture_has_no_values(connect: Any, asked: dict[str, Any]) -> None:
+    """RGB of palettes cannot be had from this server, whose own picture would be shown otherwise."""
+    one = dataset("examples_palette.dcm")
+    async with connect(pacs=(Google(Store.shipped(*NAMES), IDC_BASE, idc=True), "idc")) as client:
+        says = await refusal(client, "render_frame", instance_uid=one.SOPInstanceUID, **asked)
+    assert "RedPaletteColor" in says
+    assert "as the archive renders it, leave out window, region, probe and statistics" in says
+
+
 async def test_what_is_no_image_is_left_out_of_a_series(connect: Any) -> None:
     """A CT and a report in one series, as careless software stores them."""
     ct, report = dataset("CT_small.dcm"), dataset("test-SR.dcm")
@@ -201,6 +237,11 @@ async def test_colours_that_the_archive_may_have_converted_are_not_converted_aga
         ("CT_small.dcm", {"window": "40,0"}, "width"),
         ("CT_small.dcm", {"region": [0, 0, 1000, 10]}, "is not within the frame"),
         ("CT_small.dcm", {"region": [0, 0, 10]}, "region has 3 numbers"),
+        ("CT_small.dcm", {"probe": [[0, 128]]}, "y from 0 to 127"),
+        ("CT_small.dcm", {"statistics": [120, 0, 10, 10]}, "x from 0 to 127"),
+        ("CT_small.dcm", {"statistics": [0, 0, 10]}, "statistics has 3 numbers"),
+        ("CT_small.dcm", {"probe": [[1, 2, 3]]}, "probe takes points [[x, y], ...]"),
+        ("CT_small.dcm", {"probe": [[1, 2]] * 21}, "20"),
         ("MR_small_bigendian.dcm", {"window": "lung"}, "lung"),
         ("examples_palette.dcm", {"window": "40,400"}, "colour"),
         ("test-SR.dcm", {}, "has no pixels to show"),

@@ -1,5 +1,6 @@
 """One frame -> one picture, with everything its caption must say. The entry for services."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,8 @@ from .levels import Levels
 from .modality import padding, real_values, unit
 from .picture import Picture, check_request, encode
 from .problems import RegionRefused, WindowRefused
-from .request import DEFAULT_SIZE, Region
+from .request import DEFAULT_SIZE, Point, Region
+from .samples import ColourValues, GreyValues, Sample, slices
 from .statistics import Statistics
 from .window import Window, WindowRequest, as_bytes, parse_window
 
@@ -32,7 +34,8 @@ class Rendered:
     ``window``: what brightness means and where that came from, None for colour. ``ends``: the real values that are
     black and white, where the window has ends. ``values``: the real values of the region, padding left out, None for
     colour. ``native``: columns, rows. ``region``: x, y, width, height. ``photometric_interpretation``: as the attribute
-    has it.
+    has it. ``samples`` and ``statistics``: of the points and the rectangle that were asked for; a rectangle has one of
+    grey, None where all is padding, and three of colour.
     """
 
     picture: Picture
@@ -45,6 +48,8 @@ class Rendered:
     photometric_interpretation: str
     lossy: bool
     notes: tuple[str, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    statistics: tuple[Statistics | None, ...] = ()
 
     @property
     def value_range(self) -> tuple[float, float] | None:
@@ -60,6 +65,7 @@ class _Grey:
     window: str
     ends: tuple[float, float] | None
     values: Statistics | None
+    found: GreyValues
     notes: tuple[str, ...] = ()
 
 
@@ -73,10 +79,13 @@ def render_frame(
     region: Region | None = None,
     size: int = DEFAULT_SIZE,
     format: str = "auto",
+    probe: Sequence[Point] = (),
+    statistics: Region | None = None,
 ) -> Rendered:
     """``frame``: the bytes of frame ``index`` (0-based) of ``obj``, in ``transfer_syntax``.
 
-    ``region`` is (x, y, width, height) in native pixels, 0-based. Percentiles are those of the whole frame.
+    ``region`` and ``statistics`` are (x, y, width, height) in native pixels, 0-based, ``probe`` points (x, y) of the
+    frame, whatever its region is. Percentiles are those of the whole frame.
 
     Raises Undecodable (TooLarge, MissingBulk) for pixels, BadArgument (WindowRefused, RegionRefused) for a request.
     """
@@ -85,7 +94,10 @@ def render_frame(
     description = PixelDescription.of(obj, transfer_syntax)
     if not 0 <= index < description.number_of_frames:
         raise BadArgument(f"There is no frame {index + 1}; the object has frames 1 to {description.number_of_frames}.")
-    area = _checked_region(region, description)
+    area = _checked_region("region", region or (0, 0, description.columns, description.rows), description)
+    _check_points(probe, description)
+    if statistics is not None:
+        _checked_region("statistics", statistics, description)
     view = frame_view(obj, index)
     is_grey = description.photometric_interpretation.startswith("MONOCHROME")
     if not is_grey and asked.kind != "auto":
@@ -96,13 +108,15 @@ def render_frame(
     decoded = decode(frame, description)
     notes = decoded.notes
     shown: _Grey | None = None
+    found: GreyValues | ColourValues
     if is_grey:
         shown = _grey(decoded, description, view, asked, area)
-        pixels, notes = shown.pixels, notes + shown.notes
+        pixels, found, notes = shown.pixels, shown.found, notes + shown.notes
     else:
         pixels = to_rgb(decoded, description, view)
+        found = ColourValues(pixels)
     picture = encode(
-        pixels[_slices(area)],
+        pixels[slices(area)],
         size=size,
         format=format,
         pixel_height=_pixel_height(view),
@@ -119,6 +133,8 @@ def render_frame(
         photometric_interpretation=description.photometric_interpretation,
         lossy=text(obj, "LossyImageCompression") == "01" or description.transfer_syntax in LOSSY,
         notes=notes,
+        samples=tuple(found.at(point) for point in probe),
+        statistics=found.within(statistics) if statistics else (),
     )
 
 
@@ -129,7 +145,7 @@ def _grey(
     levels = Levels.of(decoded.array)
     real = real_values(levels.stored, view, is_signed=description.is_signed)
     outside = None if _is_segmentation(view, description) else padding(levels.stored, view, description)
-    counts, seen = levels.counts(), levels.counts(_slices(area))
+    counts, seen = levels.counts(), levels.counts(slices(area))
     notes = _padding_note(seen, outside)
     counts, seen = _without(counts, outside), _without(seen, outside)
     if asked.kind == "auto" and _is_segmentation(view, description):
@@ -148,7 +164,9 @@ def _grey(
     ends = chosen.window.ends if chosen.window else None
     if ends and is_inverse:
         ends = ends[::-1]
-    return _Grey(as_bytes(brightness)[levels.index], chosen.origin, ends, values, notes)
+    return _Grey(
+        as_bytes(brightness)[levels.index], chosen.origin, ends, values, GreyValues(levels, real, outside), notes
+    )
 
 
 def _without(counts: NDArray[np.int64], outside: NDArray[np.bool_] | None) -> NDArray[np.int64]:
@@ -182,22 +200,25 @@ def _segment_window(view: DicomJson, description: PixelDescription, real: NDArra
     return ChosenWindow(f"labels as stored, {most} is the highest of this frame", Window.between(0, most))
 
 
-def _checked_region(region: Region | None, description: PixelDescription) -> Region:
+def _checked_region(name: str, region: Region, description: PixelDescription) -> Region:
     columns, rows = description.columns, description.rows
-    if region is None:
-        return 0, 0, columns, rows
     x, y, width, height = region
     if width < 1 or height < 1 or x < 0 or y < 0 or x + width > columns or y + height > rows:
         raise RegionRefused(
-            f"The region x {x}, y {y}, {width} x {height} pixels is not within the frame: it has {columns} x {rows} "
-            f"pixels, x from 0 to {columns - 1}, y from 0 to {rows - 1}."
+            f"The {name} x {x}, y {y}, {width} x {height} pixels is not within the frame: {_extent(description)}."
         )
-    return x, y, width, height
+    return region
 
 
-def _slices(region: Region) -> tuple[slice, slice]:
-    x, y, width, height = region
-    return slice(y, y + height), slice(x, x + width)
+def _check_points(points: Sequence[Point], description: PixelDescription) -> None:
+    for x, y in points:
+        if not (0 <= x < description.columns and 0 <= y < description.rows):
+            raise RegionRefused(f"The probe [{x}, {y}] is not within the frame: {_extent(description)}.")
+
+
+def _extent(description: PixelDescription) -> str:
+    columns, rows = description.columns, description.rows
+    return f"it has {columns} x {rows} pixels, x from 0 to {columns - 1}, y from 0 to {rows - 1}"
 
 
 def _pixel_height(view: DicomJson) -> float:

@@ -1,5 +1,7 @@
 """What stands beside a picture: which image it is, what its grey means, where it lies, how large it is."""
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..dicom.edges import edges
@@ -11,6 +13,8 @@ from .slices import Choice
 if TYPE_CHECKING:
     from ..pixels.picture import Picture
     from ..pixels.render import Rendered
+    from ..pixels.samples import Sample
+    from ..pixels.statistics import Statistics
 
 SPACINGS = {
     "PixelSpacing": "",
@@ -74,11 +78,50 @@ def _window(rendered: "Rendered") -> str:
 
 
 def _values(rendered: "Rendered") -> dict[str, str]:
-    values = rendered.values
-    if values is None:
-        return {}
-    unit = OF_PIXELS.get(rendered.unit, rendered.unit) or "(no unit given)"
-    return {"pixel values": f"{values.minimum:g} to {values.maximum:g}, mean {values.mean:g} {unit}"}
+    values, unit = rendered.values, _unit(rendered)
+    said = {}
+    if values is not None:
+        said["pixel values"] = f"{values.minimum:g} to {values.maximum:g}, mean {values.mean:g}{unit}"
+    if rendered.samples:
+        said["probe"] = "; ".join(_sample(sample, unit) for sample in rendered.samples)
+    if rendered.statistics:
+        said["statistics"] = "; ".join(
+            _spread(found, name, unit)
+            for name, found in zip(_channels(rendered.statistics), rendered.statistics, strict=True)
+        )
+    return said
+
+
+def _unit(rendered: "Rendered") -> str:
+    if rendered.window is None:
+        return ""
+    return " " + (OF_PIXELS.get(rendered.unit, rendered.unit) or "(no unit given)")
+
+
+def _channels(values: Sequence[object]) -> tuple[str, ...]:
+    return ("red ", "green ", "blue ") if len(values) == 3 else ("",)
+
+
+def _sample(sample: "Sample", unit: str) -> str:
+    said = ", ".join(name + _number(value) for name, value in zip(_channels(sample.values), sample.values, strict=True))
+    return f"[{sample.x}, {sample.y}] {said}{unit}{' (padding)' if sample.is_padding else ''}"
+
+
+def _spread(found: "Statistics | None", name: str, unit: str) -> str:
+    if found is None:
+        return f"{name}no values: all of it is padding or not a number"
+    left_out = f", {found.left_out} left out as padding or not a number" if found.left_out else ""
+    return (
+        f"{name}minimum {_number(found.minimum)}, mean {_number(found.mean)}, maximum {_number(found.maximum)}, "
+        f"standard deviation {_number(found.deviation)}{unit}, of {found.count} pixels{left_out}"
+    )
+
+
+def _number(value: float) -> str:
+    """Whole numbers whole, others with the digits that single precision has."""
+    if math.isnan(value):
+        return "not a number"
+    return f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.7g}"
 
 
 def edge_facts(view: DicomJson) -> dict[str, str]:

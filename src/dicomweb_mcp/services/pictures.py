@@ -11,7 +11,7 @@ import anyio
 from ..archives.base import Archive, ArchiveError, Failed, Frame, NotUnderstood, Refused
 from ..dicom.functional_groups import frame_view
 from ..dicom.values import DicomJson, clean, integer, text, transfer_syntaxes
-from ..pixels.request import DEFAULT_SIZE, Format, Region
+from ..pixels.request import DEFAULT_SIZE, Format, Point, Region
 from .app import App
 from .captions import cautions, edge_facts, facts_of, identity, size
 from .slices import Choice, choose
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..pixels.render import Rendered
 
 LONGEST_PROBLEM = 300  # it may repeat what the metadata say
+WITHOUT_VALUES = " To see it as the archive renders it, leave out window, region, probe and statistics."
 MOST_TABLES = 8  # lookup tables fetched for one picture
 
 _T = TypeVar("_T")
@@ -39,6 +40,13 @@ class FrameRequest:
     region: Region | None = None
     size: int = DEFAULT_SIZE
     format: Format = "auto"
+    probe: tuple[Point, ...] = ()
+    statistics: Region | None = None
+
+    @property
+    def needs_values(self) -> bool:
+        """Whether only pixels decoded here will do, and not a picture that the archive made."""
+        return self.window != "auto" or self.region is not None or bool(self.probe) or self.statistics is not None
 
 
 @dataclass(frozen=True)
@@ -73,8 +81,9 @@ async def show_frame(app: App, archive_name: str | None, request: FrameRequest) 
     try:
         shown = await _picture(archive, choice, request)
     except Undecodable as problem:
+        instead = WITHOUT_VALUES if archive.profile.renders and request.needs_values else ""
         raise NotUnderstood(
-            archive.name, f"this frame cannot be shown. {clean(str(problem), LONGEST_PROBLEM)}"
+            archive.name, f"this frame cannot be shown. {clean(str(problem), LONGEST_PROBLEM)}{instead}"
         ) from None
     facts = {"archive": archive.name, **identity(choice), **shown.facts}
     return Shown(shown.picture, facts, (*choice.notes, *cautions(choice.obj), *shown.notes))
@@ -88,7 +97,7 @@ async def _picture(archive: Archive, choice: Choice, request: FrameRequest) -> S
         _refuse_foreign_colours(archive, choice.obj, frame)
         rendered = await _rendered_here(archive, choice, frame, request)
     except (Undecodable, Refused, Failed) as problem:
-        if not archive.profile.renders or request.window != "auto" or request.region is not None:
+        if not archive.profile.renders or request.needs_values:
             raise
         return await _rendered_there(archive, choice, request, problem)
     return Shown(
@@ -127,6 +136,8 @@ async def _rendered_here(archive: Archive, choice: Choice, frame: Frame, request
                     region=request.region,
                     size=request.size,
                     format=request.format,
+                    probe=request.probe,
+                    statistics=request.statistics,
                 )
             )
         except MissingBulk as missing:
