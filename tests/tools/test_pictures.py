@@ -209,6 +209,44 @@ async def test_the_archives_own_picture_has_no_values(connect: Any, asked: dict[
     assert "as the archive renders it, leave out window, region, probe and statistics" in says
 
 
+def pet(weight: str = "70") -> pydicom.Dataset:
+    """128 x 128 pixels of 1,000 Bq/ml, one of 5,000; injected with 350 MBq of F-18 one half-life before the scan."""
+    one, given = dataset("CT_small.dcm"), pydicom.Dataset()
+    one.Modality, one.Units, one.DecayCorrection, one.PatientWeight = "PT", "BQML", "START", weight
+    one.SOPClassUID = one.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.128"
+    one.SeriesDate = one.AcquisitionDate = "20200102"
+    one.SeriesTime, one.AcquisitionTime = "114948", "115500"
+    given.RadionuclideTotalDose, given.RadionuclideHalfLife = "350000000", "6588"
+    given.RadiopharmaceuticalStartDateTime = "20200102100000"
+    one.RadiopharmaceuticalInformationSequence = [given]
+    one.RescaleSlope, one.RescaleIntercept = "2", "0"
+    pixels = np.full((128, 128), 500, np.int16)
+    pixels[64, 100] = 2500
+    one.PixelData = pixels.tobytes()
+    return one
+
+
+async def test_values_of_pet_are_told_as_suv_too(connect: Any) -> None:
+    """70,000 g / (350 MBq / 2) = 0.0004; the window stays in Bq/ml."""
+    one = pet()
+    asked: dict[str, Any] = {"probe": [[100, 64]], "statistics": [100, 64, 1, 1], "window": "0..6000"}
+    async with connect(pacs=(Google(Store(one)), "google")) as client:
+        text = text_of(await call(client, "render_frame", instance_uid=one.SOPInstanceUID, **asked))
+    assert "SUV(bw): pixel value x 0.0004 g/ml, from Bq/ml, 70 kg, 350 MBq, decay over 6588 s" in text
+    assert "pixel values: 1000 to 5000, mean 1000.24 Bq/ml (SUV(bw) 0.4 to 2, mean 0.4001)\n" in text
+    assert "probe: [100, 64] 5000 Bq/ml (SUV(bw) 2)\n" in text
+    assert "(SUV(bw) minimum 2, mean 2, maximum 2, standard deviation 0), of 1 pixels\n" in text
+    assert "0 is black, 6000 is white" in text
+
+
+async def test_without_a_factor_the_reason_stands_in_the_caption(connect: Any) -> None:
+    one = pet(weight="0")
+    async with connect(pacs=(Google(Store(one)), "google")) as client:
+        text = text_of(await call(client, "render_frame", instance_uid=one.SOPInstanceUID, probe=[[100, 64]]))
+    assert "SUV(bw): not known: no PatientWeight (it is 0)\n" in text
+    assert "probe: [100, 64] 5000 Bq/ml\n" in text
+
+
 async def test_what_is_no_image_is_left_out_of_a_series(connect: Any) -> None:
     """A CT and a report in one series, as careless software stores them."""
     ct, report = dataset("CT_small.dcm"), dataset("test-SR.dcm")

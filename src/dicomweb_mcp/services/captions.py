@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..dicom.edges import edges
 from ..dicom.functional_groups import frame_view
+from ..dicom.suv import body_weight
 from ..dicom.units import OF_PIXELS
 from ..dicom.values import DicomJson, clean, integer, items, numbers, plain_value, text, uid_name
 from .slices import Choice
@@ -54,7 +55,7 @@ def facts_of(rendered: "Rendered", view: DicomJson, transfer_syntax: str) -> dic
     x, y, width, height = rendered.region
     return {
         "window": _window(rendered),
-        **_values(rendered),
+        **_values(rendered, view),
         **edge_facts(view),
         "native size": f"{columns} x {rows} pixels (columns x rows){_spacing(view)}",
         **({} if (width, height) == rendered.native else {"region": f"x {x}, y {y}, {width} x {height} pixels"}),
@@ -77,19 +78,31 @@ def _window(rendered: "Rendered") -> str:
     return f"{rendered.window}: {black:g} is black, {white:g} is white"
 
 
-def _values(rendered: "Rendered") -> dict[str, str]:
-    values, unit = rendered.values, _unit(rendered)
-    said = {}
+def _values(rendered: "Rendered", view: DicomJson) -> dict[str, str]:
+    """Real values with their unit; those of PET also as SUV by body weight, where the factor is known."""
+    uptake = body_weight(view) if rendered.window is not None else None
+    factor, unit = uptake.factor if uptake else None, _unit(rendered)
+    said, values = {}, rendered.values
     if values is not None:
-        said["pixel values"] = f"{values.minimum:g} to {values.maximum:g}, mean {values.mean:g}{unit}"
+        said["pixel values"] = (
+            f"{values.minimum:g} to {values.maximum:g}, mean {values.mean:g}{unit}"
+            + _suv(factor, "{:.4g} to {:.4g}, mean {:.4g}", values.minimum, values.maximum, values.mean)
+        )  # fmt: skip
     if rendered.samples:
-        said["probe"] = "; ".join(_sample(sample, unit) for sample in rendered.samples)
+        said["probe"] = "; ".join(_sample(sample, unit, factor) for sample in rendered.samples)
     if rendered.statistics:
         said["statistics"] = "; ".join(
-            _spread(found, name, unit)
+            _spread(found, name, unit, factor)
             for name, found in zip(_channels(rendered.statistics), rendered.statistics, strict=True)
         )
+    if uptake:
+        said["SUV(bw)"] = f"pixel value x {factor:.6g} g/ml, {uptake.how}" if factor else f"not known: {uptake.how}"
     return said
+
+
+def _suv(factor: float | None, pattern: str, *values: float) -> str:
+    """The same values as SUV by body weight, in brackets; nothing without a factor."""
+    return f" (SUV(bw) {pattern.format(*(value * factor for value in values))})" if factor else ""
 
 
 def _unit(rendered: "Rendered") -> str:
@@ -102,19 +115,22 @@ def _channels(values: Sequence[object]) -> tuple[str, ...]:
     return ("red ", "green ", "blue ") if len(values) == 3 else ("",)
 
 
-def _sample(sample: "Sample", unit: str) -> str:
+def _sample(sample: "Sample", unit: str, factor: float | None) -> str:
     said = ", ".join(name + _number(value) for name, value in zip(_channels(sample.values), sample.values, strict=True))
-    return f"[{sample.x}, {sample.y}] {said}{unit}{' (padding)' if sample.is_padding else ''}"
+    padding = " (padding)" if sample.is_padding else _suv(factor, "{:.4g}", sample.values[0])
+    return f"[{sample.x}, {sample.y}] {said}{unit}{padding}"
 
 
-def _spread(found: "Statistics | None", name: str, unit: str) -> str:
+def _spread(found: "Statistics | None", name: str, unit: str, factor: float | None) -> str:
     if found is None:
         return f"{name}no values: all of it is padding or not a number"
     left_out = f", {found.left_out} left out as padding or not a number" if found.left_out else ""
+    values = found.minimum, found.mean, found.maximum, found.deviation
+    pattern = "minimum {}, mean {}, maximum {}, standard deviation {}"
     return (
-        f"{name}minimum {_number(found.minimum)}, mean {_number(found.mean)}, maximum {_number(found.maximum)}, "
-        f"standard deviation {_number(found.deviation)}{unit}, of {found.count} pixels{left_out}"
-    )
+        name + pattern.format(*map(_number, values)) + unit + _suv(factor, pattern.replace("{}", "{:.4g}"), *values)
+        + f", of {found.count} pixels{left_out}"
+    )  # fmt: skip
 
 
 def _number(value: float) -> str:
