@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from pydicom.data import get_testdata_file
 from pydicom.pixels import apply_modality_lut, apply_windowing, pixel_array
 
@@ -245,6 +245,24 @@ async def test_without_a_factor_the_reason_stands_in_the_caption(connect: Any) -
         text = text_of(await call(client, "render_frame", instance_uid=one.SOPInstanceUID, probe=[[100, 64]]))
     assert "SUV(bw): not known: no PatientWeight (it is 0)\n" in text
     assert "probe: [100, 64] 5000 Bq/ml\n" in text
+
+
+async def test_a_profile_of_colours_is_fetched_and_can_be_done_without(connect: Any) -> None:
+    """sRGB as the colour management of Pillow describes it: its own conversion changes next to nothing."""
+    one = dataset("examples_rgb_color.dcm")
+    one.ICCProfile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    one.ICCProfile += bytes(len(one.ICCProfile) % 2)
+    fake = Google(Store(one))
+    async with connect(pacs=(fake, "google")) as client:
+        converted = await call(client, "render_frame", instance_uid=one.SOPInstanceUID, format="png")
+        fake.fail(404, times=10, only="/bulkdata")
+        plain = await call(client, "render_frame", instance_uid=one.SOPInstanceUID, format="png")
+    assert "window: none, colour converted to sRGB by the ICC profile of the file" in text_of(converted)
+    assert np.abs(shown(converted).astype(int) - shown(plain).astype(int)).max() <= 2
+    assert "window: none, colour as stored" in text_of(plain)
+    assert "note: The file has an ICC profile that cannot be used, so its colours are shown as stored." in text_of(
+        plain
+    )
 
 
 async def test_what_is_no_image_is_left_out_of_a_series(connect: Any) -> None:

@@ -13,6 +13,7 @@ from .choice import ChosenWindow, choose_window
 from .colour import to_rgb
 from .decode import LOSSY, Decoded, decode
 from .description import PixelDescription
+from .icc import AS_STORED, icc_profile, to_srgb
 from .levels import Levels
 from .modality import padding, real_values, unit
 from .picture import Picture, check_request, encode
@@ -34,8 +35,8 @@ class Rendered:
     ``window``: what brightness means and where that came from, None for colour. ``ends``: the real values that are
     black and white, where the window has ends. ``values``: the real values of the region, padding left out, None for
     colour. ``native``: columns, rows. ``region``: x, y, width, height. ``photometric_interpretation``: as the attribute
-    has it. ``samples`` and ``statistics``: of the points and the rectangle that were asked for; a rectangle has one of
-    grey, None where all is padding, and three of colour.
+    has it. ``colours``: what was done to them, in words. ``samples`` and ``statistics``: of the points and the
+    rectangle that were asked for; a rectangle has one of grey, None where all is padding, and three of colour.
     """
 
     picture: Picture
@@ -47,6 +48,7 @@ class Rendered:
     region: Region
     photometric_interpretation: str
     lossy: bool
+    colours: str = AS_STORED
     notes: tuple[str, ...] = ()
     samples: tuple[Sample, ...] = ()
     statistics: tuple[Statistics | None, ...] = ()
@@ -105,6 +107,7 @@ def render_frame(
             f"A window applies to grey pixels; these are colour ({description.photometric_interpretation}). "
             'Leave it out, or say "auto".'
         )
+    profile = None if is_grey else icc_profile(view)
     decoded = decode(frame, description)
     notes = decoded.notes
     shown: _Grey | None = None
@@ -115,8 +118,9 @@ def render_frame(
     else:
         pixels = to_rgb(decoded, description, view)
         found = ColourValues(pixels)
+    visible, colours, unusable = to_srgb(pixels[slices(area)], profile)
     picture = encode(
-        pixels[slices(area)],
+        visible,
         size=size,
         format=format,
         pixel_height=_pixel_height(view),
@@ -132,7 +136,8 @@ def render_frame(
         region=area,
         photometric_interpretation=description.photometric_interpretation,
         lossy=text(obj, "LossyImageCompression") == "01" or description.transfer_syntax in LOSSY,
-        notes=notes,
+        colours=colours,
+        notes=notes + unusable,
         samples=tuple(found.at(point) for point in probe),
         statistics=found.within(statistics) if statistics else (),
     )

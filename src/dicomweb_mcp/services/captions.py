@@ -69,7 +69,7 @@ def facts_of(rendered: "Rendered", view: DicomJson, transfer_syntax: str) -> dic
 
 def _window(rendered: "Rendered") -> str:
     if rendered.window is None:
-        return "none, colour as stored"
+        return f"none, colour {rendered.colours}"
     if rendered.ends is None:
         return rendered.window
     black, white = rendered.ends

@@ -18,11 +18,13 @@ from .slices import Choice, choose
 
 if TYPE_CHECKING:
     from ..pixels.picture import Picture
+    from ..pixels.problems import MissingBulk
     from ..pixels.render import Rendered
 
 LONGEST_PROBLEM = 300  # it may repeat what the metadata say
 WITHOUT_VALUES = " To see it as the archive renders it, leave out window, region, probe and statistics."
-MOST_TABLES = 8  # lookup tables fetched for one picture
+MOST_TABLES = 8  # lookup tables and profiles fetched for one picture
+ICC_PROFILE = "ICCProfile"
 
 _T = TypeVar("_T")
 
@@ -141,9 +143,18 @@ async def _rendered_here(archive: Archive, choice: Choice, frame: Frame, request
                 )
             )
         except MissingBulk as missing:
-            data = await archive.bulkdata(choice.place, missing.uri)
-            obj = _with_bulk(obj, missing.uri, data)
+            obj = _with_bulk(obj, missing.uri, await _bulk(archive, choice, missing))
     raise NotUnderstood(archive.name, "names more lookup tables for one picture than there can be.")
+
+
+async def _bulk(archive: Archive, choice: Choice, missing: "MissingBulk") -> bytes:
+    """A table without which there is no picture; or a profile of colours, which it can do without."""
+    try:
+        return await archive.bulkdata(choice.place, missing.uri)
+    except ArchiveError:
+        if missing.keyword != ICC_PROFILE:
+            raise
+        return b""
 
 
 def _with_bulk(node: Any, uri: str, data: bytes) -> Any:
