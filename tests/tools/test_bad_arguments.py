@@ -64,7 +64,10 @@ def cases() -> list[Any]:
                   {"offset": 10**10}, {"volumes": "some"}, {}):  # fmt: skip
         found.append(("describe_object", {"study_uid": "1.2", **wrong}))
     for wrong in ({"frame": 0}, {"frame": "x"}, {"size": 1}, {"size": 10**9}, {"format": "gif"}, {"region": "all"},
-                  {"region": [1, 2, 3]}, {"region": [1] * 10_000}, {"window": "x" * 81}, {"window": 40}, {"slice": "x"}):  # fmt: skip
+                  {"region": [1, 2, 3]}, {"region": [1] * 10_000}, {"window": "x" * 81}, {"window": 40}, {"slice": "x"},
+                  {"probe": "all"}, {"probe": [1, 2]}, {"probe": [[1]]}, {"probe": [[-1, 0]]}, {"probe": [[0.5, 0]]},
+                  {"probe": [[1, 2]] * 10_000}, {"statistics": [1, 2, 3]}, {"statistics": [0, 0, 0, 1]},
+                  {"statistics": True}):  # fmt: skip
         found.append(("render_frame", {"series_uid": "1.2", **wrong}))
     return [pytest.param(tool, arguments, id=f"{number}-{tool}") for number, (tool, arguments) in enumerate(found)]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from pydicom.data import get_testdata_file
 from pydicom.pixels import apply_modality_lut, apply_windowing, pixel_array
 
@@ -150,7 +150,119 @@ async def test_the_ends_of_a_window_are_said(connect: Any) -> None:
     async with connect(pacs=(Google(Store.shipped("CT_small.dcm")), "google")) as client:
         text = text_of(await call(client, "render_frame", instance_uid=uid, window="brain"))
     assert "window: preset brain (40/80): 0 is black, 79 is white" in text
-    assert "pixel values: -896 to 1167 HU" in text
+    ct = dataset("CT_small.dcm")
+    assert f"pixel values: -896 to 1167, mean {apply_modality_lut(pixel_array(ct), ct).mean():g} HU" in text
+
+
+async def test_where_the_picture_lies_and_how_large_its_pixels_are(connect: Any) -> None:
+    """CT_small is axial, with 128 x 128 pixels of 0.661468 mm; it is enlarged twice."""
+    uid = dataset("CT_small.dcm").SOPInstanceUID
+    async with connect(pacs=(Google(Store.shipped("CT_small.dcm")), "google")) as client:
+        whole = text_of(await call(client, "render_frame", instance_uid=uid))
+        part = text_of(await call(client, "render_frame", instance_uid=uid, region=[10, 20, 40, 20], size=80))
+    assert "edges: left R, right L, top A, bottom P\n" in whole
+    assert "native size: 128 x 128 pixels (columns x rows), each 0.6615 mm\n" in whole
+    assert "scale: native x = 0.5 * picture x, native y = 0.5 * picture y\n" in whole
+    assert "scale: native x = 10 + 0.5 * picture x, native y = 20 + 0.5 * picture y\n" in part
+
+
+async def test_a_picture_as_large_as_its_frame_needs_no_scale(connect: Any) -> None:
+    one = dataset("examples_overlay.dcm")
+    async with connect(pacs=(Google(Store.shipped(*NAMES)), "google")) as client:
+        text = text_of(await call(client, "render_frame", instance_uid=one.SOPInstanceUID))
+    assert "scale:" not in text
+
+
+async def test_values_are_read_and_not_guessed_from_grey(connect: Any) -> None:
+    ct = dataset("CT_small.dcm")
+    real = apply_modality_lut(pixel_array(ct), ct)
+    part = real[20:36, 10:40]
+    asked: dict[str, Any] = {"probe": [[0, 0], [100, 64]], "statistics": [10, 20, 30, 16]}
+    async with connect(pacs=(Google(Store.shipped("CT_small.dcm")), "google")) as client:
+        text = text_of(await call(client, "render_frame", instance_uid=ct.SOPInstanceUID, **asked))
+    assert f"probe: [0, 0] {real[0, 0]:.0f} HU; [100, 64] {real[64, 100]:.0f} HU\n" in text
+    assert (
+        f"statistics: minimum {part.min():.0f}, mean {part.mean():.7g}, maximum {part.max():.0f}, standard deviation "
+        f"{part.std():.7g} HU, of 480 pixels\n" in text
+    )
+
+
+async def test_colour_is_told_by_channel(connect: Any) -> None:
+    one = dataset("SC_rgb_rle_2frame.dcm")
+    red, green, blue = pixel_array(one, index=0)[30, 10]
+    asked: dict[str, Any] = {"frame": 1, "probe": [[10, 30]], "statistics": [10, 30, 1, 1]}
+    async with connect(pacs=(Google(Store.shipped(*NAMES)), "google")) as client:
+        text = text_of(await call(client, "render_frame", instance_uid=one.SOPInstanceUID, **asked))
+    assert f"probe: [10, 30] red {red}, green {green}, blue {blue}\n" in text
+    assert (
+        f"statistics: red minimum {red}, mean {red}, maximum {red}, standard deviation 0, of 1 pixels; green " in text
+    )
+
+
+@pytest.mark.parametrize("asked", [{"probe": [[0, 0]]}, {"statistics": [0, 0, 9, 9]}])
+async def test_the_archives_own_picture_has_no_values(connect: Any, asked: dict[str, Any]) -> None:
+    """RGB of palettes cannot be had from this server, whose own picture would be shown otherwise."""
+    one = dataset("examples_palette.dcm")
+    async with connect(pacs=(Google(Store.shipped(*NAMES), IDC_BASE, idc=True), "idc")) as client:
+        says = await refusal(client, "render_frame", instance_uid=one.SOPInstanceUID, **asked)
+    assert "RedPaletteColor" in says
+    assert "as the archive renders it, leave out window, region, probe and statistics" in says
+
+
+def pet(weight: str = "70") -> pydicom.Dataset:
+    """128 x 128 pixels of 1,000 Bq/ml, one of 5,000; injected with 350 MBq of F-18 one half-life before the scan."""
+    one, given = dataset("CT_small.dcm"), pydicom.Dataset()
+    one.Modality, one.Units, one.DecayCorrection, one.PatientWeight = "PT", "BQML", "START", weight
+    one.SOPClassUID = one.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.128"
+    one.SeriesDate = one.AcquisitionDate = "20200102"
+    one.SeriesTime, one.AcquisitionTime = "114948", "115500"
+    given.RadionuclideTotalDose, given.RadionuclideHalfLife = "350000000", "6588"
+    given.RadiopharmaceuticalStartDateTime = "20200102100000"
+    one.RadiopharmaceuticalInformationSequence = [given]
+    one.RescaleSlope, one.RescaleIntercept = "2", "0"
+    pixels = np.full((128, 128), 500, np.int16)
+    pixels[64, 100] = 2500
+    one.PixelData = pixels.tobytes()
+    return one
+
+
+async def test_values_of_pet_are_told_as_suv_too(connect: Any) -> None:
+    """70,000 g / (350 MBq / 2) = 0.0004; the window stays in Bq/ml."""
+    one = pet()
+    asked: dict[str, Any] = {"probe": [[100, 64]], "statistics": [100, 64, 1, 1], "window": "0..6000"}
+    async with connect(pacs=(Google(Store(one)), "google")) as client:
+        text = text_of(await call(client, "render_frame", instance_uid=one.SOPInstanceUID, **asked))
+    assert "SUV(bw): pixel value x 0.0004 g/ml, from Bq/ml, 70 kg, 350 MBq, decay over 6588 s" in text
+    assert "pixel values: 1000 to 5000, mean 1000.24 Bq/ml (SUV(bw) 0.4 to 2, mean 0.4001)\n" in text
+    assert "probe: [100, 64] 5000 Bq/ml (SUV(bw) 2)\n" in text
+    assert "(SUV(bw) minimum 2, mean 2, maximum 2, standard deviation 0), of 1 pixels\n" in text
+    assert "0 is black, 6000 is white" in text
+
+
+async def test_without_a_factor_the_reason_stands_in_the_caption(connect: Any) -> None:
+    one = pet(weight="0")
+    async with connect(pacs=(Google(Store(one)), "google")) as client:
+        text = text_of(await call(client, "render_frame", instance_uid=one.SOPInstanceUID, probe=[[100, 64]]))
+    assert "SUV(bw): not known: no PatientWeight (it is 0)\n" in text
+    assert "probe: [100, 64] 5000 Bq/ml\n" in text
+
+
+async def test_a_profile_of_colours_is_fetched_and_can_be_done_without(connect: Any) -> None:
+    """sRGB as the colour management of Pillow describes it: its own conversion changes next to nothing."""
+    one = dataset("examples_rgb_color.dcm")
+    one.ICCProfile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    one.ICCProfile += bytes(len(one.ICCProfile) % 2)
+    fake = Google(Store(one))
+    async with connect(pacs=(fake, "google")) as client:
+        converted = await call(client, "render_frame", instance_uid=one.SOPInstanceUID, format="png")
+        fake.fail(404, times=10, only="/bulkdata")
+        plain = await call(client, "render_frame", instance_uid=one.SOPInstanceUID, format="png")
+    assert "window: none, colour converted to sRGB by the ICC profile of the file" in text_of(converted)
+    assert np.abs(shown(converted).astype(int) - shown(plain).astype(int)).max() <= 2
+    assert "window: none, colour as stored" in text_of(plain)
+    assert "note: The file has an ICC profile that cannot be used, so its colours are shown as stored." in text_of(
+        plain
+    )
 
 
 async def test_what_is_no_image_is_left_out_of_a_series(connect: Any) -> None:
@@ -181,6 +293,11 @@ async def test_colours_that_the_archive_may_have_converted_are_not_converted_aga
         ("CT_small.dcm", {"window": "40,0"}, "width"),
         ("CT_small.dcm", {"region": [0, 0, 1000, 10]}, "is not within the frame"),
         ("CT_small.dcm", {"region": [0, 0, 10]}, "region has 3 numbers"),
+        ("CT_small.dcm", {"probe": [[0, 128]]}, "y from 0 to 127"),
+        ("CT_small.dcm", {"statistics": [120, 0, 10, 10]}, "x from 0 to 127"),
+        ("CT_small.dcm", {"statistics": [0, 0, 10]}, "statistics has 3 numbers"),
+        ("CT_small.dcm", {"probe": [[1, 2, 3]]}, "probe takes points [[x, y], ...]"),
+        ("CT_small.dcm", {"probe": [[1, 2]] * 21}, "20"),
         ("MR_small_bigendian.dcm", {"window": "lung"}, "lung"),
         ("examples_palette.dcm", {"window": "40,400"}, "colour"),
         ("test-SR.dcm", {}, "has no pixels to show"),

@@ -8,7 +8,7 @@
     │   └── MissingBulk       a table that the picture needs stands elsewhere: fetch it first
     └── BadArgument
         ├── WindowRefused     a window that cannot be understood, or that these pixels cannot have
-        └── RegionRefused     a region that leaves the frame
+        └── RegionRefused     a region or a point that leaves the frame
 """
 
 from ..errors import BadArgument, Problem
@@ -40,4 +40,4 @@ class WindowRefused(BadArgument):
 
 
 class RegionRefused(BadArgument):
-    """A region that is empty or leaves the frame."""
+    """A region that is empty or leaves the frame, or a point outside it."""

@@ -1,5 +1,6 @@
 """One frame -> one picture, with everything its caption must say. The entry for services."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +13,14 @@ from .choice import ChosenWindow, choose_window
 from .colour import to_rgb
 from .decode import LOSSY, Decoded, decode
 from .description import PixelDescription
+from .icc import AS_STORED, icc_profile, to_srgb
 from .levels import Levels
 from .modality import padding, real_values, unit
 from .picture import Picture, check_request, encode
 from .problems import RegionRefused, WindowRefused
-from .request import DEFAULT_SIZE, Region
+from .request import DEFAULT_SIZE, Point, Region
+from .samples import ColourValues, GreyValues, Sample, slices
+from .statistics import Statistics
 from .window import Window, WindowRequest, as_bytes, parse_window
 
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
@@ -29,21 +33,30 @@ class Rendered:
     """A picture and its facts.
 
     ``window``: what brightness means and where that came from, None for colour. ``ends``: the real values that are
-    black and white, where the window has ends. ``value_range``: lowest and highest real value of the region, padding
-    left out, None for colour. ``native``: columns, rows. ``region``: x, y, width, height.
-    ``photometric_interpretation``: as the attribute has it.
+    black and white, where the window has ends. ``values``: the real values of the region, padding left out, None for
+    colour. ``native``: columns, rows. ``region``: x, y, width, height. ``photometric_interpretation``: as the attribute
+    has it. ``colours``: what was done to them, in words. ``samples`` and ``statistics``: of the points and the
+    rectangle that were asked for; a rectangle has one of grey, None where all is padding, and three of colour.
     """
 
     picture: Picture
     window: str | None
     ends: tuple[float, float] | None
-    value_range: tuple[float, float] | None
+    values: Statistics | None
     unit: str
     native: tuple[int, int]
     region: Region
     photometric_interpretation: str
     lossy: bool
+    colours: str = AS_STORED
     notes: tuple[str, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    statistics: tuple[Statistics | None, ...] = ()
+
+    @property
+    def value_range(self) -> tuple[float, float] | None:
+        """Lowest and highest real value of the region."""
+        return (self.values.minimum, self.values.maximum) if self.values else None
 
 
 @dataclass(frozen=True)
@@ -53,7 +66,8 @@ class _Grey:
     pixels: NDArray[np.uint8]
     window: str
     ends: tuple[float, float] | None
-    value_range: tuple[float, float] | None
+    values: Statistics | None
+    found: GreyValues
     notes: tuple[str, ...] = ()
 
 
@@ -67,10 +81,13 @@ def render_frame(
     region: Region | None = None,
     size: int = DEFAULT_SIZE,
     format: str = "auto",
+    probe: Sequence[Point] = (),
+    statistics: Region | None = None,
 ) -> Rendered:
     """``frame``: the bytes of frame ``index`` (0-based) of ``obj``, in ``transfer_syntax``.
 
-    ``region`` is (x, y, width, height) in native pixels, 0-based. Percentiles are those of the whole frame.
+    ``region`` and ``statistics`` are (x, y, width, height) in native pixels, 0-based, ``probe`` points (x, y) of the
+    frame, whatever its region is. Percentiles are those of the whole frame.
 
     Raises Undecodable (TooLarge, MissingBulk) for pixels, BadArgument (WindowRefused, RegionRefused) for a request.
     """
@@ -79,7 +96,10 @@ def render_frame(
     description = PixelDescription.of(obj, transfer_syntax)
     if not 0 <= index < description.number_of_frames:
         raise BadArgument(f"There is no frame {index + 1}; the object has frames 1 to {description.number_of_frames}.")
-    area = _checked_region(region, description)
+    area = _checked_region("region", region or (0, 0, description.columns, description.rows), description)
+    _check_points(probe, description)
+    if statistics is not None:
+        _checked_region("statistics", statistics, description)
     view = frame_view(obj, index)
     is_grey = description.photometric_interpretation.startswith("MONOCHROME")
     if not is_grey and asked.kind != "auto":
@@ -87,16 +107,20 @@ def render_frame(
             f"A window applies to grey pixels; these are colour ({description.photometric_interpretation}). "
             'Leave it out, or say "auto".'
         )
+    profile = None if is_grey else icc_profile(view)
     decoded = decode(frame, description)
     notes = decoded.notes
     shown: _Grey | None = None
+    found: GreyValues | ColourValues
     if is_grey:
         shown = _grey(decoded, description, view, asked, area)
-        pixels, notes = shown.pixels, notes + shown.notes
+        pixels, found, notes = shown.pixels, shown.found, notes + shown.notes
     else:
         pixels = to_rgb(decoded, description, view)
+        found = ColourValues(pixels)
+    visible, colours, unusable = to_srgb(pixels[slices(area)], profile)
     picture = encode(
-        pixels[_slices(area)],
+        visible,
         size=size,
         format=format,
         pixel_height=_pixel_height(view),
@@ -106,13 +130,16 @@ def render_frame(
         picture=picture,
         window=shown.window if shown else None,
         ends=shown.ends if shown else None,
-        value_range=shown.value_range if shown else None,
+        values=shown.values if shown else None,
         unit=unit(view) if shown else "",
         native=(description.columns, description.rows),
         region=area,
         photometric_interpretation=description.photometric_interpretation,
         lossy=text(obj, "LossyImageCompression") == "01" or description.transfer_syntax in LOSSY,
-        notes=notes,
+        colours=colours,
+        notes=notes + unusable,
+        samples=tuple(found.at(point) for point in probe),
+        statistics=found.within(statistics) if statistics else (),
     )
 
 
@@ -123,7 +150,7 @@ def _grey(
     levels = Levels.of(decoded.array)
     real = real_values(levels.stored, view, is_signed=description.is_signed)
     outside = None if _is_segmentation(view, description) else padding(levels.stored, view, description)
-    counts, seen = levels.counts(), levels.counts(_slices(area))
+    counts, seen = levels.counts(), levels.counts(slices(area))
     notes = _padding_note(seen, outside)
     counts, seen = _without(counts, outside), _without(seen, outside)
     if asked.kind == "auto" and _is_segmentation(view, description):
@@ -138,12 +165,13 @@ def _grey(
     if np.isnan(real).any():
         brightness[np.isnan(real)] = 0
         notes += ("Pixels that are not numbers are black.",)
-    present = real[(seen > 0) & np.isfinite(real)]
-    value_range = (float(present.min()), float(present.max())) if present.size else None
+    values = Statistics.of(real, seen, area[2] * area[3])
     ends = chosen.window.ends if chosen.window else None
     if ends and is_inverse:
         ends = ends[::-1]
-    return _Grey(as_bytes(brightness)[levels.index], chosen.origin, ends, value_range, notes)
+    return _Grey(
+        as_bytes(brightness)[levels.index], chosen.origin, ends, values, GreyValues(levels, real, outside), notes
+    )
 
 
 def _without(counts: NDArray[np.int64], outside: NDArray[np.bool_] | None) -> NDArray[np.int64]:
@@ -177,22 +205,25 @@ def _segment_window(view: DicomJson, description: PixelDescription, real: NDArra
     return ChosenWindow(f"labels as stored, {most} is the highest of this frame", Window.between(0, most))
 
 
-def _checked_region(region: Region | None, description: PixelDescription) -> Region:
+def _checked_region(name: str, region: Region, description: PixelDescription) -> Region:
     columns, rows = description.columns, description.rows
-    if region is None:
-        return 0, 0, columns, rows
     x, y, width, height = region
     if width < 1 or height < 1 or x < 0 or y < 0 or x + width > columns or y + height > rows:
         raise RegionRefused(
-            f"The region x {x}, y {y}, {width} x {height} pixels is not within the frame: it has {columns} x {rows} "
-            f"pixels, x from 0 to {columns - 1}, y from 0 to {rows - 1}."
+            f"The {name} x {x}, y {y}, {width} x {height} pixels is not within the frame: {_extent(description)}."
         )
-    return x, y, width, height
+    return region
 
 
-def _slices(region: Region) -> tuple[slice, slice]:
-    x, y, width, height = region
-    return slice(y, y + height), slice(x, x + width)
+def _check_points(points: Sequence[Point], description: PixelDescription) -> None:
+    for x, y in points:
+        if not (0 <= x < description.columns and 0 <= y < description.rows):
+            raise RegionRefused(f"The probe [{x}, {y}] is not within the frame: {_extent(description)}.")
+
+
+def _extent(description: PixelDescription) -> str:
+    columns, rows = description.columns, description.rows
+    return f"it has {columns} x {rows} pixels, x from 0 to {columns - 1}, y from 0 to {rows - 1}"
 
 
 def _pixel_height(view: DicomJson) -> float:

@@ -11,6 +11,10 @@ SMALLEST_SIZE, DEFAULT_SIZE, LARGEST_SIZE = 64, 1024, 1568
 Region: TypeAlias = tuple[int, int, int, int]
 """x, y, width, height in pixels of the native frame, from 0."""
 
+Point: TypeAlias = tuple[int, int]
+"""x, y in pixels of the native frame, from 0."""
+MOST_POINTS = 20
+
 PRESETS: dict[str, tuple[float, float]] = {
     "soft_tissue": (40, 400),
     "lung": (-600, 1500),

@@ -10,17 +10,21 @@ import anyio
 
 from ..archives.base import Archive, ArchiveError, Failed, Frame, NotUnderstood, Refused
 from ..dicom.functional_groups import frame_view
-from ..dicom.values import DicomJson, clean, integer, items, plain_value, text, transfer_syntaxes, uid_name
-from ..pixels.request import DEFAULT_SIZE, Format, Region
+from ..dicom.values import DicomJson, clean, integer, text, transfer_syntaxes
+from ..pixels.request import DEFAULT_SIZE, Format, Point, Region
 from .app import App
+from .captions import cautions, edge_facts, facts_of, identity, size
 from .slices import Choice, choose
 
 if TYPE_CHECKING:
     from ..pixels.picture import Picture
+    from ..pixels.problems import MissingBulk
     from ..pixels.render import Rendered
 
 LONGEST_PROBLEM = 300  # it may repeat what the metadata say
-MOST_TABLES = 8  # lookup tables fetched for one picture
+WITHOUT_VALUES = " To see it as the archive renders it, leave out window, region, probe and statistics."
+MOST_TABLES = 8  # lookup tables and profiles fetched for one picture
+ICC_PROFILE = "ICCProfile"
 
 _T = TypeVar("_T")
 
@@ -38,6 +42,13 @@ class FrameRequest:
     region: Region | None = None
     size: int = DEFAULT_SIZE
     format: Format = "auto"
+    probe: tuple[Point, ...] = ()
+    statistics: Region | None = None
+
+    @property
+    def needs_values(self) -> bool:
+        """Whether only pixels decoded here will do, and not a picture that the archive made."""
+        return self.window != "auto" or self.region is not None or bool(self.probe) or self.statistics is not None
 
 
 @dataclass(frozen=True)
@@ -72,14 +83,12 @@ async def show_frame(app: App, archive_name: str | None, request: FrameRequest) 
     try:
         shown = await _picture(archive, choice, request)
     except Undecodable as problem:
+        instead = WITHOUT_VALUES if archive.profile.renders and request.needs_values else ""
         raise NotUnderstood(
-            archive.name, f"this frame cannot be shown. {clean(str(problem), LONGEST_PROBLEM)}"
+            archive.name, f"this frame cannot be shown. {clean(str(problem), LONGEST_PROBLEM)}{instead}"
         ) from None
-    facts = {"archive": archive.name, **_identity(choice), **shown.facts}
-    return Shown(shown.picture, facts, (*choice.notes, *_about(choice.obj), *shown.notes))
-
-
-# ---- the picture -----------------------------------------------------------------------------------------------------
+    facts = {"archive": archive.name, **identity(choice), **shown.facts}
+    return Shown(shown.picture, facts, (*choice.notes, *cautions(choice.obj), *shown.notes))
 
 
 async def _picture(archive: Archive, choice: Choice, request: FrameRequest) -> Shown:
@@ -90,10 +99,14 @@ async def _picture(archive: Archive, choice: Choice, request: FrameRequest) -> S
         _refuse_foreign_colours(archive, choice.obj, frame)
         rendered = await _rendered_here(archive, choice, frame, request)
     except (Undecodable, Refused, Failed) as problem:
-        if not archive.profile.renders or request.window != "auto" or request.region is not None:
+        if not archive.profile.renders or request.needs_values:
             raise
         return await _rendered_there(archive, choice, request, problem)
-    return Shown(rendered.picture, _facts(rendered, frame), rendered.notes)
+    return Shown(
+        rendered.picture,
+        facts_of(rendered, frame_view(choice.obj, choice.frame - 1), frame.transfer_syntax),
+        rendered.notes,
+    )
 
 
 def _refuse_foreign_colours(archive: Archive, obj: DicomJson, frame: Frame) -> None:
@@ -125,12 +138,23 @@ async def _rendered_here(archive: Archive, choice: Choice, frame: Frame, request
                     region=request.region,
                     size=request.size,
                     format=request.format,
+                    probe=request.probe,
+                    statistics=request.statistics,
                 )
             )
         except MissingBulk as missing:
-            data = await archive.bulkdata(choice.place, missing.uri)
-            obj = _with_bulk(obj, missing.uri, data)
+            obj = _with_bulk(obj, missing.uri, await _bulk(archive, choice, missing))
     raise NotUnderstood(archive.name, "names more lookup tables for one picture than there can be.")
+
+
+async def _bulk(archive: Archive, choice: Choice, missing: "MissingBulk") -> bytes:
+    """A table without which there is no picture; or a profile of colours, which it can do without."""
+    try:
+        return await archive.bulkdata(choice.place, missing.uri)
+    except ArchiveError:
+        if missing.keyword != ICC_PROFILE:
+            raise
+        return b""
 
 
 def _with_bulk(node: Any, uri: str, data: bytes) -> Any:
@@ -157,8 +181,9 @@ async def _rendered_there(archive: Archive, choice: Choice, request: FrameReques
     picture = await _in_thread(partial(from_media, media.data, size=request.size, format=request.format))
     facts = {
         "window": "the archive's own, not known here: brightness says nothing about values",
+        **edge_facts(frame_view(obj, choice.frame - 1)),
         "native size": f"{columns} x {rows} pixels (columns x rows)",
-        "picture": _size(picture),
+        "picture": size(picture),
         "rendered by": f"the archive, because this program could not: {clean(str(problem), LONGEST_PROBLEM)}",
     }
     return Shown(picture, facts, ())
@@ -166,84 +191,3 @@ async def _rendered_there(archive: Archive, choice: Choice, request: FrameReques
 
 async def _in_thread(work: "partial[_T]") -> _T:
     return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
-
-
-# ---- facts -----------------------------------------------------------------------------------------------------------
-
-
-def _identity(choice: Choice) -> dict[str, str]:
-    """What is shown, by keyword, and which frame of it; text of the archive is cleaned."""
-    keywords = (
-        "Modality", "StudyDate", "SeriesDescription", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID",
-        "InstanceNumber",
-    )  # fmt: skip
-    found = ((keyword, plain_value(choice.obj, keyword)) for keyword in keywords)
-    middle = ", the middle one" if choice.in_the_middle else ""
-    return {
-        **{keyword: str(value) for keyword, value in found if value is not None},
-        "frame": f"{choice.frame} of {choice.frames}{middle}",
-        **({"slice": choice.how} if choice.how else {}),
-        **_segment(choice),
-    }
-
-
-def _segment(choice: Choice) -> dict[str, str]:
-    """The segment that a frame of a segmentation shows (PS3.3 C.8.20)."""
-    number = integer(frame_view(choice.obj, choice.frame - 1), "ReferencedSegmentNumber")
-    labels = [text(item, "SegmentLabel") for item in items(choice.obj, "SegmentSequence")
-              if integer(item, "SegmentNumber") == number]  # fmt: skip
-    return {"segment": f"{number} {clean(labels[0])}".strip()} if number is not None and labels else {}
-
-
-def _facts(rendered: "Rendered", frame: Frame) -> dict[str, str]:
-    columns, rows = rendered.native
-    x, y, width, height = rendered.region
-    return {
-        "window": _window(rendered),
-        **_range(rendered),
-        "native size": f"{columns} x {rows} pixels (columns x rows)",
-        **({} if (width, height) == rendered.native else {"region": f"x {x}, y {y}, {width} x {height} pixels"}),
-        "picture": _size(rendered.picture),
-        "pixels": f"{rendered.photometric_interpretation}, {uid_name(frame.transfer_syntax)}, "
-        + ("lossy compression" if rendered.lossy else "no lossy compression recorded"),
-        "rendered by": "this program, from the stored frame",
-    }
-
-
-def _window(rendered: "Rendered") -> str:
-    if rendered.window is None:
-        return "none, colour as stored"
-    if rendered.ends is None:
-        return rendered.window
-    black, white = rendered.ends
-    if black == white:
-        return f"{rendered.window}: up to {black:g} is black, above it white"
-    return f"{rendered.window}: {black:g} is black, {white:g} is white"
-
-
-def _range(rendered: "Rendered") -> dict[str, str]:
-    if rendered.value_range is None:
-        return {}
-    low, high = rendered.value_range
-    return {"pixel values": f"{low:g} to {high:g} {rendered.unit or '(no unit given)'}"}
-
-
-def _size(picture: "Picture") -> str:
-    steps = f" ({'; '.join(picture.steps)})" if picture.steps else ""
-    return f"{picture.width} x {picture.height} pixels, {picture.mime_type.removeprefix('image/')}{steps}"
-
-
-def _about(obj: DicomJson) -> tuple[str, ...]:
-    """What a picture of this object must not be taken for."""
-    notes = []
-    columns, rows = integer(obj, "TotalPixelMatrixColumns"), integer(obj, "TotalPixelMatrixRows")
-    if text(obj, "Modality") == "SM" and columns and rows:
-        notes.append(
-            f"This is one tile of one image of a slide, which has {columns} x {rows} pixels; the series may hold the "
-            "same slide in several sizes, its label and an overview."
-        )
-    if any(tag.startswith("60") and tag.endswith("0010") for tag in obj):  # Overlay Rows of any group, PS3.3 C.9.2
-        notes.append("The image has overlay graphics (such as marks or outlines), which are not drawn here.")
-    if text(obj, "BurnedInAnnotation").upper() == "YES":
-        notes.append("The pixels hold burned-in text, which may name the patient.")
-    return tuple(notes)

@@ -8,7 +8,7 @@ from mcp.types import CallToolResult, ImageContent
 from pydantic import Field
 
 from ..errors import BadArgument
-from ..pixels.request import DEFAULT_SIZE, LARGEST_SIZE, PRESETS, SMALLEST_SIZE, Format, Region
+from ..pixels.request import DEFAULT_SIZE, LARGEST_SIZE, MOST_POINTS, PRESETS, SMALLEST_SIZE, Format, Point, Region
 from ..services.app import App
 from ..services.pictures import FrameRequest, Shown, show_frame
 from .answers import picture_result
@@ -44,14 +44,22 @@ async def render_frame(
     ] = None,
     size: Size = DEFAULT_SIZE,
     format: PictureFormat = "auto",
+    probe: Annotated[
+        list[list[int]] | None,
+        Field(max_length=MOST_POINTS, description="[[x, y], ...]: the real values of these native pixels, from 0"),
+    ] = None,
+    statistics: Annotated[
+        list[int] | None,
+        Field(description="[x, y, width, height]: minimum, mean, maximum, deviation in this part of the native frame"),
+    ] = None,
 ) -> CallToolResult:
     """Show one image as a picture, with its facts as text: which slice and where it lies, the window and where that
-    came from, the range of real values, sizes, compression.
+    came from, real values, edges (which side of the patient), sizes, compression.
 
     A series_uid alone shows the middle slice. slice walks through a series in space (1 is the first along the normal
     of the images); frame picks a frame of a multi-frame instance (ultrasound, enhanced CT or MR). Pixels are decoded
     and windowed by this program; where it cannot, the archive's own picture is shown and that is said. Grey levels mean
-    only what the window line says; "pixel values" is the range of the whole picture. Not for diagnosis.
+    only what the window line says: read values with probe and statistics, never from brightness. Not for diagnosis.
     """
     request = FrameRequest(
         study_uid=study_uid,
@@ -60,9 +68,11 @@ async def render_frame(
         frame=frame,
         slice=slice,
         window=window,
-        region=_region(region),
+        region=_region("region", region),
         size=size,
         format=format,
+        probe=_points(probe or []),
+        statistics=_region("statistics", statistics),
     )
     shown = await show_frame(ctx.request_context.lifespan_context, archive, request)
     return picture_result(caption(shown), image_content(shown))
@@ -79,14 +89,20 @@ def image_content(shown: Shown) -> ImageContent:
     return ImageContent(data=base64.b64encode(picture.data).decode(), mime_type=picture.mime_type)
 
 
-def _region(values: list[int] | None) -> Region | None:
+def _region(name: str, values: list[int] | None) -> Region | None:
     if values is None:
         return None
     if len(values) != 4:
         raise BadArgument(
-            f"region has {len(values)} numbers: give [x, y, width, height] in pixels of the native frame."
+            f"{name} has {len(values)} numbers: give [x, y, width, height] in pixels of the native frame."
         )
     x, y, width, height = values
     if min(x, y) < 0 or min(width, height) < 1:
-        raise BadArgument("region needs x and y from 0, and width and height from 1, in pixels of the native frame.")
+        raise BadArgument(f"{name} needs x and y from 0, and width and height from 1, in pixels of the native frame.")
     return x, y, width, height
+
+
+def _points(values: list[list[int]]) -> tuple[Point, ...]:
+    if any(len(point) != 2 or min(point) < 0 for point in values):
+        raise BadArgument("probe takes points [[x, y], ...] in pixels of the native frame, x and y from 0.")
+    return tuple((x, y) for x, y in values)

@@ -1,0 +1,35 @@
+"""How real values are spread: what is said of a picture, of a rectangle of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Of ``count`` pixels; ``deviation`` is the standard deviation of just these (divided by their number).
+
+    ``left_out``: how many others there were, which are padding or no finite numbers.
+    """
+
+    count: int
+    minimum: float
+    mean: float
+    maximum: float
+    deviation: float
+    left_out: int = 0
+
+    @classmethod
+    def of(cls, values: NDArray[Any], counts: NDArray[np.int64], pixels: int) -> "Statistics | None":
+        """Of distinct ``values`` and how often each occurs among ``pixels``; None when no finite one does."""
+        present = (counts > 0) & np.isfinite(values)
+        found, weights = values[present].astype(np.float64), counts[present]
+        count = int(weights.sum())
+        if not count:
+            return None
+        with np.errstate(over="ignore", invalid="ignore"):  # doubles near the end of their range
+            mean = float(np.average(found, weights=weights))
+            deviation = float(np.sqrt(np.average((found - mean) ** 2, weights=weights)))
+        return cls(count, float(found.min()), mean, float(found.max()), deviation, pixels - count)
