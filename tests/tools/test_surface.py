@@ -91,8 +91,8 @@ async def test_the_tools_and_their_arguments() -> None:
         "get_metadata": {"archive", "study_uid", "series_uid", "instance_uid", "fields", "private", "max_characters"},
         "describe_object": {"archive", "study_uid", "series_uid", "instance_uid", "pages", "offset", "volumes",
                             "max_characters"},
-        "render_frame": {"archive", "study_uid", "series_uid", "instance_uid", "frame", "slice", "window", "region",
-                         "size", "format"},
+        "render_frame": {"archive", "study_uid", "series_uid", "instance_uid", "frame", "slice", "position_mm", "stack",
+                         "window", "region", "size", "format"},
         "store_instances": {"archive", "paths", "study_uid", "dry_run"},
     }  # fmt: skip
     assert {tool.name: set(tool.input_schema["properties"]) for tool in await tools("idc")} == expected
