@@ -87,8 +87,7 @@ def images_of(obj: DicomJson, *, each_frame: bool = False) -> list[Image]:
     frames = min(frame_count(obj), MOST_FRAMES)
     found = planes(obj)[:frames]
     if len(found) != frames or not all(plane.is_placed for plane in found):
-        nowhere = replace(found[0], origin=(), frames=1) if found else Plane(Grid())
-        found = [nowhere] * (frames if each_frame else 1)
+        found = [replace(found[0], origin=(), frames=1)] * (frames if each_frame else 1)
     uid, number = text(obj, "SOPInstanceUID"), integer(obj, "InstanceNumber")
     return [
         Image(Slice(uid, index, frame_count(obj), number, plane.origin, plane.grid.orientation), plane)

@@ -73,18 +73,16 @@ def _rows(rows: Sequence[tuple[int, Part]]) -> str:
 
 def _chosen(found: Sequence[Part], wanted: int | str) -> int:
     """The number of the only part that fits."""
-    if isinstance(wanted, str) and not wanted.strip().isdecimal():
-        conditions = [condition for condition in wanted.split(",") if condition.strip()]
-        fitting = [
-            (number, part)
-            for number, part in enumerate(found, start=1)
-            if conditions and all(_fits(part, condition) for condition in conditions)
-        ]
-    else:
-        fitting = [(number, part) for number, part in enumerate(found, start=1) if number == int(wanted)]
+    said = str(wanted).strip()
+    conditions = [condition for condition in said.split(",") if condition.strip()]
+    fitting = [
+        (number, part)
+        for number, part in enumerate(found, start=1)
+        if said == str(number) or (conditions and all(_fits(part, condition) for condition in conditions))
+    ]
     if len(fitting) == 1:
         return fitting[0][0]
-    name = clean(str(wanted), LONGEST_WISH)
+    name = clean(said, LONGEST_WISH)
     if fitting:
         raise BadArgument(f"{len(fitting)} stacks fit {name}: {_rows(fitting)}. Give the number of one of them.")
     raise BadArgument(f"There is no stack {name}: this series has {_listed(found)}.")
