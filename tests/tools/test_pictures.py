@@ -108,6 +108,33 @@ async def test_a_series_alone_shows_its_middle_slice(connect: Any) -> None:
         assert "not both" in await refusal(client, "render_frame", series_uid=uid, frame=1, slice=1)
 
 
+async def test_a_stack_and_a_position_in_it(connect: Any) -> None:
+    """Each image is as bright as its echo is late and its place is high."""
+    slices = []
+    for te, z in [(te, z) for te in (100, 200) for z in (10, 20, 30)]:
+        one = dataset("MR_small.dcm")
+        one.EchoTime, one.ImagePositionPatient, one.ImageOrientationPatient = te, [0, 0, z], [1, 0, 0, 0, 1, 0]
+        one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{te + z}"
+        one.PixelData = np.full((64, 64), te + z, np.int16).tobytes()
+        slices.append(one)
+    uid = slices[0].SeriesInstanceUID
+    async with connect(pacs=(Google(Store(*slices)), "google")) as client:
+        for wanted, level, says in [
+            ({"stack": "EchoTime=200", "position_mm": 21}, 220, "2 of 3 in geometric order of stack 2 of 2 (axial, "),
+            ({"stack": 1, "slice": "last"}, 130, "3 of 3 in geometric order of stack 1 of 2 (axial, EchoTime=100), "),
+            ({"stack": "2", "position_mm": "9.5"}, 210, "0.50 mm from the position asked for"),
+        ]:
+            result = await call(client, "render_frame", series_uid=uid, window="0..255", **wanted)
+            assert says in text_of(result)
+            assert np.all(shown(result) == level)
+        text = text_of(await call(client, "render_frame", series_uid=uid))
+        assert 'note: Choose one of its stacks by number or by words (such as stack="EchoTime=100")' in text
+        says = await refusal(client, "render_frame", series_uid=uid, stack="coronal")
+        assert "There is no stack coronal: this series has 2 stacks: 1 (axial, EchoTime=100; 3 images" in says
+        assert "lie at 10.00 to 30.00 mm" in await refusal(client, "render_frame", series_uid=uid, position_mm=36)
+        assert "not both" in await refusal(client, "render_frame", series_uid=uid, position_mm=10, slice=1)
+
+
 async def test_frames_of_a_multi_frame_instance(connect: Any) -> None:
     cine = dataset("examples_ybr_color.dcm")
     truth = pixel_array(cine)

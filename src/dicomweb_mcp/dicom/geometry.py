@@ -31,11 +31,15 @@ class Slice:
 
 @dataclass(frozen=True)
 class Stack:
-    """The images of a series in order; ``basis`` says by what, ``notes`` what is unusual."""
+    """The images of a series in order; ``basis`` says by what, ``notes`` what is unusual. ``name`` says which stack of
+    the series it is, where one was chosen. ``reach`` is how far in mm beyond the outer slices a position still is one
+    of theirs; None where positions do not tell the slices."""
 
     slices: tuple[Slice, ...]
     basis: str
     notes: tuple[str, ...] = ()
+    name: str = ""
+    reach: float | None = None
 
     @property
     def is_geometric(self) -> bool:
@@ -43,6 +47,8 @@ class Stack:
 
 
 GEOMETRY = "geometric order"
+NUMBER = "the order of InstanceNumber"
+FRAMES = "the order of frames"
 
 
 def slice_of(obj: DicomJson, *, frame: int = 1) -> Slice:
@@ -99,23 +105,33 @@ def arrange(slices: Sequence[Slice]) -> Stack:
     Where that cannot be told (no positions, several orientations) they stay in the order of InstanceNumber, and the
     basis says so.
     """
-    by_number = sorted(slices, key=lambda item: (item.instance_number is None, item.instance_number or 0, item.frame))
+    by_number = numbered(slices)
     if len(slices) == 1:
         return Stack(_placed(slices), GEOMETRY)
     if not all(item.origin and item.orientation for item in slices):
         lacking = sum(not (item.origin and item.orientation) for item in slices)
         return Stack(
             tuple(by_number),
-            "the order of InstanceNumber",
+            NUMBER,
             (f"{lacking} of {len(slices)} images have no position, so the order is not one in space.",),
         )
     if not all(_parallel(slices[0], item) for item in slices):
         return Stack(
             tuple(by_number),
-            "the order of InstanceNumber",
+            NUMBER,
             ("The images have different orientations (a localizer among them?), so the order is not one in space.",),
         )
-    placed = sorted(_placed(by_number), key=lambda item: item.position or 0.0)
+    return in_space(_placed(by_number))
+
+
+def numbered(slices: Iterable[Slice]) -> list[Slice]:
+    """The slices by InstanceNumber, those without one at the end."""
+    return sorted(slices, key=lambda item: (item.instance_number is None, item.instance_number or 0, item.frame))
+
+
+def in_space(slices: Iterable[Slice]) -> Stack:
+    """Slices with positions along one normal, ascending; those at one place stay in the order given."""
+    placed = sorted(slices, key=lambda item: item.position or 0.0)
     repeats = sum(abs((one.position or 0.0) - (other.position or 0.0)) < SAME_PLACE for one, other in pairwise(placed))
     note = (
         f"{repeats} images lie where another one does (time points, echoes or b-values?); those at one place follow "

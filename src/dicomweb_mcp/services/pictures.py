@@ -38,6 +38,8 @@ class FrameRequest:
     instance_uid: str | None = None
     frame: int | None = None
     slice: int | str | None = None
+    position_mm: float | None = None
+    stack: int | str | None = None
     window: str = "auto"
     region: Region | None = None
     size: int = DEFAULT_SIZE
@@ -77,6 +79,8 @@ async def show_frame(app: App, archive_name: str | None, request: FrameRequest) 
         instance_uid=request.instance_uid,
         frame=request.frame,
         slice=request.slice,
+        position_mm=request.position_mm,
+        stack=request.stack,
     )
     from ..pixels.problems import Undecodable
 

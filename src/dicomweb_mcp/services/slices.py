@@ -1,17 +1,21 @@
 """Which image: an instance's frame, or a slice of a series in geometric order."""
 
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 import anyio
 
 from ..archives.base import Archive, NotFound, NotUnderstood, Place
-from ..dicom.functional_groups import frame_count, frame_views
-from ..dicom.geometry import Slice, Stack, arrange, slice_of
+from ..dicom.functional_groups import frame_count
+from ..dicom.geometry import Slice, Stack
 from ..dicom.query import Query, make_plan
 from ..dicom.rules import Level
 from ..dicom.uids import is_uid
 from ..dicom.values import DicomJson, integer, text, uid_name
+from ..dicom.volume import GEOMETRY_FIELDS
+from ..dicom.volume.parts import Image, images_of, is_plain
+from ..dicom.volume.walk import walk
 from ..errors import BadArgument
 from .app import App
 from .instance import instance_metadata
@@ -20,7 +24,9 @@ from .paging import every_match
 
 MOST_SLICES = 5_000
 MOST_METADATA = 500  # instances whose metadata is read to learn their positions, where a search does not return them
-SLICE_FIELDS = ("ImagePositionPatient", "ImageOrientationPatient", "InstanceNumber", "NumberOfFrames", "Rows")
+SLICE_FIELDS = (
+    "ImagePositionPatient", "ImageOrientationPatient", "InstanceNumber", "NumberOfFrames", "Rows", "Columns",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,14 @@ class Choice:
     in_the_middle: bool = False
 
 
+@dataclass(frozen=True)
+class Listed:
+    """The images of a series: their metadata, or what a search says of them."""
+
+    objects: Sequence[DicomJson]
+    notes: tuple[str, ...] = ()
+
+
 async def choose(
     app: App,
     archive: Archive,
@@ -46,34 +60,45 @@ async def choose(
     instance_uid: str | None,
     frame: int | None,
     slice: int | str | None,
+    position_mm: float | None = None,
+    stack: int | str | None = None,
 ) -> Choice:
     """The frame that was asked for; the middle one where several would do.
 
     Raises BadArgument with what there is to choose from, or ArchiveError.
     """
-    if frame is not None and slice is not None:
-        raise BadArgument("Give frame or slice, not both.")
+    _refuse_both(frame=frame, slice=slice, position_mm=position_mm)
+    _refuse_both(frame=frame, stack=stack)
     place = await find_place(app, archive, study_uid, series_uid, instance_uid)
     if place.level is Level.STUDY:
         raise BadArgument(
             f"A study is no picture: call list_series with study_uid={place.study_uid}, then a series_uid."
         )
     if place.level is Level.INSTANCE:
-        if slice is not None:
-            raise BadArgument("slice counts the images of a series: give series_uid alone, or frame with instance_uid.")
+        for name, value in {"slice": slice, "position_mm": position_mm, "stack": stack}.items():
+            if value is not None:
+                raise BadArgument(
+                    f"{name} is about the images of a series: give series_uid alone, or frame with instance_uid."
+                )
         return await _frame_of(archive, place, frame)
-    stack = await stack_of(archive, place)
-    if len(stack.slices) == 1:
-        found = await _of_one_instance(archive, _instance(place, stack.slices[0]), frame, slice)
-        return replace(found, notes=(*stack.notes, *found.notes))
+    listed = await _listed(archive, place)
+    if len(listed.objects) == 1:
+        return await _of_one_instance(place, listed, frame, slice, position_mm, stack)
     if frame is not None:
         raise BadArgument(
-            f"frame counts the frames of one instance, and this series has {len(stack.slices)} instances: "
+            f"frame counts the frames of one instance, and this series has {len(listed.objects)} instances: "
             "give slice (1 is the first in geometric order), or an instance_uid."
         )
-    chosen, how = _pick(stack, slice)
-    found = await _frame_of(archive, _instance(place, chosen), None)
-    return replace(found, how=how, notes=stack.notes)
+    walked = await _walked(listed, stack)
+    chosen, how = _pick(walked, slice) if position_mm is None else _nearest(walked, position_mm)
+    found = await _frame_of(archive, _instance(place, chosen), chosen.frame if chosen.origin else None)
+    return replace(found, how=how, notes=walked.notes)
+
+
+def _refuse_both(**given: object) -> None:
+    names = [name for name, value in given.items() if value is not None]
+    if len(names) > 1:
+        raise BadArgument(f"Give {names[0]} or {names[1]}, not both.")
 
 
 async def _frame_of(archive: Archive, place: Place, frame: int | None) -> Choice:
@@ -92,25 +117,27 @@ def _frames(obj: DicomJson) -> int:
     return frame_count(obj)
 
 
-async def _of_one_instance(archive: Archive, place: Place, frame: int | None, slice: int | str | None) -> Choice:
+async def _of_one_instance(
+    place: Place,
+    listed: Listed,
+    frame: int | None,
+    slice: int | str | None,
+    position_mm: float | None,
+    stack: int | str | None,
+) -> Choice:
     """A series of one object: ``slice`` counts its frames, in space where all of them have positions."""
-    obj = await instance_metadata(archive, place)
-    frames = _frames(obj)
-    if frame is not None or (frames == 1 and slice is None):
-        return Choice(place, obj, _existing(frame or 1, frames), frames, _only(obj) if frames == 1 else "")
-    views = await anyio.to_thread.run_sync(_frame_slices, obj, min(frames, MOST_SLICES), abandon_on_cancel=True)
-    if frames <= MOST_SLICES and all(view.origin and view.orientation for view in views):
-        stack = arrange(views)
-    else:
-        stack = Stack(tuple(views), "their order")
-    chosen, how = _pick(stack, slice)
-    if not stack.is_geometric:  # frames of a cine or tiles: they are no slices, and the frame number says it all
-        return Choice(place, obj, chosen.frame, frames, in_the_middle=slice is None)
-    return Choice(place, obj, chosen.frame, frames, how, stack.notes)
-
-
-def _frame_slices(obj: DicomJson, frames: int) -> list[Slice]:
-    return [slice_of(view, frame=number) for number, view in enumerate(frame_views(obj, frames), start=1)]
+    obj = listed.objects[0]
+    place, frames = replace(place, instance_uid=text(obj, "SOPInstanceUID")), _frames(obj)
+    if frame is not None:
+        how = _only(obj) if frames == 1 else ""
+        return Choice(place, obj, _existing(frame, frames), frames, how, listed.notes)
+    walked = await _walked(listed, stack)
+    chosen, how = _pick(walked, slice) if position_mm is None else _nearest(walked, position_mm)
+    if frames == 1 and (slice, position_mm, stack) == (None, None, None):
+        how = _only(obj)
+    elif not walked.is_geometric:  # frames of a cine or tiles: they are no slices, and the frame number says it all
+        return Choice(place, obj, chosen.frame, frames, notes=listed.notes, in_the_middle=slice is None)
+    return Choice(place, obj, chosen.frame, frames, how, walked.notes)
 
 
 def _existing(frame: int, frames: int) -> int:
@@ -121,8 +148,11 @@ def _existing(frame: int, frames: int) -> int:
 
 def _only(obj: DicomJson) -> str:
     """How the only image of a series is called, with its position where it has one."""
-    position = arrange([slice_of(obj)]).slices[0].position
-    return "the only image" + ("" if position is None else f", at {position:.2f} mm along the normal")
+    return "the only image" + _at(walk(images_of(obj)).slices[0])
+
+
+def _at(chosen: Slice) -> str:
+    return "" if chosen.position is None else f", at {chosen.position:.2f} mm along the normal"
 
 
 def _pick(stack: Stack, wanted: int | str | None) -> tuple[Slice, str]:
@@ -131,24 +161,62 @@ def _pick(stack: Stack, wanted: int | str | None) -> tuple[Slice, str]:
     named = {"first": 1, "middle": (count + 1) // 2, "last": count}
     k = named["middle"] if wanted is None else named.get(wanted, 0) if isinstance(wanted, str) else wanted
     if not 1 <= k <= count:
-        raise BadArgument(f'There is no slice {wanted}: give 1 to {count}, or "first", "middle" or "last".')
-    chosen = stack.slices[k - 1]
-    how = f"{k} of {count} in {stack.basis}"
-    if stack.is_geometric and chosen.position is not None:
-        how += f", at {chosen.position:.2f} mm along the normal"
-    if wanted is None and count > 1:
-        how += " (the middle one)"
-    return chosen, how
+        of = f" in {stack.name}" if stack.name else ""
+        raise BadArgument(f'There is no slice {wanted}{of}: give 1 to {count}, or "first", "middle" or "last".')
+    return stack.slices[k - 1], _how(stack, k) + (" (the middle one)" if wanted is None and count > 1 else "")
+
+
+def _nearest(stack: Stack, wanted: float) -> tuple[Slice, str]:
+    """The slice nearest to a position along the normal, which of how many it is, and how far away."""
+    if stack.reach is None:
+        raise BadArgument(" ".join(("position_mm needs images of one stack in space.", *stack.notes)))
+    places = [item.position or 0.0 for item in stack.slices]
+    if not places[0] - stack.reach <= wanted <= places[-1] + stack.reach:
+        raise BadArgument(
+            f"There is no slice at {wanted:g} mm: the images of {stack.name or 'this series'} lie at {places[0]:.2f} "
+            f"to {places[-1]:.2f} mm along their normal."
+        )
+    k = min(range(len(places)), key=lambda index: abs(places[index] - wanted)) + 1
+    return stack.slices[k - 1], f"{_how(stack, k)}, {abs(places[k - 1] - wanted):.2f} mm from the position asked for"
+
+
+def _how(stack: Stack, k: int) -> str:
+    of = f" of {stack.name}" if stack.name else ""
+    at = _at(stack.slices[k - 1]) if stack.is_geometric else ""
+    return f"{k} of {len(stack.slices)} in {stack.basis}{of}{at}"
 
 
 def _instance(place: Place, chosen: Slice) -> Place:
     return Place(place.study_uid, place.series_uid, chosen.instance_uid)
 
 
-async def stack_of(archive: Archive, place: Place) -> Stack:
-    """The images of a series, arranged. Positions come with the search where the archive returns them."""
-    rules = (await archive.settle()).rules
-    query = Query(Level.INSTANCE, study_uid=place.study_uid, series_uid=place.series_uid, fields=SLICE_FIELDS)
+# ---- the images of a series ------------------------------------------------------------------------------------------
+
+
+async def stack_of(archive: Archive, place: Place, stack: int | str | None = None) -> Stack:
+    """What a walk through the images of a series meets, or through one of its stacks (see ``walk``).
+
+    Raises BadArgument with what there is to choose from, or ArchiveError.
+    """
+    return await _walked(await _listed(archive, place), stack)
+
+
+async def _walked(listed: Listed, stack: int | str | None) -> Stack:
+    found = await anyio.to_thread.run_sync(lambda: walk(_images(listed.objects), stack), abandon_on_cancel=True)
+    return replace(found, notes=(*found.notes, *listed.notes))
+
+
+def _images(objects: Sequence[DicomJson]) -> list[Image]:
+    """Frames without a place are no images of their own where there are several objects."""
+    return [image for obj in objects for image in images_of(obj, each_frame=len(objects) == 1)]
+
+
+async def _listed(archive: Archive, place: Place) -> Listed:
+    """The images of a series, with what tells where they lie and what tells them apart. That comes with the search
+    where the archive returns it."""
+    rules, any_field = (await archive.settle()).rules, archive.profile.returns_any
+    fields = dict.fromkeys((*SLICE_FIELDS, *(GEOMETRY_FIELDS if any_field else ())))
+    query = Query(Level.INSTANCE, study_uid=place.study_uid, series_uid=place.series_uid, fields=tuple(fields))
     _, scan = await every_match(archive, make_plan(query, rules), MOST_SLICES)
     if not scan.rows:
         raise NotFound(archive.name, f"has no {place} with instances. Copy UIDs whole from list_series.")
@@ -159,22 +227,30 @@ async def stack_of(archive: Archive, place: Place) -> Stack:
         )
     if not all(is_uid(text(row, "SOPInstanceUID")) for row in scan.rows):
         raise NotUnderstood(archive.name, "lists instances of this series whose UIDs are none.")
-    rows = scan.rows
-    told = all(slice_of(row).origin and integer(row, "Rows") is not None for row in rows)
-    if 1 < len(rows) <= MOST_METADATA and not told:
-        rows = await _from_metadata(archive, place, rows)
+    rows, told = list(scan.rows), False
+    if 1 < len(rows) <= MOST_METADATA and not await anyio.to_thread.run_sync(_are_told, rows, any_field):
+        rows, told = await _from_metadata(archive, place, rows)
     images = [row for row in rows if integer(row, "Rows") is not None] or rows
-    stack = arrange([slice_of(row) for row in images])
-    if others := len(rows) - len(images):
-        note = f"{others} of the {len(rows)} objects of this series are no images and were left out."
-        return Stack(stack.slices, stack.basis, (*stack.notes, note))
-    return stack
+    if len(images) == 1 and not told:
+        only = replace(place, instance_uid=text(images[0], "SOPInstanceUID"))
+        images = [await instance_metadata(archive, only)]
+    others = len(rows) - len(images)
+    note = f"{others} of the {len(rows)} objects of this series are no images and were left out."
+    return Listed(images, (note,) if others else ())
 
 
-async def _from_metadata(archive: Archive, place: Place, rows: list[DicomJson]) -> list[DicomJson]:
-    """The metadata of the same instances, for archives whose searches return no positions; the rows when it is not
-    exactly theirs."""
+def _are_told(rows: Sequence[DicomJson], any_field: bool) -> bool:
+    """Whether rows of a search say where all images lie and what tells them apart."""
+    images = _images(rows)
+    if not all(image.plane.is_placed for image in images) or any(integer(row, "Rows") is None for row in rows):
+        return False
+    return any_field or is_plain(images)
+
+
+async def _from_metadata(archive: Archive, place: Place, rows: list[DicomJson]) -> tuple[list[DicomJson], bool]:
+    """The metadata of the same instances, for archives whose searches do not say enough; the rows when it is not
+    exactly theirs, and which of the two."""
     async with aclosing(archive.metadata(place)) as objects:
         found = {text(obj, "SOPInstanceUID"): obj async for obj in objects}
     uids = [text(row, "SOPInstanceUID") for row in rows]
-    return [found[uid] for uid in uids] if found.keys() == set(uids) else rows
+    return ([found[uid] for uid in uids], True) if found.keys() == set(uids) else (rows, False)

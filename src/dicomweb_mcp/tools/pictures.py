@@ -29,6 +29,13 @@ async def render_frame(
         Annotated[int, Field(ge=1)] | Literal["first", "middle", "last"] | None,
         Field(description="Image of the series in geometric order, from 1; the middle one when left out"),
     ] = None,
+    position_mm: Annotated[
+        float | None, Field(allow_inf_nan=False, description="Instead of slice: mm along the normal")
+    ] = None,
+    stack: Annotated[
+        int | str | None,
+        Field(description='Of several at one place or in several planes: number, or "axial", "EchoTime=30", "b=1000"'),
+    ] = None,
     window: Annotated[
         str,
         Field(
@@ -67,6 +74,8 @@ async def render_frame(
         instance_uid=instance_uid,
         frame=frame,
         slice=slice,
+        position_mm=position_mm,
+        stack=stack,
         window=window,
         region=_region("region", region),
         size=size,
