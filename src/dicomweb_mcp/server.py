@@ -15,6 +15,7 @@ from .tools.archives import list_archives
 from .tools.metadata import get_metadata
 from .tools.objects import describe_object
 from .tools.pictures import render_frame
+from .tools.preview import preview_series
 from .tools.search import list_instances, list_series, search_studies
 from .tools.store import ADD, permission, store_instances
 from .tools.surface import name_archives, tool
@@ -32,6 +33,7 @@ def offered(app: App) -> list[Tool]:
         tool(get_metadata, "Read metadata"),
         tool(describe_object, "Describe an object"),
         tool(render_frame, "Show a frame"),
+        tool(preview_series, "Preview a series"),
         tool(store_instances, "Store files", ADD),
     ]
     tools[-1].description = f"{tools[-1].description}\n\n{permission(app.settings)}"

@@ -66,6 +66,10 @@ def cases() -> list[Any]:
     for wrong in ({"frame": 0}, {"frame": "x"}, {"size": 1}, {"size": 10**9}, {"format": "gif"}, {"region": "all"},
                   {"region": [1, 2, 3]}, {"region": [1] * 10_000}, {"window": "x" * 81}, {"window": 40}, {"slice": "x"}):  # fmt: skip
         found.append(("render_frame", {"series_uid": "1.2", **wrong}))
+    for wrong in ({"samples": 0}, {"samples": 37}, {"slices": []}, {"slices": [0]}, {"slices": [1] * 37}, {"windows": []},
+                  {"windows": ["auto"] * 5}, {"windows": "lung"}, {"windows": ["x" * 81]}, {"windows": ["5..1"]},
+                  {"size": 63}, {"format": "gif"}, {"plane": "axial"}):  # fmt: skip
+        found.append(("preview_series", {"series_uid": "1.2", **wrong}))
     return [pytest.param(tool, arguments, id=f"{number}-{tool}") for number, (tool, arguments) in enumerate(found)]
 
 
