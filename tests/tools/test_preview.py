@@ -194,6 +194,29 @@ async def test_windows_of_the_files_that_differ_are_said(connect: Any) -> None:
     assert not any("window" in line for line in tile_lines(same))
 
 
+async def test_the_origin_of_windows_that_differ_is_said_once(connect: Any) -> None:
+    slices = series(3)
+    async with connect(pacs=(Google(Store(*slices)), "google")) as client:
+        result = await call(client, "preview_series", series_uid=slices[0].SeriesInstanceUID)
+    once = "each tile its own, said in its line, 1st to 99th percentile of this frame, because the file has no window"
+    assert f"window: {once}" in text_of(result)
+    for one, line in zip(slices, tile_lines(result), strict=True):
+        low, high = np.percentile(pixel_array(one), [1, 99], method="inverted_cdf")
+        assert f"{low:g} is black, {high:g} is white" in line
+        assert "percentile" not in line
+
+
+async def test_lookup_tables_are_fetched_once_for_all_frames(connect: Any) -> None:
+    palette = dataset("examples_palette.dcm")
+    palette.NumberOfFrames = 3
+    palette.PixelData = palette.PixelData[: palette.Rows * palette.Columns] * 3
+    fake = Google(Store(palette))
+    async with connect(pacs=(fake, "google")) as client:
+        result = await call(client, "preview_series", series_uid=palette.SeriesInstanceUID)
+    assert not any("not shown" in line for line in tile_lines(result))
+    assert sum("bulkdata" in path for path in fake.paths) <= 3
+
+
 @pytest.mark.parametrize(("kind", "making"), SERVERS)
 async def test_a_tile_that_cannot_be_decoded_is_empty_and_says_why(connect: Any, kind: str, making: Making) -> None:
     slices = series(4)

@@ -1,5 +1,6 @@
 """What is said of a contact sheet: a header of what its tiles share, a line for each tile, the labels above them."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ..pixels.render import Rendered
     from ..pixels.sheet import Layout
 
+IN_BRACKETS = re.compile(r" \([^()]*\)")
 HEADER = ("Modality", "StudyDate", "SeriesDescription", "StudyInstanceUID", "SeriesInstanceUID")
 
 
@@ -64,8 +66,10 @@ def caption(
     obj = next(sample.obj for sample in samples if sample.obj)
     facts = {"archive": archive, **_identity(obj, place, samples)}
     facts["images"] = _images(stack, samples)
-    same = {window: _same_window(tiles[sample.number, window] for sample in samples) for window in windows}
-    facts["window" if len(windows) == 1 else "windows"] = _windows(windows, same)
+    columns = {window: [tiles[sample.number, window] for sample in samples] for window in windows}
+    same = {window: _same_window(drawn) for window, drawn in columns.items()}
+    origin = {window: _same_origin(drawn) for window, drawn in columns.items()}
+    facts["window" if len(windows) == 1 else "windows"] = _windows(windows, same, origin)
     facts["tiles"] = _layout(layout, len(samples))
     facts["picture"] = _size(picture)
     facts |= _pixels(tiles)
@@ -74,7 +78,10 @@ def caption(
     for nth, sample in enumerate(samples):
         row, column = layout.place(nth * len(windows))
         until = f"s {column} to {column + len(windows) - 1}" if len(windows) > 1 else f" {column}"
-        own = {window: _shown(tiles[sample.number, window], same[window], shared) for window in windows}
+        own = {}
+        for window in windows:
+            drawn = tiles[sample.number, window]
+            own[window] = [*_own_window(drawn, same[window], origin[window]), *_shown(drawn, shared)]
         facts[f"row {row}, column{until}"] = ", ".join([_identified(sample, stack), *_once(own)])
     return facts, (*stack.notes, *_about(samples), *shared)
 
@@ -101,11 +108,30 @@ def _same_window(drawn: Iterable[Drawn]) -> str:
     return said.pop() if len(said) == 1 else ""
 
 
-def _windows(windows: Sequence[str], same: Mapping[str, str]) -> str:
-    own = "each tile its own, said in its line"
+def _same_origin(drawn: Iterable[Drawn]) -> str:
+    """Where the window of every tile comes from, without its numbers; empty where that differs, or has no ends."""
+    shown = [one.rendered for one in drawn if one.rendered]
+    said = {IN_BRACKETS.sub("", rendered.window or "") for rendered in shown if rendered.ends}
+    return said.pop() if len(said) == 1 and all(rendered.ends for rendered in shown) else ""
+
+
+def _windows(windows: Sequence[str], same: Mapping[str, str], origin: Mapping[str, str]) -> str:
+    said = {}
+    for window in windows:
+        where = f", {origin[window]}" if origin[window] else ""
+        said[window] = same[window] or f"each tile its own, said in its line{where}"
     if len(windows) == 1:
-        return same[windows[0]] or own
-    return "side by side for each slice: " + "; ".join(f"{window}: {same[window] or own}" for window in windows)
+        return said[windows[0]]
+    return "side by side for each slice: " + "; ".join(f"{window}: {what}" for window, what in said.items())
+
+
+def _own_window(drawn: Drawn, same: str, origin: str) -> list[str]:
+    """The window of one tile, where it is not that of all: its ends, and where it comes from if that differs too."""
+    if same or drawn.rendered is None:
+        return []
+    if origin and drawn.rendered.ends:
+        return ["{:g} is black, {:g} is white".format(*drawn.rendered.ends)]
+    return [f"window {_window(drawn.rendered).removeprefix('window ')}"]
 
 
 def _window(rendered: "Rendered") -> str:
@@ -200,11 +226,11 @@ def _once(own: Mapping[str, Sequence[str]]) -> list[str]:
     return shared + [f"{window}: {', '.join(parts)}" for window, parts in alone.items() if parts]
 
 
-def _shown(drawn: Drawn, window: str, shared: Sequence[str]) -> list[str]:
+def _shown(drawn: Drawn, shared: Sequence[str]) -> list[str]:
     if drawn.rendered is None:
         return [f"not shown: {drawn.problem}"]
     rendered = drawn.rendered
-    parts = [] if window else [f"window {_window(rendered).removeprefix('window ')}"]
+    parts = []
     if rendered.value_range is not None:
         low, high = rendered.value_range
         parts.append(f"values {low:g} to {high:g} {rendered.unit or '(no unit given)'}")
