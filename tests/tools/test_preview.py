@@ -17,6 +17,7 @@ from pydicom.data import get_testdata_file
 from pydicom.pixels import pixel_array
 
 from dicomweb_mcp.server import build
+from dicomweb_mcp.services import preview
 from dicomweb_mcp.services.app import App
 from dicomweb_mcp.settings import load
 from fakes.base import Fake
@@ -153,6 +154,33 @@ async def test_frames_of_one_instance_come_in_one_request(connect: Any, kind: st
     assert place_of(shown(single), shown(result)) is not None, "320 pixels are neither shrunk nor enlarged"
 
 
+async def test_frames_are_asked_for_in_their_order_and_shown_in_the_given_one(connect: Any) -> None:
+    """A server may sort a list of frames, and its answer does not number them."""
+    cine = dataset("examples_ybr_color.dcm")
+    uid = cine.SeriesInstanceUID
+    fake = Google(Store(cine))
+    async with connect(pacs=(fake, "google")) as client:
+        sheet = shown(await call(client, "preview_series", series_uid=uid, slices=[30, 1, 15], format="png"))
+        places = [
+            place_of(shown(await call(client, "render_frame", series_uid=uid, frame=frame, format="png")), sheet)
+            for frame in (30, 1, 15)
+        ]
+    assert any(path.endswith("/frames/1,15,30") for path in fake.paths)
+    assert None not in places
+    assert places == sorted(places)
+
+
+async def test_large_frames_come_a_few_at_a_time(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    cine = dataset("examples_ybr_color.dcm")
+    monkeypatch.setattr(preview, "BATCH_BYTES", 2 * 320 * 240 * 2)  # YBR_FULL_422: two bytes a pixel
+    fake = Google(Store(cine))
+    async with connect(pacs=(fake, "google")) as client:
+        result = await call(client, "preview_series", series_uid=cine.SeriesInstanceUID, samples=4)
+    asked = [path.rpartition("/")[2] for path in fake.paths if "/frames/" in path]
+    assert asked == ["1,11", "20,30"]
+    assert not any("not shown" in line for line in tile_lines(result))
+
+
 async def test_given_slices_in_several_windows(connect: Any) -> None:
     slices = series(6)
     uid = slices[0].SeriesInstanceUID
@@ -214,7 +242,7 @@ async def test_lookup_tables_are_fetched_once_for_all_frames(connect: Any) -> No
     async with connect(pacs=(fake, "google")) as client:
         result = await call(client, "preview_series", series_uid=palette.SeriesInstanceUID)
     assert not any("not shown" in line for line in tile_lines(result))
-    assert sum("bulkdata" in path for path in fake.paths) <= 3
+    assert sum("bulkdata" in path for path in fake.paths) == 3, "red, green and blue"
 
 
 @pytest.mark.parametrize(("kind", "making"), SERVERS)

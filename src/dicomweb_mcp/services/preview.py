@@ -158,11 +158,12 @@ class _Preview:
         return lay_out(shapes, beside=windows, lines=1 + (windows > 1), size=self.request.size)
 
     def _by_instance(self) -> list[list[Sample]]:
+        """What is to be fetched, frames of one instance in their order: an answer does not number them."""
         groups: dict[str, list[Sample]] = {}
         for sample in self.samples:
             if (sample.number, self.request.windows[0]) not in self.tiles:
                 groups.setdefault(sample.slice.instance_uid, []).append(sample)
-        return list(groups.values())
+        return [sorted(group, key=lambda sample: sample.frame) for group in groups.values()]
 
     async def _draw(self, sizes: dict[int, int], group: list[Sample]) -> None:
         """The tiles of one instance: its frames fetched together, as many as memory allows."""
