@@ -221,6 +221,27 @@ async def test_pictures_of_many_kinds_come_from_the_stored_frame(orthanc: Orthan
     assert shown.shape[0] / shown.shape[1] == pytest.approx(dataset.Rows / dataset.Columns, rel=0.25)
 
 
+async def test_a_preview_is_in_geometric_order(orthanc: Orthanc, test_data) -> None:
+    datasets = [pydicom.dcmread(path) for path in sorted((test_data / "ct-head-ge").glob("*.dcm"))]
+    row, column = np.array(datasets[0].ImageOrientationPatient[:3]), np.array(datasets[0].ImageOrientationPatient[3:])
+    ordered = sorted(datasets, key=lambda one: float(np.dot(np.cross(row, column), one.ImagePositionPatient)))
+    async with connected(orthanc) as client:
+        text = text_of(await call(client, "preview_series", series_uid=datasets[0].SeriesInstanceUID, samples=4))
+    lines = [line for line in text.splitlines() if line.startswith("row ")]
+    for line, k in zip(lines, (1, 10, 19, 28), strict=True):
+        assert f"slice {k} of 28" in line
+        assert f"SOPInstanceUID {ordered[k - 1].SOPInstanceUID}" in line
+
+
+async def test_a_preview_of_a_cine(orthanc: Orthanc) -> None:
+    cine = pydicom.dcmread(get_testdata_file("examples_ybr_color.dcm"))
+    async with connected(orthanc) as client:
+        result = await call(client, "preview_series", series_uid=cine.SeriesInstanceUID, samples=4)
+    assert not result.is_error, text_of(result)
+    assert "not shown" not in text_of(result)
+    assert [f"frame {frame} of 30" in text_of(result) for frame in (1, 11, 20, 30)] == [True] * 4
+
+
 async def test_what_has_no_pixels_says_so(orthanc: Orthanc) -> None:
     dataset = pydicom.dcmread(get_testdata_file("test-SR.dcm"))
     async with connected(orthanc) as client:

@@ -81,6 +81,7 @@ CALLS: list[tuple[str, dict[str, str]]] = [
     ("get_metadata", {"instance_uid": INSTANCE}),
     ("render_frame", {"study_uid": STUDY, "series_uid": SERIES, "instance_uid": INSTANCE}),
     ("render_frame", {"series_uid": SERIES}),
+    ("preview_series", {"study_uid": STUDY, "series_uid": SERIES}),
 ]
 
 

@@ -69,6 +69,10 @@ def cases() -> list[Any]:
                   {"probe": [[1, 2]] * 10_000}, {"statistics": [1, 2, 3]}, {"statistics": [0, 0, 0, 1]},
                   {"statistics": True}):  # fmt: skip
         found.append(("render_frame", {"series_uid": "1.2", **wrong}))
+    for wrong in ({"samples": 0}, {"samples": 37}, {"slices": []}, {"slices": [0]}, {"slices": [1] * 37}, {"windows": []},
+                  {"windows": ["auto"] * 5}, {"windows": "lung"}, {"windows": ["x" * 81]}, {"windows": ["5..1"]},
+                  {"size": 63}, {"format": "gif"}, {"plane": "axial"}):  # fmt: skip
+        found.append(("preview_series", {"series_uid": "1.2", **wrong}))
     return [pytest.param(tool, arguments, id=f"{number}-{tool}") for number, (tool, arguments) in enumerate(found)]
 
 

@@ -1,30 +1,26 @@
 """One frame of a series or an instance as a picture with its facts."""
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from ..archives.base import Archive, ArchiveError, Failed, Frame, NotUnderstood, Refused
+from ..archives.base import Archive, ArchiveError, Failed, NotUnderstood, Refused
 from ..dicom.functional_groups import frame_view
-from ..dicom.values import DicomJson, clean, integer, text, transfer_syntaxes
+from ..dicom.values import clean, integer
 from ..pixels.request import DEFAULT_SIZE, Format, Point, Region
 from .app import App
 from .captions import cautions, edge_facts, facts_of, identity, size
+from .rendering import Renderer
 from .slices import Choice, choose
 
 if TYPE_CHECKING:
     from ..pixels.picture import Picture
-    from ..pixels.problems import MissingBulk
-    from ..pixels.render import Rendered
 
 LONGEST_PROBLEM = 300  # it may repeat what the metadata say
 WITHOUT_VALUES = " To see it as the archive renders it, leave out window, region, probe and statistics."
-MOST_TABLES = 8  # lookup tables and profiles fetched for one picture
-ICC_PROFILE = "ICCProfile"
 
 _T = TypeVar("_T")
 
@@ -100,8 +96,15 @@ async def _picture(archive: Archive, choice: Choice, request: FrameRequest) -> S
 
     try:
         frame = (await archive.frames(choice.place, [choice.frame]))[0]
-        _refuse_foreign_colours(archive, choice.obj, frame)
-        rendered = await _rendered_here(archive, choice, frame, request)
+        rendered = await Renderer(archive, choice.place, choice.obj).render(
+            frame,
+            window=request.window,
+            region=request.region,
+            size=request.size,
+            format=request.format,
+            probe=request.probe,
+            statistics=request.statistics,
+        )
     except (Undecodable, Refused, Failed) as problem:
         if not archive.profile.renders or request.needs_values:
             raise
@@ -111,63 +114,6 @@ async def _picture(archive: Archive, choice: Choice, request: FrameRequest) -> S
         facts_of(rendered, frame_view(choice.obj, choice.frame - 1), frame.transfer_syntax),
         rendered.notes,
     )
-
-
-def _refuse_foreign_colours(archive: Archive, obj: DicomJson, frame: Frame) -> None:
-    """A server that decodes a YBR frame may or may not turn it into RGB, and its metadata describe the stored one."""
-    stored = transfer_syntaxes(obj)
-    decoded_there = not frame.as_stored or (len(stored) == 1 and stored[0] != frame.transfer_syntax)
-    if decoded_there and text(obj, "PhotometricInterpretation").startswith("YBR"):
-        raise Refused(
-            archive.name, "decoded this colour frame itself, and does not say whether its colours were converted."
-        )
-
-
-async def _rendered_here(archive: Archive, choice: Choice, frame: Frame, request: FrameRequest) -> "Rendered":
-    """Decode and window in a worker thread; lookup tables that are bulk values are fetched first."""
-    from ..pixels.problems import MissingBulk
-    from ..pixels.render import render_frame
-
-    obj = choice.obj
-    for _ in range(MOST_TABLES):
-        try:
-            return await _in_thread(
-                partial(
-                    render_frame,
-                    frame.data,
-                    obj,
-                    transfer_syntax=frame.transfer_syntax,
-                    index=frame.number - 1,
-                    window=request.window,
-                    region=request.region,
-                    size=request.size,
-                    format=request.format,
-                    probe=request.probe,
-                    statistics=request.statistics,
-                )
-            )
-        except MissingBulk as missing:
-            obj = _with_bulk(obj, missing.uri, await _bulk(archive, choice, missing))
-    raise NotUnderstood(archive.name, "names more lookup tables for one picture than there can be.")
-
-
-async def _bulk(archive: Archive, choice: Choice, missing: "MissingBulk") -> bytes:
-    """A table without which there is no picture; or a profile of colours, which it can do without."""
-    try:
-        return await archive.bulkdata(choice.place, missing.uri)
-    except ArchiveError:
-        if missing.keyword != ICC_PROFILE:
-            raise
-        return b""
-
-
-def _with_bulk(node: Any, uri: str, data: bytes) -> Any:
-    """The object with the values that a BulkDataURI stands for, wherever it stands."""
-    if isinstance(node, Mapping):
-        if node.get("BulkDataURI") == uri:
-            return {"vr": node.get("vr", "OW"), "InlineBinary": base64.b64encode(data).decode()}
-        return {key: _with_bulk(value, uri, data) for key, value in node.items()}
-    return [_with_bulk(item, uri, data) for item in node] if isinstance(node, list) else node
 
 
 async def _rendered_there(archive: Archive, choice: Choice, request: FrameRequest, problem: Exception) -> Shown:

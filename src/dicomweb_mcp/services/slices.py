@@ -193,12 +193,14 @@ def _instance(place: Place, chosen: Slice) -> Place:
 # ---- the images of a series ------------------------------------------------------------------------------------------
 
 
-async def stack_of(archive: Archive, place: Place, stack: int | str | None = None) -> Stack:
-    """What a walk through the images of a series meets, or through one of its stacks (see ``walk``).
+async def stack_of(archive: Archive, place: Place, stack: int | str | None = None) -> tuple[Stack, DicomJson]:
+    """What a walk through the images of a series meets, or through one of its stacks (see ``walk``); and the metadata
+    of a series of one instance, whose frames the walk meets, else an empty object.
 
     Raises BadArgument with what there is to choose from, or ArchiveError.
     """
-    return await _walked(await _listed(archive, place), stack)
+    listed = await _listed(archive, place)
+    return await _walked(listed, stack), listed.objects[0] if len(listed.objects) == 1 else {}
 
 
 async def _walked(listed: Listed, stack: int | str | None) -> Stack:

@@ -1,0 +1,260 @@
+"""What is said of a contact sheet: a header of what its tiles share, a line for each tile, the labels above them."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..archives.base import Place
+from ..dicom.functional_groups import frame_view
+from ..dicom.geometry import Stack
+from ..dicom.values import DicomJson, clean, integer, items, numbers, plain_value, text, uid_name
+from ..errors import Problem
+from .samples import Sample, seconds_of
+
+if TYPE_CHECKING:
+    from ..pixels.picture import Picture
+    from ..pixels.render import Rendered
+    from ..pixels.sheet import Layout
+
+IN_BRACKETS = re.compile(r" \([^()]*\)")
+HEADER = ("Modality", "StudyDate", "SeriesDescription", "StudyInstanceUID", "SeriesInstanceUID")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One tile: what was rendered and from which transfer syntax, or why nothing was."""
+
+    rendered: "Rendered | None" = None
+    transfer_syntax: str = ""
+    problem: str = ""
+
+    @property
+    def is_reduced(self) -> bool:
+        """Whether the tile is smaller than its place, because its bytes had to be few."""
+        return bool(self.rendered and any(step.startswith("reduced") for step in self.rendered.picture.steps))
+
+
+Tiles = Mapping[tuple[int, str], Drawn]
+
+
+def labels(
+    sample: Sample, stack: Stack, window: str, windows: Sequence[str], drawn: Drawn
+) -> tuple[tuple[str, ...], ...]:
+    """The lines above a tile, each in several lengths."""
+    count = len(stack.slices)
+    short = f"{sample.number}/{count}"
+    said = [part for part in (_where(sample, stack), _segment_number(sample)) if part]
+    if drawn.problem:
+        said = ["not shown"]
+    full = ", ".join([f"{sample.number} of {count}", *said])
+    first = (full, ", ".join([short, *said]), ", ".join([short, *said[:1]]), short, str(sample.number))
+    return (first, (window,)) if len(windows) > 1 else (first,)
+
+
+def caption(
+    archive: str,
+    place: Place,
+    stack: Stack,
+    samples: Sequence[Sample],
+    windows: Sequence[str],
+    tiles: Tiles,
+    layout: "Layout",
+    picture: "Picture",
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The facts of the sheet and of each tile by its row and column, and the notes."""
+    obj = next(sample.obj for sample in samples if sample.obj)
+    facts = {"archive": archive, **_identity(obj, place, samples)}
+    facts["images"] = _images(stack, samples)
+    columns = {window: [tiles[sample.number, window] for sample in samples] for window in windows}
+    same = {window: _same_window(drawn) for window, drawn in columns.items()}
+    origin = {window: _same_origin(drawn) for window, drawn in columns.items()}
+    facts["window" if len(windows) == 1 else "windows"] = _windows(windows, same, origin)
+    facts["tiles"] = _layout(layout, len(samples))
+    facts["picture"] = _size(picture)
+    facts |= _pixels(tiles)
+    facts["rendered by"] = "this program, from the stored frames"
+    shared = _shared_notes(tiles)
+    for nth, sample in enumerate(samples):
+        row, column = layout.place(nth * len(windows))
+        until = f"s {column} to {column + len(windows) - 1}" if len(windows) > 1 else f" {column}"
+        own = {}
+        for window in windows:
+            drawn = tiles[sample.number, window]
+            own[window] = [*_own_window(drawn, same[window], origin[window]), *_shown(drawn, shared)]
+        facts[f"row {row}, column{until}"] = ", ".join([_identified(sample, stack), *_once(own)])
+    return facts, (*stack.notes, *_about(samples), *shared)
+
+
+# ---- the header ------------------------------------------------------------------------------------------------------
+
+
+def _identity(obj: DicomJson, place: Place, samples: Sequence[Sample]) -> dict[str, str]:
+    found = {keyword: str(value) for keyword in HEADER if (value := plain_value(obj, keyword)) is not None}
+    found |= {"StudyInstanceUID": place.study_uid, "SeriesInstanceUID": place.series_uid or ""}
+    if (only := {sample.slice.instance_uid for sample in samples}) and len(only) == 1:
+        found["SOPInstanceUID"] = only.pop()
+    return found
+
+
+def _images(stack: Stack, samples: Sequence[Sample]) -> str:
+    count = len(stack.slices)
+    return f"{count:,} in {stack.basis}; {len(samples) if len(samples) < count else 'all'} shown"
+
+
+def _same_window(drawn: Iterable[Drawn]) -> str:
+    """The window of all tiles in words; empty where they differ."""
+    said = {_window(one.rendered) for one in drawn if one.rendered}
+    return said.pop() if len(said) == 1 else ""
+
+
+def _same_origin(drawn: Iterable[Drawn]) -> str:
+    """Where the window of every tile comes from, without its numbers; empty where that differs, or has no ends."""
+    shown = [one.rendered for one in drawn if one.rendered]
+    said = {IN_BRACKETS.sub("", rendered.window or "") for rendered in shown if rendered.ends}
+    return said.pop() if len(said) == 1 and all(rendered.ends for rendered in shown) else ""
+
+
+def _windows(windows: Sequence[str], same: Mapping[str, str], origin: Mapping[str, str]) -> str:
+    said = {}
+    for window in windows:
+        where = f", {origin[window]}" if origin[window] else ""
+        said[window] = same[window] or f"each tile its own, said in its line{where}"
+    if len(windows) == 1:
+        return said[windows[0]]
+    return "side by side for each slice: " + "; ".join(f"{window}: {what}" for window, what in said.items())
+
+
+def _own_window(drawn: Drawn, same: str, origin: str) -> list[str]:
+    """The window of one tile, where it is not that of all: its ends, and where it comes from if that differs too."""
+    if same or drawn.rendered is None:
+        return []
+    if origin and drawn.rendered.ends:
+        return ["{:g} is black, {:g} is white".format(*drawn.rendered.ends)]
+    return [f"window {_window(drawn.rendered).removeprefix('window ')}"]
+
+
+def _window(rendered: "Rendered") -> str:
+    if rendered.window is None:
+        return "none, colour as stored"
+    if rendered.ends is None:
+        return rendered.window
+    black, white = rendered.ends
+    if black == white:
+        return f"{rendered.window}: up to {black:g} is black, above it white"
+    return f"{rendered.window}: {black:g} is black, {white:g} is white"
+
+
+def _layout(layout: "Layout", samples: int) -> str:
+    rows = f"{layout.down} row{'s' if layout.down > 1 else ''}"
+    columns = f"{layout.across * layout.beside} column{'s' if layout.across * layout.beside > 1 else ''}"
+    if layout.scale == 1:
+        scale = "in native pixels"
+    elif layout.scale > 1:
+        scale = f"all enlarged {layout.scale:g} times, nearest neighbour"
+    else:
+        scale = f"all shrunk to {layout.scale:.3g} of the native size"
+    return f"{rows}, {columns}, read from left to right, then down; {scale}"
+
+
+def _size(picture: "Picture") -> str:
+    steps = f" ({'; '.join(picture.steps)})" if picture.steps else ""
+    return f"{picture.width} x {picture.height} pixels, {picture.mime_type.removeprefix('image/')}{steps}"
+
+
+def _pixels(tiles: Tiles) -> dict[str, str]:
+    """Native sizes and encodings, all that occur."""
+    shown = [(drawn.rendered, drawn.transfer_syntax) for drawn in tiles.values() if drawn.rendered]
+    sizes = dict.fromkeys("{} x {}".format(*rendered.native) for rendered, _ in shown)
+    kinds = dict.fromkeys(
+        f"{rendered.photometric_interpretation}, {uid_name(syntax)}, "
+        + ("lossy compression" if rendered.lossy else "no lossy compression recorded")
+        for rendered, syntax in shown
+    )
+    return {"native size": f"{' or '.join(sizes)} pixels (columns x rows)", "pixels": "; or ".join(kinds)}
+
+
+# ---- a tile ----------------------------------------------------------------------------------------------------------
+
+
+def _where(sample: Sample, stack: Stack) -> str:
+    """Where a slice lies, or when a frame comes."""
+    if stack.is_geometric and sample.slice.position is not None:
+        return f"{sample.slice.position:.2f} mm"
+    seconds = seconds_of(sample.obj, sample.frame) if sample.slice.frames > 1 else None
+    return "" if seconds is None else f"{seconds:.2f} s"
+
+
+def _identified(sample: Sample, stack: Stack) -> str:
+    """Which image: k of n, where or when, the instance or the frame, the segment."""
+    count = len(stack.slices)
+    of_one = len({one.instance_uid for one in (stack.slices[0], stack.slices[-1])}) == 1
+    what = "frame" if of_one and not stack.is_geometric else "slice"
+    parts = [f"{what} {sample.number} of {count}", _where(sample, stack)]
+    if not of_one or count == 1:
+        parts.append(f"SOPInstanceUID {sample.slice.instance_uid}")
+    if sample.slice.frames > 1 and what != "frame":
+        middle = "" if of_one else f" of {sample.slice.frames} (the middle one)"
+        parts.append(f"frame {sample.frame}{middle}")
+    return ", ".join(part for part in (*parts, _segment(sample)) if part)
+
+
+def _segment_number(sample: Sample) -> str:
+    """The segment that a frame of a segmentation shows (PS3.3 C.8.20)."""
+    try:
+        number = integer(frame_view(sample.obj, sample.frame - 1), "ReferencedSegmentNumber")
+    except Problem:  # said of this tile when it was rendered
+        return ""
+    return "" if number is None else f"segment {number}"
+
+
+def _segment(sample: Sample) -> str:
+    """The same with its label."""
+    if not (said := _segment_number(sample)):
+        return ""
+    found = [text(item, "SegmentLabel") for item in items(sample.obj, "SegmentSequence")
+             if f"segment {integer(item, 'SegmentNumber')}" == said]  # fmt: skip
+    return f"{said} {clean(found[0], 64)}".strip() if found else said
+
+
+def _once(own: Mapping[str, Sequence[str]]) -> list[str]:
+    """What holds for all tiles of a slice, then for each window what holds for its tile alone."""
+    every = list(own.values())
+    shared = [part for part in dict.fromkeys(part for parts in every for part in parts)
+              if all(part in parts for parts in every)]  # fmt: skip
+    alone = {window: [part for part in parts if part not in shared] for window, parts in own.items()}
+    return shared + [f"{window}: {', '.join(parts)}" for window, parts in alone.items() if parts]
+
+
+def _shown(drawn: Drawn, shared: Sequence[str]) -> list[str]:
+    if drawn.rendered is None:
+        return [f"not shown: {drawn.problem}"]
+    rendered = drawn.rendered
+    parts = []
+    if rendered.value_range is not None:
+        low, high = rendered.value_range
+        parts.append(f"values {low:g} to {high:g} {rendered.unit or '(no unit given)'}")
+    if drawn.is_reduced:
+        parts.append("smaller than the others because of its bytes")
+    return parts + [note.rstrip(".") for note in rendered.notes if note not in shared]
+
+
+def _shared_notes(tiles: Tiles) -> tuple[str, ...]:
+    """What is to be said of every tile alike is said once."""
+    notes = [set(drawn.rendered.notes) for drawn in tiles.values() if drawn.rendered]
+    ordered = next(drawn.rendered.notes for drawn in tiles.values() if drawn.rendered)
+    return tuple(note for note in ordered if all(note in found for found in notes))
+
+
+def _about(samples: Sequence[Sample]) -> tuple[str, ...]:
+    """What the pictures must not be taken for."""
+    known = [sample.obj for sample in samples if sample.obj]
+    notes = []
+    spacings = {tuple(numbers(obj, "PixelSpacing")) for obj in known}
+    if len(spacings) > 1:
+        notes.append("The images differ in PixelSpacing; the tiles share one scale in pixels, not in mm.")
+    if any(tag.startswith("60") and tag.endswith("0010") for obj in known for tag in obj):  # PS3.3 C.9.2
+        notes.append("Images have overlay graphics (such as marks or outlines), which are not drawn here.")
+    if any(text(obj, "BurnedInAnnotation").upper() == "YES" for obj in known):
+        notes.append("The pixels hold burned-in text, which may name the patient.")
+    return tuple(notes)

@@ -1,0 +1,48 @@
+"""Which images stand for a series: evenly spaced ones in geometric order, or those that were asked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..dicom.geometry import Slice, Stack
+from ..dicom.values import DicomJson, numbers
+from ..errors import BadArgument
+
+
+@dataclass
+class Sample:
+    """One image of the series: the ``number``-th (from 1) in its order, and its metadata once they were read."""
+
+    number: int
+    slice: Slice
+    obj: DicomJson = field(default_factory=dict)
+
+    @property
+    def frame(self) -> int:
+        """The frame that stands for it: its own."""
+        return self.slice.frame
+
+
+def chosen(stack: Stack, samples: int, wanted: Sequence[int] | None) -> list[Sample]:
+    """The slices that were asked for, else ``samples`` evenly spaced ones. Raises BadArgument."""
+    count = len(stack.slices)
+    picked = list(dict.fromkeys(wanted)) if wanted else evenly(count, samples)
+    for number in picked:
+        if not 1 <= number <= count:
+            raise BadArgument(f"There is no slice {number}: slices are numbers from 1 to {count}.")
+    return [Sample(number, stack.slices[number - 1]) for number in picked]
+
+
+def evenly(count: int, samples: int) -> list[int]:
+    """At most ``samples`` of the numbers 1 to ``count``, the first and the last among them; the middle for one."""
+    if samples == 1:
+        return [(count + 1) // 2]
+    steps = min(samples, count) - 1
+    return [1 + (2 * nth * (count - 1) + steps) // (2 * steps) for nth in range(steps + 1)] if steps else [1]
+
+
+def seconds_of(obj: DicomJson, frame: int) -> float | None:
+    """When a frame of a cine comes, from the first one (PS3.3 C.7.6.5); None where nothing says it."""
+    if vector := numbers(obj, "FrameTimeVector"):
+        return sum(vector[:frame]) / 1_000 if len(vector) >= frame else None
+    each = numbers(obj, "FrameTime")
+    return (frame - 1) * each[0] / 1_000 if each else None
