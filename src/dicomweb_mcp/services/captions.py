@@ -54,20 +54,20 @@ def facts_of(rendered: "Rendered", view: DicomJson, transfer_syntax: str) -> dic
     columns, rows = rendered.native
     x, y, width, height = rendered.region
     return {
-        "window": _window(rendered),
+        "window": window_words(rendered),
         **_values(rendered, view),
         **edge_facts(view),
         "native size": f"{columns} x {rows} pixels (columns x rows){_spacing(view)}",
         **({} if (width, height) == rendered.native else {"region": f"x {x}, y {y}, {width} x {height} pixels"}),
         "picture": size(rendered.picture),
         **_scale(rendered),
-        "pixels": f"{rendered.photometric_interpretation}, {uid_name(transfer_syntax)}, "
-        + ("lossy compression" if rendered.lossy else "no lossy compression recorded"),
+        "pixels": encoding(rendered, transfer_syntax),
         "rendered by": "this program, from the stored frame",
     }
 
 
-def _window(rendered: "Rendered") -> str:
+def window_words(rendered: "Rendered") -> str:
+    """The window, where it came from, and what is black and white."""
     if rendered.window is None:
         return f"none, colour {rendered.colours}"
     if rendered.ends is None:
@@ -81,7 +81,7 @@ def _window(rendered: "Rendered") -> str:
 def _values(rendered: "Rendered", view: DicomJson) -> dict[str, str]:
     """Real values with their unit; those of PET also as SUV by body weight, where the factor is known."""
     uptake = body_weight(view) if rendered.window is not None else None
-    factor, unit = uptake.factor if uptake else None, _unit(rendered)
+    factor, unit = uptake.factor if uptake else None, unit_words(rendered)
     said, values = {}, rendered.values
     if values is not None:
         said["pixel values"] = (
@@ -105,7 +105,8 @@ def _suv(factor: float | None, pattern: str, *values: float) -> str:
     return f" (SUV(bw) {pattern.format(*(value * factor for value in values))})" if factor else ""
 
 
-def _unit(rendered: "Rendered") -> str:
+def unit_words(rendered: "Rendered") -> str:
+    """The unit of grey values, with a blank before it; empty for colour."""
     if rendered.window is None:
         return ""
     return " " + (OF_PIXELS.get(rendered.unit, rendered.unit) or "(no unit given)")
@@ -169,6 +170,12 @@ def _scale(rendered: "Rendered") -> dict[str, str]:
 
 def _native(axis: str, first: int, step: float) -> str:
     return f"{axis} = " + (f"{first} + " if first else "") + f"{step:.4g} * picture {axis}"
+
+
+def encoding(rendered: "Rendered", transfer_syntax: str) -> str:
+    """How the pixels were stored."""
+    lossy = "lossy compression" if rendered.lossy else "no lossy compression recorded"
+    return f"{rendered.photometric_interpretation}, {uid_name(transfer_syntax)}, {lossy}"
 
 
 def size(picture: "Picture") -> str:

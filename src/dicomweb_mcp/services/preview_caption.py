@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from ..archives.base import Place
 from ..dicom.functional_groups import frame_view
 from ..dicom.geometry import Stack
-from ..dicom.values import DicomJson, clean, integer, items, numbers, plain_value, text, uid_name
+from ..dicom.values import DicomJson, clean, integer, items, numbers, plain_value, text
 from ..errors import Problem
+from .captions import encoding, size, unit_words, window_words
 from .samples import Sample, seconds_of
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def caption(
     origin = {window: _same_origin(drawn) for window, drawn in columns.items()}
     facts["window" if len(windows) == 1 else "windows"] = _windows(windows, same, origin)
     facts["tiles"] = _layout(layout, len(samples))
-    facts["picture"] = _size(picture)
+    facts["picture"] = size(picture)
     facts |= _pixels(tiles)
     facts["rendered by"] = "this program, from the stored frames"
     shared = _shared_notes(tiles)
@@ -104,7 +105,7 @@ def _images(stack: Stack, samples: Sequence[Sample]) -> str:
 
 def _same_window(drawn: Iterable[Drawn]) -> str:
     """The window of all tiles in words; empty where they differ."""
-    said = {_window(one.rendered) for one in drawn if one.rendered}
+    said = {window_words(one.rendered) for one in drawn if one.rendered}
     return said.pop() if len(said) == 1 else ""
 
 
@@ -131,18 +132,7 @@ def _own_window(drawn: Drawn, same: str, origin: str) -> list[str]:
         return []
     if origin and drawn.rendered.ends:
         return ["{:g} is black, {:g} is white".format(*drawn.rendered.ends)]
-    return [f"window {_window(drawn.rendered).removeprefix('window ')}"]
-
-
-def _window(rendered: "Rendered") -> str:
-    if rendered.window is None:
-        return "none, colour as stored"
-    if rendered.ends is None:
-        return rendered.window
-    black, white = rendered.ends
-    if black == white:
-        return f"{rendered.window}: up to {black:g} is black, above it white"
-    return f"{rendered.window}: {black:g} is black, {white:g} is white"
+    return [f"window {window_words(drawn.rendered).removeprefix('window ')}"]
 
 
 def _layout(layout: "Layout", samples: int) -> str:
@@ -157,20 +147,11 @@ def _layout(layout: "Layout", samples: int) -> str:
     return f"{rows}, {columns}, read from left to right, then down; {scale}"
 
 
-def _size(picture: "Picture") -> str:
-    steps = f" ({'; '.join(picture.steps)})" if picture.steps else ""
-    return f"{picture.width} x {picture.height} pixels, {picture.mime_type.removeprefix('image/')}{steps}"
-
-
 def _pixels(tiles: Tiles) -> dict[str, str]:
     """Native sizes and encodings, all that occur."""
     shown = [(drawn.rendered, drawn.transfer_syntax) for drawn in tiles.values() if drawn.rendered]
     sizes = dict.fromkeys("{} x {}".format(*rendered.native) for rendered, _ in shown)
-    kinds = dict.fromkeys(
-        f"{rendered.photometric_interpretation}, {uid_name(syntax)}, "
-        + ("lossy compression" if rendered.lossy else "no lossy compression recorded")
-        for rendered, syntax in shown
-    )
+    kinds = dict.fromkeys(encoding(rendered, syntax) for rendered, syntax in shown)
     return {"native size": f"{' or '.join(sizes)} pixels (columns x rows)", "pixels": "; or ".join(kinds)}
 
 
@@ -233,7 +214,7 @@ def _shown(drawn: Drawn, shared: Sequence[str]) -> list[str]:
     parts = []
     if rendered.value_range is not None:
         low, high = rendered.value_range
-        parts.append(f"values {low:g} to {high:g} {rendered.unit or '(no unit given)'}")
+        parts.append(f"values {low:g} to {high:g}{unit_words(rendered)}")
     if drawn.is_reduced:
         parts.append("smaller than the others because of its bytes")
     return parts + [note.rstrip(".") for note in rendered.notes if note not in shared]
