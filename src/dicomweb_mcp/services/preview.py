@@ -99,7 +99,8 @@ class _Preview:
     tiles: dict[tuple[int, str], Drawn] = field(default_factory=dict)  # by number of the sample and window
 
     async def show(self) -> Shown:
-        await side_by_side(self._read, [one for one in self.samples if not one.obj], self.archive.profile.parallel)
+        unread = [group for group in self._by_instance() if not group[0].obj]
+        await side_by_side(self._read, unread, self.archive.profile.parallel)
         self._refuse_what_is_no_series_of_images()
         shapes = {sample.number: self._shape(sample) for sample in self.samples}
         layout = self._layout(list(shapes.values()))
@@ -110,17 +111,18 @@ class _Preview:
 
     # ---- metadata ----------------------------------------------------------------------------------------------------
 
-    async def _read(self, sample: Sample) -> None:
-        """The metadata of one image; of several frames without places the middle one stands for it."""
+    async def _read(self, group: list[Sample]) -> None:
+        """The metadata of one instance; of several frames without places the middle one stands for it."""
         try:
             self._raise_what_ended_it()
-            sample.obj = await instance_metadata(self.archive, self._instance(sample))
+            obj = await instance_metadata(self.archive, self._instance(group[0]))
         except Problem as problem:
-            self._fail([sample], problem)
+            self._fail(group, problem)
             return
-        frames = frame_count(sample.obj)
-        frame = sample.frame if sample.slice.origin else (frames + 1) // 2
-        sample.slice = replace(sample.slice, frame=frame, frames=frames)
+        frames = frame_count(obj)
+        for sample in group:
+            frame = sample.frame if sample.slice.origin else (frames + 1) // 2
+            sample.obj, sample.slice = obj, replace(sample.slice, frame=frame, frames=frames)
 
     def _refuse_what_is_no_series_of_images(self) -> None:
         known = [sample.obj for sample in self.samples if sample.obj]
@@ -160,7 +162,7 @@ class _Preview:
         return lay_out(shapes, beside=windows, lines=1 + (windows > 1), size=self.request.size)
 
     def _by_instance(self) -> list[list[Sample]]:
-        """What is to be fetched, frames of one instance in their order: an answer does not number them."""
+        """The samples that did not fail, frames of one instance in their order: an answer does not number them."""
         groups: dict[str, list[Sample]] = {}
         for sample in self.samples:
             if (sample.number, self.request.windows[0]) not in self.tiles:
