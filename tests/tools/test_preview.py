@@ -214,6 +214,31 @@ async def test_large_frames_come_a_few_at_a_time(connect: Any, monkeypatch: pyte
     assert not any("not shown" in line for line in tile_lines(result))
 
 
+async def test_few_frames_are_decoded_at_once_however_many_are_read(
+    connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a frame takes while it is rendered is many times its bytes."""
+    running, most = 0, 0
+    render = preview.Renderer.render
+
+    async def counted(*given: Any, **asked: Any) -> Any:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        try:
+            return await render(*given, **asked)
+        finally:
+            running -= 1
+
+    monkeypatch.setattr(preview.Renderer, "render", counted)
+    monkeypatch.setattr(preview, "DECODED_AT_ONCE", 2)
+    instances = [enhanced(number, [number / 10 + k for k in range(6)]) for number in range(1, 7)]
+    async with connect(pacs=(Google(Store(*instances)), "google")) as client:
+        result = await call(client, "preview_series", series_uid=instances[0].SeriesInstanceUID, samples=36)
+    assert len(tile_lines(result)) == 36
+    assert most == 2
+
+
 async def test_given_slices_in_several_windows(connect: Any) -> None:
     slices = series(6)
     uid = slices[0].SeriesInstanceUID

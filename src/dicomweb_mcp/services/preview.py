@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from ..pixels.sheet import Layout, Shape
 
 BATCH_BYTES = 32 * 1_048_576  # uncompressed frames of one instance that are asked for together
-DECODED_AT_ONCE = 4
+DECODED_AT_ONCE = 4  # of the whole sheet: a frame takes many times its bytes while it is rendered
 LONGEST_PROBLEM = 200
 ENDS_IT = (AccessDenied, Busy, Unreachable)  # what one request met, the next one would
 PERHAPS_ALONE = (Failed, NotFound, NotUnderstood, Refused)  # of several frames: each alone may still come
@@ -97,6 +97,7 @@ class _Preview:
     lost: Problem | None = None
     first: Problem | None = None
     tiles: dict[tuple[int, str], Drawn] = field(default_factory=dict)  # by number of the sample and window
+    decoding: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(DECODED_AT_ONCE))
 
     async def show(self) -> Shown:
         unread = [group for group in self._by_instance() if not group[0].obj]
@@ -207,7 +208,8 @@ class _Preview:
         size = min(LARGEST_SIZE, max(SMALLEST_SIZE, sizes[sample.number]))
         for window in self.request.windows:
             try:
-                rendered = await renderer.render(frame, window=window, size=size, format="png")
+                async with self.decoding:
+                    rendered = await renderer.render(frame, window=window, size=size, format="png")
             except Problem as problem:
                 self._fail([sample], problem, [window])
             else:
