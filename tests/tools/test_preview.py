@@ -335,6 +335,15 @@ async def test_what_ends_the_asking_ends_it_for_all(connect: Any) -> None:
     assert sum(path.endswith("/metadata") for path in fake.paths) <= 12, "nobody goes on asking"
 
 
+async def test_an_image_too_large_to_show_does_not_make_the_others_small(connect: Any) -> None:
+    slices = series(3)
+    slices[1].Rows = slices[1].Columns = 65535
+    async with connect(pacs=(Google(Store(*slices)), "google")) as client:
+        result = await call(client, "preview_series", series_uid=slices[0].SeriesInstanceUID)
+    assert "all enlarged 2 times" in text_of(result)
+    assert ["not shown: " in line for line in tile_lines(result)] == [False, True, False]
+
+
 async def test_a_failing_image_fails_alone(connect: Any) -> None:
     fake = Google(Store(*series(4)))
     async with connect(pacs=(fake, "google")) as client:

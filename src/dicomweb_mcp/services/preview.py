@@ -146,9 +146,15 @@ class _Preview:
     # ---- pixels ------------------------------------------------------------------------------------------------------
 
     def _shape(self, sample: Sample) -> "Shape":
+        """Nothing for what cannot be shown: its size may be any number."""
+        from ..pixels.description import PixelDescription
         from ..pixels.sheet import shape_of
 
-        return shape_of(self._view(sample)) if sample.obj else (0.0, 0.0)
+        try:
+            PixelDescription.of(sample.obj, "")
+        except Problem:  # said of this tile when it is drawn
+            return 0.0, 0.0
+        return shape_of(self._view(sample))
 
     def _view(self, sample: Sample) -> DicomJson:
         try:
