@@ -163,5 +163,34 @@ def test_what_is_missing_is_named(obj: dict[str, Any], reason: str) -> None:
     assert reason in found.how
 
 
+LATER = {"SeriesTime": "180000", "AcquisitionTime": "114948", "ActualFrameDuration": "120000"}
+
+
+@pytest.mark.parametrize(
+    "obj",
+    [
+        pytest.param(pet(**LATER, FrameReferenceTime="1e20"), id="longer than any time"),
+        pytest.param(pet(**LATER, FrameReferenceTime="1e15"), id="before the first year"),
+        pytest.param(pet(dose={"RadionuclideHalfLife": "1e300"}, **(LATER | {"ActualFrameDuration": "1"}),
+                         FrameReferenceTime="-1e300"), id="after the last year"),
+        pytest.param(pet(dose={"RadiopharmaceuticalStartDateTime": "00010101000000+9900"}, TimezoneOffsetFromUTC="-0000"),
+                     id="an offset to before the first year"),
+    ],
+)  # fmt: skip
+def test_times_beyond_every_calendar(obj: dict[str, Any]) -> None:
+    found = body_weight(obj)
+    assert found is not None
+    assert found.factor is None
+    assert "beyond what can be computed with" in found.how
+
+
+def test_a_fraction_of_a_second_is_never_more_than_one() -> None:
+    """0.1e5 would be 10,000 s."""
+    found = body_weight(pet(SeriesTime="114948.1e5", AcquisitionTime="114948"))
+    assert found is not None
+    assert found.factor == pytest.approx(UNDECAYED * 2)
+    assert "from the injection to AcquisitionTime of this image" in found.how
+
+
 def test_only_pet_has_uptake() -> None:
     assert body_weight(pet(Modality="CT")) is None

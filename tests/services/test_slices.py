@@ -228,6 +228,17 @@ async def test_frames_of_an_enhanced_object(kind: str) -> None:
     assert "There is no stack 4: this series has 3 stacks" in await refusal(app, stack=4)
 
 
+async def test_frames_in_several_planes_are_offered_as_stacks() -> None:
+    one = enhanced(1, (1,))
+    turned = Dataset()
+    turned.ImageOrientationPatient = list(CORONAL)
+    one.PerFrameFunctionalGroupsSequence[0].PlaneOrientationSequence = [turned]
+    app, _ = over("google", [one])
+    found = await chosen(app)
+    assert found.in_the_middle
+    assert any("There are 2 stacks: 1 (axial; 3 images" in note for note in found.notes)
+
+
 @pytest.mark.parametrize("kind", FAKES)
 async def test_frames_of_several_enhanced_objects_are_one_walk(kind: str) -> None:
     app, _ = over(kind, [enhanced(1, (2,)), enhanced(2, (1,))])

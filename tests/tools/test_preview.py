@@ -60,6 +60,21 @@ def series(count: int, **more: Any) -> list[pydicom.Dataset]:
     return made
 
 
+def enhanced(number: int, heights: list[float]) -> pydicom.Dataset:
+    """An object with a frame at each height; all of frame k is 100 number + k."""
+    one = series(1)[0]
+    one.InstanceNumber, one.NumberOfFrames = number, len(heights)
+    one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"
+    del one.ImagePositionPatient
+    one.PerFrameFunctionalGroupsSequence = [pydicom.Dataset() for _ in heights]
+    for height, group in zip(heights, one.PerFrameFunctionalGroupsSequence, strict=True):
+        group.PlanePositionSequence = [pydicom.Dataset()]
+        group.PlanePositionSequence[0].ImagePositionPatient = [0, 0, height]
+    frames = (np.full((128, 128), 100 * number + k, np.int16) for k in range(1, len(heights) + 1))
+    one.PixelData = b"".join(frame.tobytes() for frame in frames)
+    return one
+
+
 def shown(result: Any) -> np.ndarray:
     assert not result.is_error, text_of(result)
     assert result.structured_content is None
@@ -154,6 +169,24 @@ async def test_frames_of_one_instance_come_in_one_request(connect: Any, kind: st
     assert place_of(shown(single), shown(result)) is not None, "320 pixels are neither shrunk nor enlarged"
 
 
+@pytest.mark.parametrize(("kind", "making"), SERVERS)
+async def test_frames_of_several_instances_are_each_their_own(connect: Any, kind: str, making: Making) -> None:
+    """Two objects that lie in each other: the first holds the first and the last slice, the second some between."""
+    outer, inner = (enhanced(1, [float(k) for k in range(10)]), enhanced(2, [k + 0.5 for k in range(9)]))
+    fake = making(Store(outer, inner))
+    async with connect(pacs=(fake, kind)) as client:
+        result = await call(client, "preview_series", series_uid=outer.SeriesInstanceUID, slices=[1, 2, 3, 18, 19])
+    expected = [(0.0, 1, 1), (0.5, 2, 1), (1.0, 1, 2), (8.5, 2, 9), (9.0, 1, 10)]
+    for (where, number, frame), line in zip(expected, tile_lines(result), strict=True):
+        assert (
+            f" of 19, {where:.2f} mm, SOPInstanceUID 1.2.3.{number}, frame {frame} of {(10, 9)[number - 1]}, " in line
+        )
+        assert f"values {100 * number + frame} to {100 * number + frame}" in line
+        assert "the middle one" not in line
+    of_instances = [path for path in fake.paths if "/instances/" in path]
+    assert sum(path.endswith("/metadata") for path in of_instances) == 2, "once for all frames of one instance"
+
+
 async def test_frames_are_asked_for_in_their_order_and_shown_in_the_given_one(connect: Any) -> None:
     """A server may sort a list of frames, and its answer does not number them."""
     cine = dataset("examples_ybr_color.dcm")
@@ -179,6 +212,31 @@ async def test_large_frames_come_a_few_at_a_time(connect: Any, monkeypatch: pyte
     asked = [path.rpartition("/")[2] for path in fake.paths if "/frames/" in path]
     assert asked == ["1,11", "20,30"]
     assert not any("not shown" in line for line in tile_lines(result))
+
+
+async def test_few_frames_are_decoded_at_once_however_many_are_read(
+    connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a frame takes while it is rendered is many times its bytes."""
+    running, most = 0, 0
+    render = preview.Renderer.render
+
+    async def counted(*given: Any, **asked: Any) -> Any:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        try:
+            return await render(*given, **asked)
+        finally:
+            running -= 1
+
+    monkeypatch.setattr(preview.Renderer, "render", counted)
+    monkeypatch.setattr(preview, "DECODED_AT_ONCE", 2)
+    instances = [enhanced(number, [number / 10 + k for k in range(6)]) for number in range(1, 7)]
+    async with connect(pacs=(Google(Store(*instances)), "google")) as client:
+        result = await call(client, "preview_series", series_uid=instances[0].SeriesInstanceUID, samples=36)
+    assert len(tile_lines(result)) == 36
+    assert most == 2
 
 
 async def test_given_slices_in_several_windows(connect: Any) -> None:
@@ -275,6 +333,15 @@ async def test_what_ends_the_asking_ends_it_for_all(connect: Any) -> None:
         says = await refusal(client, "preview_series", series_uid=slices[0].SeriesInstanceUID, samples=30)
     assert "403" in says or "permission" in says
     assert sum(path.endswith("/metadata") for path in fake.paths) <= 12, "nobody goes on asking"
+
+
+async def test_an_image_too_large_to_show_does_not_make_the_others_small(connect: Any) -> None:
+    slices = series(3)
+    slices[1].Rows = slices[1].Columns = 65535
+    async with connect(pacs=(Google(Store(*slices)), "google")) as client:
+        result = await call(client, "preview_series", series_uid=slices[0].SeriesInstanceUID)
+    assert "all enlarged 2 times" in text_of(result)
+    assert ["not shown: " in line for line in tile_lines(result)] == [False, True, False]
 
 
 async def test_a_failing_image_fails_alone(connect: Any) -> None:

@@ -40,6 +40,8 @@ def body_weight(view: DicomJson) -> Uptake | None:
         factor, how = _factor(reading)
     except _Unknown as reason:
         return Uptake(None, str(reason))
+    except ArithmeticError:
+        return Uptake(None, "its numbers and times are beyond what can be computed with")
     if not (math.isfinite(factor) and factor > 0):
         return Uptake(None, "the factor is no usable number")
     return Uptake(factor, how)
@@ -143,10 +145,10 @@ def _without_zone(written: str) -> tuple[str, timedelta | None]:
 def _moment(day: str, clock: str) -> datetime | None:
     """DA and TM; any day where there is none. None when they cannot be read."""
     whole, _, fraction = clock.replace(":", "").partition(".")
-    if len(whole) not in (2, 4, 6):
+    if len(whole) not in (2, 4, 6) or not f"{fraction}0".isdecimal():
         return None
     try:
         read = datetime.strptime(f"{day or ANY_DAY} {whole.ljust(6, '0')}", "%Y%m%d %H%M%S")
-        return read + timedelta(seconds=float(f"0.{fraction or 0}"))
+        return read + timedelta(seconds=float(f"0.{fraction}0"))
     except ValueError:
         return None

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from ..pixels.sheet import Layout, Shape
 
 BATCH_BYTES = 32 * 1_048_576  # uncompressed frames of one instance that are asked for together
-DECODED_AT_ONCE = 4
+DECODED_AT_ONCE = 4  # of the whole sheet: a frame takes many times its bytes while it is rendered
 LONGEST_PROBLEM = 200
 ENDS_IT = (AccessDenied, Busy, Unreachable)  # what one request met, the next one would
 PERHAPS_ALONE = (Failed, NotFound, NotUnderstood, Refused)  # of several frames: each alone may still come
@@ -97,9 +97,11 @@ class _Preview:
     lost: Problem | None = None
     first: Problem | None = None
     tiles: dict[tuple[int, str], Drawn] = field(default_factory=dict)  # by number of the sample and window
+    decoding: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(DECODED_AT_ONCE))
 
     async def show(self) -> Shown:
-        await side_by_side(self._read, [one for one in self.samples if not one.obj], self.archive.profile.parallel)
+        unread = [group for group in self._by_instance() if not group[0].obj]
+        await side_by_side(self._read, unread, self.archive.profile.parallel)
         self._refuse_what_is_no_series_of_images()
         shapes = {sample.number: self._shape(sample) for sample in self.samples}
         layout = self._layout(list(shapes.values()))
@@ -110,17 +112,18 @@ class _Preview:
 
     # ---- metadata ----------------------------------------------------------------------------------------------------
 
-    async def _read(self, sample: Sample) -> None:
-        """The metadata of one image; of several frames without places the middle one stands for it."""
+    async def _read(self, group: list[Sample]) -> None:
+        """The metadata of one instance; of several frames without places the middle one stands for it."""
         try:
             self._raise_what_ended_it()
-            sample.obj = await instance_metadata(self.archive, self._instance(sample))
+            obj = await instance_metadata(self.archive, self._instance(group[0]))
         except Problem as problem:
-            self._fail([sample], problem)
+            self._fail(group, problem)
             return
-        frames = frame_count(sample.obj)
-        frame = sample.frame if sample.slice.origin else (frames + 1) // 2
-        sample.slice = replace(sample.slice, frame=frame, frames=frames)
+        frames = frame_count(obj)
+        for sample in group:
+            frame = sample.frame if sample.slice.origin else (frames + 1) // 2
+            sample.obj, sample.slice = obj, replace(sample.slice, frame=frame, frames=frames)
 
     def _refuse_what_is_no_series_of_images(self) -> None:
         known = [sample.obj for sample in self.samples if sample.obj]
@@ -143,9 +146,15 @@ class _Preview:
     # ---- pixels ------------------------------------------------------------------------------------------------------
 
     def _shape(self, sample: Sample) -> "Shape":
+        """Nothing for what cannot be shown: its size may be any number."""
+        from ..pixels.description import PixelDescription
         from ..pixels.sheet import shape_of
 
-        return shape_of(self._view(sample)) if sample.obj else (0.0, 0.0)
+        try:
+            PixelDescription.of(sample.obj, "")
+        except Problem:  # said of this tile when it is drawn
+            return 0.0, 0.0
+        return shape_of(self._view(sample))
 
     def _view(self, sample: Sample) -> DicomJson:
         try:
@@ -160,7 +169,7 @@ class _Preview:
         return lay_out(shapes, beside=windows, lines=1 + (windows > 1), size=self.request.size)
 
     def _by_instance(self) -> list[list[Sample]]:
-        """What is to be fetched, frames of one instance in their order: an answer does not number them."""
+        """The samples that did not fail, frames of one instance in their order: an answer does not number them."""
         groups: dict[str, list[Sample]] = {}
         for sample in self.samples:
             if (sample.number, self.request.windows[0]) not in self.tiles:
@@ -205,7 +214,8 @@ class _Preview:
         size = min(LARGEST_SIZE, max(SMALLEST_SIZE, sizes[sample.number]))
         for window in self.request.windows:
             try:
-                rendered = await renderer.render(frame, window=window, size=size, format="png")
+                async with self.decoding:
+                    rendered = await renderer.render(frame, window=window, size=size, format="png")
             except Problem as problem:
                 self._fail([sample], problem, [window])
             else:

@@ -76,6 +76,7 @@ def caption(
     facts |= _pixels(tiles)
     facts["rendered by"] = "this program, from the stored frames"
     shared = _shared_notes(tiles)
+    of_one = len({one.instance_uid for one in stack.slices}) == 1
     for nth, sample in enumerate(samples):
         row, column = layout.place(nth * len(windows))
         until = f"s {column} to {column + len(windows) - 1}" if len(windows) > 1 else f" {column}"
@@ -83,7 +84,7 @@ def caption(
         for window in windows:
             drawn = tiles[sample.number, window]
             own[window] = [*_own_window(drawn, same[window], origin[window]), *_shown(drawn, shared)]
-        facts[f"row {row}, column{until}"] = ", ".join([_identified(sample, stack), *_once(own)])
+        facts[f"row {row}, column{until}"] = ", ".join([_identified(sample, stack, of_one), *_once(own)])
     return facts, (*stack.notes, *_about(samples), *shared)
 
 
@@ -166,17 +167,17 @@ def _where(sample: Sample, stack: Stack) -> str:
     return "" if seconds is None else f"{seconds:.2f} s"
 
 
-def _identified(sample: Sample, stack: Stack) -> str:
-    """Which image: k of n, where or when, the instance or the frame, the segment."""
+def _identified(sample: Sample, stack: Stack, of_one: bool) -> str:
+    """Which image: k of n, where or when, the instance or the frame, the segment. ``of_one``: all are frames of one
+    instance."""
     count = len(stack.slices)
-    of_one = len({one.instance_uid for one in (stack.slices[0], stack.slices[-1])}) == 1
     what = "frame" if of_one and not stack.is_geometric else "slice"
     parts = [f"{what} {sample.number} of {count}", _where(sample, stack)]
     if not of_one or count == 1:
         parts.append(f"SOPInstanceUID {sample.slice.instance_uid}")
     if sample.slice.frames > 1 and what != "frame":
-        middle = "" if of_one else f" of {sample.slice.frames} (the middle one)"
-        parts.append(f"frame {sample.frame}{middle}")
+        of = "" if of_one else f" of {sample.slice.frames}" + (" (the middle one)" * (not sample.slice.origin))
+        parts.append(f"frame {sample.frame}{of}")
     return ", ".join(part for part in (*parts, _segment(sample)) if part)
 
 

@@ -136,7 +136,7 @@ async def _of_one_instance(
     if frames == 1 and (slice, position_mm, stack) == (None, None, None):
         how = _only(obj)
     elif not walked.is_geometric:  # frames of a cine or tiles: they are no slices, and the frame number says it all
-        return Choice(place, obj, chosen.frame, frames, notes=listed.notes, in_the_middle=slice is None)
+        return Choice(place, obj, chosen.frame, frames, notes=walked.notes, in_the_middle=slice is None)
     return Choice(place, obj, chosen.frame, frames, how, walked.notes)
 
 

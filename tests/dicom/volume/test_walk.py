@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 from itertools import product
 from typing import Any
 
@@ -62,6 +63,16 @@ def test_one_stack_needs_no_choice() -> None:
     assert places(walked(headers, "axial")) == list(range(10))
     says = refused(headers, 2)
     assert says == "There is no stack 2: this series has 1 stack: 1 (axial; 10 images of 512 x 256, 0 to 45 mm)."
+
+
+def test_words_are_offered_only_where_one_stack_alone_has_them() -> None:
+    sizes = [image((0, 0, z)) for z in range(4)] + [image((0, 0, z), Rows=32, Columns=32) for z in range(2)]
+    assert "Choose one of its stacks by number. There are 2 stacks: " in walked(numbered(sizes)).notes[-1]
+    crossed = [
+        image((0, 0, z), EchoTime=echo, FlipAngle=angle) for z in range(3) for echo in (10, 30) for angle in (5, 9)
+    ]
+    (offered,) = re.findall(r'such as stack="([^"]+)"', walked(numbered(crossed)).notes[-1])
+    assert len(walked(numbered(crossed), offered).slices) == 3
 
 
 def test_two_orientations_and_a_localizer() -> None:

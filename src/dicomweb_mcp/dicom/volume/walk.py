@@ -56,9 +56,12 @@ def walk(images: Sequence[Image], wanted: int | str | None = None) -> Stack:
 
 
 def _offer(found: Sequence[Part]) -> str:
-    apart = next((part.apart for part in found if part.apart), {})
-    names = [f"{keyword}={value}" for keyword, value in list(apart.items())[:1]] or sorted(found[0].names)[:1]
-    return f'Choose one of its stacks by number or by words (such as stack="{names[0]}"). There are {_listed(found)}.'
+    """What there is to choose from, with an example that fits one stack alone."""
+    apart = [f"{keyword}={value}" for keyword, value in next((part.apart for part in found if part.apart), {}).items()]
+    examples = [*apart[:1], ", ".join(apart), *sorted(found[0].names)]
+    example = next((words for words in examples if len(_fitting(found, words)) == 1), "")
+    by_words = f' or by words (such as stack="{example}")' if example else ""
+    return f"Choose one of its stacks by number{by_words}. There are {_listed(found)}."
 
 
 def _listed(found: Sequence[Part]) -> str:
@@ -74,18 +77,23 @@ def _rows(rows: Sequence[tuple[int, Part]]) -> str:
 def _chosen(found: Sequence[Part], wanted: int | str) -> int:
     """The number of the only part that fits."""
     said = str(wanted).strip()
-    conditions = [condition for condition in said.split(",") if condition.strip()]
-    fitting = [
-        (number, part)
-        for number, part in enumerate(found, start=1)
-        if said == str(number) or (conditions and all(_fits(part, condition) for condition in conditions))
-    ]
+    fitting = _fitting(found, said)
     if len(fitting) == 1:
         return fitting[0][0]
     name = clean(said, LONGEST_WISH)
     if fitting:
         raise BadArgument(f"{len(fitting)} stacks fit {name}: {_rows(fitting)}. Give the number of one of them.")
     raise BadArgument(f"There is no stack {name}: this series has {_listed(found)}.")
+
+
+def _fitting(found: Sequence[Part], said: str) -> list[tuple[int, Part]]:
+    """The parts that have this number or all of these words, each with its number."""
+    conditions = [condition for condition in said.split(",") if condition.strip()]
+    return [
+        (number, part)
+        for number, part in enumerate(found, start=1)
+        if said == str(number) or (conditions and all(_fits(part, condition) for condition in conditions))
+    ]
 
 
 def _fits(part: Part, condition: str) -> bool:
