@@ -122,6 +122,22 @@ async def test_each_tile_is_the_picture_of_its_slice(connect: Any, kind: str, ma
     assert "images: 5 in geometric order; 3 shown" in text_of(result)
 
 
+async def test_one_stack_of_several_is_shown(connect: Any) -> None:
+    slices = series(4)
+    for nth, one in enumerate(slices):
+        one.ImagePositionPatient, one.EchoTime = [0, 0, 10 * (nth % 2)], 30 + 30 * (nth // 2)
+    uid = slices[0].SeriesInstanceUID
+    async with connect(pacs=(Google(Store(*slices)), "google")) as client:
+        result = await call(client, "preview_series", series_uid=uid, stack="EchoTime=60")
+        says = await refusal(client, "preview_series", series_uid=uid, stack="EchoTime=45")
+    assert [line.rpartition("SOPInstanceUID ")[2].partition(",")[0] for line in tile_lines(result)] == [
+        "1.2.3.3",
+        "1.2.3.4",
+    ]
+    assert "EchoTime=60" in text_of(result)
+    assert "EchoTime=30" in says
+
+
 async def test_a_tile_that_is_not_scaled_has_every_pixel(connect: Any) -> None:
     slices = series(2)
     for one in slices:

@@ -55,6 +55,7 @@ class SeriesRequest:
     series_uid: str | None = None
     samples: int = 9
     slices: Sequence[int] | None = None
+    stack: int | str | None = None
     windows: Sequence[str] = ("auto",)
     size: int = DEFAULT_SIZE
     format: Format = "auto"
@@ -78,7 +79,7 @@ async def show_series(app: App, archive_name: str | None, request: SeriesRequest
         raise BadArgument(
             f"A preview is of one series: call list_series with study_uid={place.study_uid}, then give a series_uid."
         )
-    stack, obj = await stack_of(archive, place)
+    stack, obj = await stack_of(archive, place, request.stack)
     samples = chosen(stack, request.samples, request.slices)
     for sample in samples:
         sample.obj = obj

@@ -100,8 +100,8 @@ def _identity(obj: DicomJson, place: Place, samples: Sequence[Sample]) -> dict[s
 
 
 def _images(stack: Stack, samples: Sequence[Sample]) -> str:
-    count = len(stack.slices)
-    return f"{count:,} in {stack.basis}; {len(samples) if len(samples) < count else 'all'} shown"
+    count, of = len(stack.slices), f" of {stack.name}" if stack.name else ""
+    return f"{count:,} in {stack.basis}{of}; {len(samples) if len(samples) < count else 'all'} shown"
 
 
 def _same_window(drawn: Iterable[Drawn]) -> str:

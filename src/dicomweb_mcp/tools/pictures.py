@@ -16,6 +16,10 @@ from .arguments import Archive, InstanceUid, SeriesUid, StudyUid
 
 Size = Annotated[int, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE, description="Longest edge of the picture in pixels")]
 PictureFormat = Annotated[Format, Field(description="auto: PNG, JPEG where PNG would be too large")]
+WhichStack = Annotated[
+    int | str | None,
+    Field(description='Of several at one place or in several planes: number, or "axial", "EchoTime=30", "b=1000"'),
+]
 
 
 async def render_frame(
@@ -32,10 +36,7 @@ async def render_frame(
     position_mm: Annotated[
         float | None, Field(allow_inf_nan=False, description="Instead of slice: mm along the normal")
     ] = None,
-    stack: Annotated[
-        int | str | None,
-        Field(description='Of several at one place or in several planes: number, or "axial", "EchoTime=30", "b=1000"'),
-    ] = None,
+    stack: WhichStack = None,
     window: Annotated[
         str,
         Field(

@@ -12,7 +12,7 @@ from ..services.app import App
 from ..services.preview import SeriesRequest, show_series
 from .answers import picture_result
 from .arguments import Archive, SeriesUid, StudyUid
-from .pictures import PictureFormat, Size, caption, image_content
+from .pictures import PictureFormat, Size, WhichStack, caption, image_content
 
 MOST_SAMPLES, MOST_WINDOWS = 36, 4
 
@@ -34,6 +34,7 @@ async def preview_series(
             description="These images instead, in geometric order from 1 (frames of a cine: frame numbers)",
         ),
     ] = None,
+    stack: WhichStack = None,
     windows: Annotated[
         Sequence[Window],
         Field(
@@ -57,6 +58,7 @@ async def preview_series(
         series_uid=series_uid,
         samples=samples,
         slices=slices,
+        stack=stack,
         windows=windows,
         size=size,
         format=format,
