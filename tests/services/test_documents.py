@@ -182,6 +182,17 @@ async def test_bidirectional_marks_of_a_unicode_font_do_not_get_through() -> Non
     assert await read(data) == (["page 1:", "> ABCD"], 1, [])
 
 
+async def test_an_unknown_way_of_encryption_is_not_called_a_password() -> None:
+    made = (
+        pdf([words("x")])
+        .replace(b"trailer\n<<", b"trailer\n<< /Encrypt << /Filter /Unheard /V 9 /R 9 >>")
+        .replace(b"trailer <<", b"trailer << /Encrypt << /Filter /Unheard /V 9 /R 9 >>")
+    )
+    lines, _, notes = await read(made)
+    assert lines == []
+    assert notes == [documents.PROBLEMS["unsupported"]]
+
+
 async def test_an_encrypted_document_is_a_note() -> None:
     writer = PdfWriter(clone_from=PdfReader(BytesIO(pdf([words("secret")]))))
     writer.encrypt("user", "owner", algorithm="RC4-128")

@@ -401,3 +401,14 @@ def test_a_long_value_of_an_item_is_cut_and_said() -> None:
     assert len(made.items[0]["finding"]) < 100
     assert made.items[0]["value"] == 7
     assert any("Long values" in said for said in made.elided)
+
+
+async def test_a_note_that_fits_is_kept_where_space_is_short(opened: Opened) -> None:
+    """It says what a number must not be taken for."""
+    told = "estimated_volume_cm3: the area inside"
+    structures = read(DATA / "rt-breast/rtss.dcm").SOPInstanceUID
+    async with opened(DATA / "rt-breast") as client:
+        found = await answer(client, "describe_object", instance_uid=structures, max_characters=1_200)
+    assert characters(found) <= 1_200
+    assert any(note.startswith(told) for note in found["notes"])
+    assert "9 more items: offset=1." in found["elided"]

@@ -33,6 +33,7 @@ INHERITED = {  # what Python needs to start, and none of the credentials that ma
     "USERPROFILE",
 }  # fmt: skip
 PROBLEMS = {
+    "unsupported": "The PDF is encrypted or built in a way that is not read here: its text was not read.",
     "encrypted": "The PDF is encrypted and opens with a password only: its text was not read.",
     "damaged": "The document is damaged, or not what it claims to be: its text, or the rest of it, could not be read.",
     "too large": "Reading the text needs more memory than is allowed: it, or the rest of it, was not read.",

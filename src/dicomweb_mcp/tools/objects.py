@@ -133,8 +133,13 @@ class _Fitting:
         self._is_clipped = True
 
     def _drop_the_rest(self) -> None:
+        notes = self._notes
         self._sources, self._notes, self._elided, self._names_shown = [], [], [], 0
         self._left_out = [f"Sources and notes: {RAISE}."]
+        for note in notes:  # they say what the items must not be taken for
+            self._notes.append(note)
+            if not self._fits():
+                self._notes.pop()
 
     def _made(self) -> ObjectAnswer:
         found, parts = self._found, self._found.description
@@ -169,7 +174,7 @@ class _Fitting:
         if end < found.items_total:
             said.append(f"{found.items_total - end:,} more items: offset={end}.")
         if self._is_clipped:
-            said.append(f"Long values of the items: {RAISE}.")
+            said.append(f"Long values and last columns of the items: {RAISE}.")
         if names := self._by_length[shown["facts"] :]:
             listed = f" ({clean(', '.join(names), self._names_shown)})" if self._names_shown else ""
             said.append(f"{len(names)} facts{listed}: {RAISE}, or get_metadata with fields.")

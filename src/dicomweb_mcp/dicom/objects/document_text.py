@@ -39,7 +39,7 @@ def pdf_text(data: bytes, pages: Sequence[int]) -> Iterator[Found]:
             return
         total = len(reader.pages)
     except (DependencyError, NotImplementedError):
-        yield {"problem": "encrypted"}
+        yield {"problem": "unsupported"}
         return
     yield {"pages": total}
     left = MOST_CHARACTERS if pages else ENOUGH

@@ -15,12 +15,9 @@ MOST_POINTS = 1_000_000  # measured of one object
 SMALLEST = 20  # points that a contour counts for at least
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 RANGES = {(1.0, 0.0, 0.0): "x_mm", (0.0, 1.0, 0.0): "y_mm", (0.0, 0.0, 1.0): "z_mm"}
-OWN = ("ROINumber", "ROIName", "contours", "slices", "volume_cm3")  # stay in the row of a ROI
+OWN = ("ROINumber", "ROIName", "contours", "slices", "estimated_volume_cm3")  # stay in the row of a ROI
 
-ESTIMATE = (
-    "volume_cm3 is an estimate: the area inside the contours, plane by plane, times the usual distance of neighbouring "
-    "planes."
-)
+ESTIMATE = "estimated_volume_cm3: the area inside the contours, plane by plane, times the usual distance of the planes."
 NO_CONTOURS = "ROIs without contours: {}."
 TOO_MANY = "ROIs not measured, because the object has too many contours: {}."
 UNREADABLE = "ROIs without volume, because some of their contours cannot be read: {}."
@@ -192,7 +189,7 @@ class Survey:
 
     def notes(self, table: list[dict[str, Any]]) -> list[str]:
         """What was unusual, as sentences."""
-        estimated = [ESTIMATE] if any("volume_cm3" in row for row in table) else []
+        estimated = [ESTIMATE] if any("estimated_volume_cm3" in row for row in table) else []
         return estimated + [sentence.format(few(rois)) for sentence, rois in self.unusual.items()]
 
 
@@ -203,7 +200,10 @@ def _size(planes: Stacked) -> dict[str, Any]:
         size["normal"] = ", ".join(str(rounded(part, 4)) for part in planes.normal)
     if planes.spacing is None or planes.volume_mm3 is None:
         return size | {"area_cm2": significant(planes.areas[0] / 100)}
-    return size | {"plane_spacing_mm": rounded(planes.spacing, 3), "volume_cm3": significant(planes.volume_mm3 / 1000)}
+    return size | {
+        "plane_spacing_mm": rounded(planes.spacing, 3),
+        "estimated_volume_cm3": significant(planes.volume_mm3 / 1000),
+    }
 
 
 def _colour(item: DicomJson) -> str:
