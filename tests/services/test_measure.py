@@ -76,7 +76,7 @@ async def test_frames_that_are_declined_are_cut_out_of_the_file(path: Path, stat
 
 
 async def test_only_the_frames_that_are_declined_are_cut_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dicomweb_mcp.services.measure.BATCH_FRAMES", 1)
+    monkeypatch.setattr("dicomweb_mcp.services.object_frames.BATCH_FRAMES", 1)
     found, fake = await described(BYTES, first_declined=2)
     assert [item["voxels"] for item in found["items"]] == voxels(BYTES)
     assert files_read(fake) == 1

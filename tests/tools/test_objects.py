@@ -254,7 +254,7 @@ async def test_colours_are_no_segments(opened: Opened, tmp_path: Path) -> None:
 
 
 async def test_over_a_server_the_frames_come_in_batches(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dicomweb_mcp.services.measure.BATCH_FRAMES", 2)
+    monkeypatch.setattr("dicomweb_mcp.services.object_frames.BATCH_FRAMES", 2)
     dataset = read("seg-sm-ann-sr/seg_image_ct_binary.dcm")
     fake = Google(Store.files(DATA / "seg-sm-ann-sr/seg_image_ct_binary.dcm"))
     async with connect(pacs=(fake, "google")) as client:

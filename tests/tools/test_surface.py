@@ -92,7 +92,7 @@ async def test_the_tools_and_their_arguments() -> None:
         "describe_object": {"archive", "study_uid", "series_uid", "instance_uid", "pages", "offset", "volumes",
                             "max_characters"},
         "render_frame": {"archive", "study_uid", "series_uid", "instance_uid", "frame", "slice", "position_mm", "stack",
-                         "window", "region", "size", "format", "probe", "statistics"},
+                         "window", "region", "size", "format", "probe", "statistics", "overlay", "segment"},
         "preview_series": {"archive", "study_uid", "series_uid", "samples", "slices", "stack", "windows", "size",
                            "format"},
         "store_instances": {"archive", "paths", "study_uid", "dry_run"},

@@ -1,6 +1,7 @@
 """Arrays of 8 bits -> an encoded picture within the budgets of an answer: long edge, bytes, square pixels."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import BadArgument
+from .overlay.drawing import Drawing, Mark, legend_height, with_legend
 from .request import DEFAULT_SIZE, FORMATS, LARGEST_SIZE, SMALLEST_SIZE
 
 MOST_BYTES = 900_000
@@ -17,17 +19,20 @@ ENLARGED_TO = 256
 QUALITIES = (88, 80, 70)
 MOST_ASPECT = 20
 SQUARE_ENOUGH = 0.005
+LEAST_WITH_LEGEND = 256  # of the size: on less, a legend would leave no room
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An encoded picture; ``steps`` are the sentences that say how it differs from the native pixels."""
+    """An encoded picture; ``steps`` are the sentences that say how it differs from the native pixels. Of its height,
+    ``legend`` pixels at the bottom are a legend."""
 
     data: bytes
     mime_type: str
     width: int
     height: int
     steps: tuple[str, ...] = ()
+    legend: int = 0
 
 
 def check_request(size: int, format: str) -> None:
@@ -38,6 +43,28 @@ def check_request(size: int, format: str) -> None:
         raise BadArgument(f"format {format!r}: allowed are {', '.join(FORMATS)}.")
 
 
+@dataclass(frozen=True)
+class _Canvas:
+    """What a picture of any size is made of."""
+
+    native: Image.Image
+    smooth: bool
+    drawing: Drawing | None
+    legend: Sequence[Mark]
+
+    def at(self, target: tuple[int, int]) -> Image.Image:
+        """Resized to ``target``, drawn over, and with the legend below it."""
+        shown = _resized(self.native, target, self.smooth)
+        if self.drawing and self.drawing.marks:
+            shown = self.drawing.over(shown)
+        return with_legend(shown, self.legend) if self.legend else shown
+
+    def encoded(self, data: bytes, kind: str, shown: Image.Image, steps: Sequence[str]) -> Picture:
+        below = legend_height(self.legend, shown.width)
+        said = (*steps, *([f"the {below} pixels at the bottom are the legend"] if below else []))
+        return Picture(data, f"image/{kind}", *shown.size, said, below)
+
+
 def encode(
     pixels: NDArray[np.uint8],
     *,
@@ -45,29 +72,44 @@ def encode(
     format: str = "auto",
     pixel_height: float = 1.0,
     smooth: bool = True,
+    drawing: Drawing | None = None,
+    legend: Sequence[Mark] = (),
 ) -> Picture:
     """``pixels``: (rows, columns) or (rows, columns, 3). ``pixel_height``: of a pixel, in pixel widths.
 
     ``smooth`` is False for labels, which must not be mixed. A picture under 256 pixels grows by a whole factor. "auto"
-    is PNG, or JPEG where PNG is over 900,000 bytes.
+    is PNG, or JPEG where PNG is over 900,000 bytes. ``drawing`` is drawn over it after it has its size, and ``legend``
+    names marks below it, within ``size``.
 
     Raises BadArgument.
     """
     check_request(size, format)
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    target, steps = _fitted(image.size, size, pixel_height)
-    shown = _resized(image, target, smooth)
+    canvas = _Canvas(image, smooth, drawing, legend if size >= LEAST_WITH_LEGEND else ())
+    target, steps = _with_room(canvas, size, pixel_height)
     if format != "jpeg":
+        shown = canvas.at(target)
         data = _png(shown)
         if len(data) <= MOST_BYTES:
-            return Picture(data, "image/png", *shown.size, tuple(steps))
+            return canvas.encoded(data, "png", shown, steps)
         if format == "png":
-            return _smaller_png(image, target, data, steps, smooth)
+            return _smaller_png(canvas, target, data, steps)
         steps.append(f"JPEG, because PNG would take {len(data):,} bytes")
-    return _within_jpeg(image, target, steps, smooth)
+    return _within_jpeg(canvas, target, steps)
 
 
-def _fitted(native: tuple[int, int], size: int, pixel_height: float) -> tuple[tuple[int, int], list[str]]:
+def _with_room(canvas: _Canvas, size: int, pixel_height: float) -> tuple[tuple[int, int], list[str]]:
+    """Width and height of the picture alone, so that its legend fits too; and what was done to get there."""
+    height = size
+    while True:
+        target, steps = _fitted(canvas.native.size, (size, height), pixel_height)
+        below = legend_height(canvas.legend, target[0])
+        if target[1] + below <= size:
+            return target, steps
+        height = min(height - 1, size - below)
+
+
+def _fitted(native: tuple[int, int], most: tuple[int, int], pixel_height: float) -> tuple[tuple[int, int], list[str]]:
     """Width and height of the picture, and what was done to get there."""
     steps = []
     width, height = float(native[0]), float(native[1])
@@ -76,12 +118,13 @@ def _fitted(native: tuple[int, int], size: int, pixel_height: float) -> tuple[tu
     elif abs(pixel_height - 1) > SQUARE_ENOUGH:
         height, width = (height * pixel_height, width) if pixel_height > 1 else (height, width / pixel_height)
         steps.append(f"stretched to square pixels (a pixel is {pixel_height:.4g} times as high as wide)")
+    scale = min(most[0] / width, most[1] / height)
     longest = max(width, height)
-    if longest > size:
-        width, height = width * size / longest, height * size / longest
+    if scale < 1:
+        width, height = width * scale, height * scale
         steps.append(f"shrunk from {native[0]} x {native[1]} pixels")
     elif longest < ENLARGED_TO:
-        factor = min(math.ceil(ENLARGED_TO / longest), int(size // longest))
+        factor = min(math.ceil(ENLARGED_TO / longest), int(scale))
         if factor > 1:
             width, height = width * factor, height * factor
             steps.append(f"enlarged {factor} times from {native[0]} x {native[1]} pixels, nearest neighbour")
@@ -114,19 +157,19 @@ def _encoded(image: Image.Image, format: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _smaller_png(image: Image.Image, target: tuple[int, int], data: bytes, steps: list[str], smooth: bool) -> Picture:
+def _smaller_png(canvas: _Canvas, target: tuple[int, int], data: bytes, steps: list[str]) -> Picture:
     """Shrink until the PNG fits."""
-    shown = image
+    shown = canvas.native
     while len(data) > MOST_BYTES:
         target = _less(target, len(data))
-        shown = _resized(image, target, smooth)
+        shown = canvas.at(target)
         data = _png(shown)
-    return Picture(data, "image/png", *shown.size, (*steps, _reduced(shown)))
+    return canvas.encoded(data, "png", shown, (*steps, _reduced(shown)))
 
 
-def _within_jpeg(image: Image.Image, target: tuple[int, int], steps: list[str], smooth: bool) -> Picture:
+def _within_jpeg(canvas: _Canvas, target: tuple[int, int], steps: list[str]) -> Picture:
     """Lower quality, then smaller size, until the JPEG fits."""
-    shown = _resized(image, target, smooth)
+    shown = canvas.at(target)
     for quality in QUALITIES:
         data = _jpeg(shown, quality)
         if len(data) <= MOST_BYTES:
@@ -135,14 +178,13 @@ def _within_jpeg(image: Image.Image, target: tuple[int, int], steps: list[str], 
                 if quality == QUALITIES[0]
                 else (f"JPEG quality lowered to {quality} to stay within {MOST_BYTES:,} bytes",)
             )
-            return Picture(data, "image/jpeg", *shown.size, (*steps, *lowered))
+            return canvas.encoded(data, "jpeg", shown, (*steps, *lowered))
     while len(data) > MOST_BYTES:
         target = _less(target, len(data))
-        shown = _resized(image, target, smooth)
+        shown = canvas.at(target)
         data = _jpeg(shown, QUALITIES[-1])
-    return Picture(
-        data, "image/jpeg", *shown.size, (*steps, f"JPEG quality lowered to {QUALITIES[-1]}", _reduced(shown))
-    )
+    steps += [f"JPEG quality lowered to {QUALITIES[-1]}", _reduced(shown)]
+    return canvas.encoded(data, "jpeg", shown, steps)
 
 
 def _less(target: tuple[int, int], length: int) -> tuple[int, int]:

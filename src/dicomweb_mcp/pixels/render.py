@@ -16,6 +16,7 @@ from .description import PixelDescription
 from .icc import AS_STORED, icc_profile, to_srgb
 from .levels import Levels
 from .modality import padding, real_values, unit
+from .overlay.drawing import Drawing, Mark
 from .picture import Picture, check_request, encode
 from .problems import RegionRefused, WindowRefused
 from .request import DEFAULT_SIZE, Point, Region
@@ -83,11 +84,14 @@ def render_frame(
     format: str = "auto",
     probe: Sequence[Point] = (),
     statistics: Region | None = None,
+    marks: Sequence[Mark] = (),
+    legend: bool = True,
 ) -> Rendered:
     """``frame``: the bytes of frame ``index`` (0-based) of ``obj``, in ``transfer_syntax``.
 
     ``region`` and ``statistics`` are (x, y, width, height) in native pixels, 0-based, ``probe`` points (x, y) of the
-    frame, whatever its region is. Percentiles are those of the whole frame.
+    frame, whatever its region is. Percentiles are those of the whole frame. ``marks`` are drawn over the picture, and
+    named in a ``legend`` below it.
 
     Raises Undecodable (TooLarge, MissingBulk) for pixels, BadArgument (WindowRefused, RegionRefused) for a request.
     """
@@ -125,6 +129,8 @@ def render_frame(
         format=format,
         pixel_height=_pixel_height(view),
         smooth=not _is_segmentation(view, description),
+        drawing=Drawing(marks, area),
+        legend=marks if legend else (),
     )
     return Rendered(
         picture=picture,

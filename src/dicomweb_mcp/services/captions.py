@@ -161,10 +161,10 @@ def _spacing(view: DicomJson) -> str:
 def _scale(rendered: "Rendered") -> dict[str, str]:
     """How to get from a place in the picture to the pixel of the native frame; nothing where they are the same."""
     x, y, width, height = rendered.region
-    picture = rendered.picture
-    if (x, y, width, height) == (0, 0, picture.width, picture.height):
+    across, high = rendered.picture.width, rendered.picture.height - rendered.picture.legend
+    if (x, y, width, height) == (0, 0, across, high):
         return {}
-    along, down = _native("x", x, width / picture.width), _native("y", y, height / picture.height)
+    along, down = _native("x", x, width / across), _native("y", y, height / high)
     return {"scale": f"native {along}, native {down}"}
 
 

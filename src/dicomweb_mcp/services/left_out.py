@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 from anyio import to_thread
 
-from ..archives.base import Archive, NotFound, NotUnderstood, Place
+from ..archives.base import Archive, ArchiveError, NotFound, NotUnderstood, Place
 from ..archives.part10.arriving import ArrivingHeader
 from ..archives.part10.dataset import Damaged
 from ..dicom.functional_groups import PER_FRAME, SHARED, frame_count
@@ -17,6 +17,7 @@ from ..dicom.summary.fields import Path
 from ..dicom.tags import tag_of
 from ..dicom.uids import is_uid
 from ..dicom.values import DicomJson, text
+from .instance import instance_metadata
 
 MOST_FILES = 5  # whose headers are read for one answer
 MOST_HEADER = 64 << 20  # bytes of a file that are read for the sake of its header
@@ -68,6 +69,20 @@ class WholeSequences:
         found = await with_left_out(self._archive, Place(place.study_uid, series, uid), obj, lacking)
         self._left = self._left - 1 if len(found) > len(obj) else 0
         return found
+
+
+async def whole_object(archive: Archive, place: Place) -> tuple[DicomJson, list[str]]:
+    """The metadata of an object, with the sequences that hold its content even where the archive leaves large ones out;
+    what could not be had is a sentence."""
+    obj = await instance_metadata(archive, place)
+    lacking = left_out(archive, obj)
+    if not lacking:
+        return obj, []
+    try:
+        obj = await with_left_out(archive, place, obj, lacking)
+    except ArchiveError as problem:
+        return obj, [f"{said(lacking)}, which failed. {problem}"]
+    return obj, []
 
 
 async def with_left_out(archive: Archive, place: Place, obj: DicomJson, keywords: Iterable[str]) -> DicomJson:

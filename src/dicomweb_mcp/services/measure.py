@@ -1,21 +1,19 @@
 """What an object's pixels say of it, such as the volumes of its segments: measured where that costs little, or on
 request."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
 
-from ..archives.base import Archive, ArchiveError, Busy, Failed, Frame, Place, Refused, Unreachable
-from ..archives.part10.dataset import Damaged
-from ..archives.part10.frames import Frames, NoPixels, NoSuchFrame
+from ..archives.base import Archive, Frame, Place
 from ..dicom.kinds import Kind, kind_of
 from ..dicom.objects.description import Description
-from ..dicom.values import DicomJson, clean, integer
+from ..dicom.values import DicomJson, clean
 from ..errors import Problem
-from .own_file import own_file
+from .object_frames import object_frames
 
 if TYPE_CHECKING:
     from ..pixels.measures.tally import Measured, Tally
@@ -23,11 +21,9 @@ if TYPE_CHECKING:
 MiB = 1_048_576
 FEW_BYTES, FEW_FRAMES = 16 * MiB, 500  # uncompressed; measured unasked
 MOST_BYTES, MOST_FRAMES = 256 * MiB, 10_000  # measured on request
-BATCH_BYTES, BATCH_FRAMES = 4 * MiB, 50
 MOST_SECONDS = 60.0
 LONGEST_REASON = 300
 WHAT = {Kind.SEGMENTATION: "volumes", Kind.RT_DOSE: "the maximum dose", Kind.PARAMETRIC_MAP: "the range of values"}
-NO_FRAMES = "gives no frames of this object, and its file to cut them out of cannot be read either; {} are not known."
 
 
 @dataclass(frozen=True)
@@ -80,10 +76,8 @@ async def _measured(
     if not always and not cost.is_within(FEW_FRAMES, FEW_BYTES):
         found.elided.append(f"{WHAT[kind]}: volumes=true, which reads {cost}.")
         return None
-    step = max(1, min(BATCH_FRAMES, BATCH_BYTES // description.frame_bytes))
     with anyio.move_on_after(MOST_SECONDS) as limit:
-        batches = [numbers[start : start + step] for start in range(0, len(numbers), step)]
-        async with aclosing(_read(archive, place, obj, kind, batches)) as arriving:
+        async with aclosing(object_frames(archive, place, obj, numbers, WHAT[kind])) as arriving:
             async for frames in arriving:
                 await anyio.to_thread.run_sync(_add, tally, obj, frames, abandon_on_cancel=True)
         return await anyio.to_thread.run_sync(tally.result, abandon_on_cancel=True)
@@ -92,42 +86,6 @@ async def _measured(
         f"Not measured: reading {cost} took more than {MOST_SECONDS:g} s. Try again, or without volumes."
     )
     return None
-
-
-async def _read(
-    archive: Archive, place: Place, obj: DicomJson, kind: Kind, batches: Sequence[Sequence[int]]
-) -> AsyncGenerator[list[Frame], None]:
-    """The frames, batch by batch. Those of one-bit pixels are cut out of the object's file from where on the archive
-    declines them: Orthanc 1.10 does so with frames that are no whole number of bytes. Raises ArchiveError."""
-    left = list(batches)
-    try:
-        while left:
-            frames = await archive.frames(place, left[0])
-            del left[0]
-            yield frames
-    except (Refused, Failed):
-        if integer(obj, "BitsAllocated") != 1:
-            raise
-    if left:
-        async with aclosing(_cut_out(archive, place, kind, left)) as arriving:
-            async for frames in arriving:
-                yield frames
-
-
-async def _cut_out(
-    archive: Archive, place: Place, kind: Kind, batches: Sequence[Sequence[int]]
-) -> AsyncGenerator[list[Frame], None]:
-    """The frames, batch by batch, out of the object's own file. Raises ArchiveError."""
-    try:
-        async with own_file(archive, place) as file:
-            own = await anyio.to_thread.run_sync(Frames.of, file)
-            for numbers in batches:
-                found = await anyio.to_thread.run_sync(own.read, numbers)
-                yield [Frame(number, data, syntax) for number, (data, syntax) in zip(numbers, found, strict=True)]
-    except (Busy, Unreachable):
-        raise
-    except (ArchiveError, Damaged, NoPixels, NoSuchFrame) as reason:
-        raise Refused(archive.name, NO_FRAMES.format(WHAT[kind])) from reason
 
 
 def _add(tally: "Tally", obj: DicomJson, frames: Sequence[Frame]) -> None:

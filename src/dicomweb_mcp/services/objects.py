@@ -7,35 +7,31 @@ from typing import Any
 
 import anyio
 
-from ..archives.base import Archive, ArchiveError, NotFound, NotUnderstood, Place
+from ..archives.base import Archive, ArchiveError, Place
 from ..dicom.facts import few, filled
 from ..dicom.kinds import Kind, kind_of
 from ..dicom.objects import describe
 from ..dicom.objects.conformance import problems
 from ..dicom.objects.description import Description
-from ..dicom.query import Query, make_plan
 from ..dicom.rules import Level
-from ..dicom.uids import is_uid
-from ..dicom.values import DicomJson, clean, integer, text, uid_name
+from ..dicom.values import DicomJson, clean, text, uid_name
 from ..errors import BadArgument
 from .app import App
 from .documents import document_text
 from .instance import instance_metadata
-from .left_out import left_out, said, with_left_out
+from .left_out import whole_object
+from .listing import objects_of
 from .lookup import find_place
 from .measure import measure
-from .paging import every_match
 from .study.look_alikes import look_alikes
 from .study.related import related_to, sources
 
-MOST_INSTANCES = 2_000  # of a series, listed to see what it holds
 PAGE_LINES = 100  # of text that has no pages of its own
 FEW_OBJECTS = 5  # described shortly in one answer
 MOST_LABELS = 8  # named in the row of one of several objects
 LONGEST_LABEL = 60
 JUDGING_SECONDS = 20.0
 IMAGE_SERIES = "image series"
-LISTED = ("SOPClassUID", "Modality", "InstanceNumber", "Rows")
 LABELS = ("SegmentLabel", "ROIName", "BeamName", "AnnotationGroupLabel", "finding", "concept")  # of an item
 NO_EVIDENCE = "does not refer to this series"
 
@@ -83,7 +79,7 @@ async def describe_object(app: App, archive_name: str | None, request: ObjectReq
 
 
 async def _one(archive: Archive, place: Place, request: ObjectRequest) -> DescribedObject:
-    obj, notes = await _whole(archive, place)
+    obj, notes = await whole_object(archive, place)
     kind = kind_of(obj)
     found = await anyio.to_thread.run_sync(describe, obj, abandon_on_cancel=True)
     found.notes += notes
@@ -101,20 +97,6 @@ async def _one(archive: Archive, place: Place, request: ObjectRequest) -> Descri
     found.notes += await _judged(obj)
     belongs = [_without_own_study(place, row) for row in belongs]
     return _from(request.offset, DescribedObject(place, kind, found, belongs))
-
-
-async def _whole(archive: Archive, place: Place) -> tuple[DicomJson, list[str]]:
-    """The metadata of an object, with the sequences that hold its content even where the archive leaves large ones out;
-    what could not be had is a sentence."""
-    obj = await instance_metadata(archive, place)
-    lacking = left_out(archive, obj)
-    if not lacking:
-        return obj, []
-    try:
-        obj = await with_left_out(archive, place, obj, lacking)
-    except ArchiveError as problem:
-        return obj, [f"{said(lacking)}, which failed. {problem}"]
-    return obj, []
 
 
 def _choose_pages(found: Description, pages: tuple[int, ...] | None) -> None:
@@ -181,7 +163,7 @@ MORE: Mapping[Kind, Callable[[Archive, Place, DicomJson, Description, ObjectRequ
 
 
 async def _series(archive: Archive, place: Place, request: ObjectRequest) -> DescribedObject:
-    rows, notes = await _listed(archive, place)
+    rows, notes = await objects_of(archive, place)
     kinds = Counter(map(kind_of, rows))
     if Kind.IMAGE in kinds:
         found = await _image_series(archive, place, rows, notes)
@@ -194,20 +176,6 @@ async def _series(archive: Archive, place: Place, request: ObjectRequest) -> Des
 
 def _instance(place: Place, row: DicomJson) -> Place:
     return Place(place.study_uid, place.series_uid, text(row, "SOPInstanceUID"))
-
-
-async def _listed(archive: Archive, place: Place) -> tuple[list[DicomJson], list[str]]:
-    """The instances of a series in the order of InstanceNumber, at most MOST_INSTANCES."""
-    query = Query(Level.INSTANCE, study_uid=place.study_uid, series_uid=place.series_uid, fields=LISTED)
-    _, scan = await every_match(archive, make_plan(query, (await archive.settle()).rules), MOST_INSTANCES)
-    if not scan.rows:
-        raise NotFound(archive.name, f"has no {place} with instances. Copy UIDs whole from list_series.")
-    if not all(is_uid(text(row, "SOPInstanceUID")) for row in scan.rows):
-        raise NotUnderstood(archive.name, "lists instances of this series whose UIDs are none.")
-    notes = [] if scan.ended else [f"Only {len(scan.rows):,} instances of the series were looked at; it has more."]
-    return sorted(
-        scan.rows, key=lambda row: (integer(row, "InstanceNumber", 0) or 0, text(row, "SOPInstanceUID"))
-    ), notes
 
 
 async def _image_series(archive: Archive, place: Place, rows: list[DicomJson], notes: list[str]) -> DescribedObject:

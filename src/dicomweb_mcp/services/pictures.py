@@ -1,7 +1,7 @@
 """One frame of a series or an instance as a picture with its facts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -9,18 +9,24 @@ import anyio
 
 from ..archives.base import Archive, ArchiveError, Failed, NotUnderstood, Refused
 from ..dicom.functional_groups import frame_view
+from ..dicom.geometry import normal
+from ..dicom.rules import Level
 from ..dicom.values import clean, integer
+from ..errors import BadArgument
 from ..pixels.request import DEFAULT_SIZE, Format, Point, Region
 from .app import App
 from .captions import cautions, edge_facts, facts_of, identity, size
+from .lookup import find_place
+from .overlay import Overlay, Target, open_overlay
 from .rendering import Renderer
-from .slices import Choice, choose
+from .slices import Choice, choose, nearest, stack_of
 
 if TYPE_CHECKING:
     from ..pixels.picture import Picture
 
+LARGEST = "largest"  # the slice with the most of a segment
 LONGEST_PROBLEM = 300  # it may repeat what the metadata say
-WITHOUT_VALUES = " To see it as the archive renders it, leave out window, region, probe and statistics."
+WITHOUT_VALUES = " To see it as the archive renders it, leave out window, region, probe, statistics and overlay."
 
 _T = TypeVar("_T")
 
@@ -42,11 +48,14 @@ class FrameRequest:
     format: Format = "auto"
     probe: tuple[Point, ...] = ()
     statistics: Region | None = None
+    overlay: str | None = None
+    segment: int | str | None = None
 
     @property
     def needs_values(self) -> bool:
         """Whether only pixels decoded here will do, and not a picture that the archive made."""
-        return self.window != "auto" or self.region is not None or bool(self.probe) or self.statistics is not None
+        asked = self.region, self.statistics, self.overlay
+        return self.window != "auto" or bool(self.probe) or any(item is not None for item in asked)
 
 
 @dataclass(frozen=True)
@@ -67,21 +76,12 @@ async def show_frame(app: App, archive_name: str | None, request: FrameRequest) 
 
     parse_window(request.window)  # what is no window at all is refused before anything is asked
     archive = app.archive(archive_name)
-    choice = await choose(
-        app,
-        archive,
-        study_uid=request.study_uid,
-        series_uid=request.series_uid,
-        instance_uid=request.instance_uid,
-        frame=request.frame,
-        slice=request.slice,
-        position_mm=request.position_mm,
-        stack=request.stack,
-    )
+    overlay = await _opened(app, archive, request)
+    choice = await _chosen(app, archive, request, overlay)
     from ..pixels.problems import Undecodable
 
     try:
-        shown = await _picture(archive, choice, request)
+        shown = await _picture(archive, choice, request, overlay)
     except Undecodable as problem:
         instead = WITHOUT_VALUES if archive.profile.renders and request.needs_values else ""
         raise NotUnderstood(
@@ -91,9 +91,52 @@ async def show_frame(app: App, archive_name: str | None, request: FrameRequest) 
     return Shown(shown.picture, facts, (*choice.notes, *cautions(choice.obj), *shown.notes))
 
 
-async def _picture(archive: Archive, choice: Choice, request: FrameRequest) -> Shown:
+async def _opened(app: App, archive: Archive, request: FrameRequest) -> Overlay | None:
+    """The overlay that is asked for, without having looked where it lies."""
+    if request.overlay is None:
+        wish = "segment" if request.segment is not None else 'slice="largest"' if request.slice == LARGEST else ""
+        if wish:
+            raise BadArgument(f"{wish} is about the segments of an overlay: give overlay, the UID of its series, too.")
+        return None
+    place = await find_place(app, archive, request.study_uid, request.series_uid, request.instance_uid)
+    return await open_overlay(app, archive, place.study_uid, request.overlay, request.segment)
+
+
+async def _chosen(app: App, archive: Archive, request: FrameRequest, overlay: Overlay | None) -> Choice:
+    """The frame that was asked for; ``largest`` is where the overlay says so."""
+    is_largest = overlay is not None and request.slice == LARGEST
+    choice = await choose(
+        app,
+        archive,
+        study_uid=request.study_uid,
+        series_uid=request.series_uid,
+        instance_uid=request.instance_uid,
+        frame=request.frame,
+        slice=await _largest(app, archive, request, overlay) if overlay and is_largest else request.slice,
+        position_mm=request.position_mm,
+        stack=request.stack,
+    )
+    return (
+        replace(choice, how=f"{choice.how}, the one with the most of the overlay's segment") if is_largest else choice
+    )
+
+
+async def _largest(app: App, archive: Archive, request: FrameRequest, overlay: Overlay) -> int:
+    """The number of the slice at the plane that holds the most of the overlay's one segment."""
+    place = await find_place(app, archive, request.study_uid, request.series_uid, request.instance_uid)
+    if place.level is not Level.SERIES:
+        raise BadArgument('slice="largest" chooses among the images of a series: give series_uid.')
+    stack, _ = await stack_of(archive, place, request.stack)
+    axis = normal(stack.slices[0].orientation) if stack.reach is not None else None
+    if axis is None:
+        raise BadArgument(" ".join(('slice="largest" needs images of one stack in space.', *stack.notes)))
+    return nearest(stack, await overlay.fullest(axis))
+
+
+async def _picture(archive: Archive, choice: Choice, request: FrameRequest, overlay: Overlay | None) -> Shown:
     from ..pixels.problems import Undecodable
 
+    drawn = await overlay.on(Target(choice.obj, choice.frame)) if overlay else None
     try:
         frame = (await archive.frames(choice.place, [choice.frame]))[0]
         rendered = await Renderer(archive, choice.place, choice.obj).render(
@@ -104,16 +147,16 @@ async def _picture(archive: Archive, choice: Choice, request: FrameRequest) -> S
             format=request.format,
             probe=request.probe,
             statistics=request.statistics,
+            marks=drawn.marks if drawn else (),
         )
     except (Undecodable, Refused, Failed) as problem:
         if not archive.profile.renders or request.needs_values:
             raise
         return await _rendered_there(archive, choice, request, problem)
-    return Shown(
-        rendered.picture,
-        facts_of(rendered, frame_view(choice.obj, choice.frame - 1), frame.transfer_syntax),
-        rendered.notes,
-    )
+    facts = facts_of(rendered, frame_view(choice.obj, choice.frame - 1), frame.transfer_syntax)
+    if drawn:
+        return Shown(rendered.picture, {"overlay": drawn.said, **facts}, (*drawn.notes, *rendered.notes))
+    return Shown(rendered.picture, facts, rendered.notes)
 
 
 async def _rendered_there(archive: Archive, choice: Choice, request: FrameRequest, problem: Exception) -> Shown:

@@ -168,6 +168,14 @@ def _pick(stack: Stack, wanted: int | str | None) -> tuple[Slice, str]:
 
 def _nearest(stack: Stack, wanted: float) -> tuple[Slice, str]:
     """The slice nearest to a position along the normal, which of how many it is, and how far away."""
+    k = nearest(stack, wanted)
+    away = abs((stack.slices[k - 1].position or 0.0) - wanted)
+    return stack.slices[k - 1], f"{_how(stack, k)}, {away:.2f} mm from the position asked for"
+
+
+def nearest(stack: Stack, wanted: float) -> int:
+    """The number (from 1) of the slice nearest to a position along the normal. Raises BadArgument where no slice
+    reaches."""
     if stack.reach is None:
         raise BadArgument(" ".join(("position_mm needs images of one stack in space.", *stack.notes)))
     places = [item.position or 0.0 for item in stack.slices]
@@ -176,8 +184,7 @@ def _nearest(stack: Stack, wanted: float) -> tuple[Slice, str]:
             f"There is no slice at {wanted:g} mm: the images of {stack.name or 'this series'} lie at {places[0]:.2f} "
             f"to {places[-1]:.2f} mm along their normal."
         )
-    k = min(range(len(places)), key=lambda index: abs(places[index] - wanted)) + 1
-    return stack.slices[k - 1], f"{_how(stack, k)}, {abs(places[k - 1] - wanted):.2f} mm from the position asked for"
+    return min(range(len(places)), key=lambda index: abs(places[index] - wanted)) + 1
 
 
 def _how(stack: Stack, k: int) -> str:

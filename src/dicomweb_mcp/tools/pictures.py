@@ -30,8 +30,11 @@ async def render_frame(
     instance_uid: InstanceUid = None,
     frame: Annotated[int | None, Field(ge=1, description="Frame of the instance, from 1")] = None,
     slice: Annotated[
-        Annotated[int, Field(ge=1)] | Literal["first", "middle", "last"] | None,
-        Field(description="Image of the series in geometric order, from 1; the middle one when left out"),
+        Annotated[int, Field(ge=1)] | Literal["first", "middle", "last", "largest"] | None,
+        Field(
+            description="Image of the series in geometric order, from 1; the middle one when left out; largest: "
+            "with the most of an overlay's segment"
+        ),
     ] = None,
     position_mm: Annotated[
         float | None, Field(allow_inf_nan=False, description="Instead of slice: mm along the normal")
@@ -60,6 +63,12 @@ async def render_frame(
         list[int] | None,
         Field(description="[x, y, width, height]: minimum, mean, maximum, deviation in this part of the native frame"),
     ] = None,
+    overlay: Annotated[
+        str | None, Field(description="UID of a SEG or RTSTRUCT series of this study, drawn on the image")
+    ] = None,
+    segment: Annotated[
+        int | str | None, Field(description="Number or name of the one segment or region of overlay to draw")
+    ] = None,
 ) -> CallToolResult:
     """Show one image as a picture, with its facts as text: which slice and where it lies, the window and where that
     came from, real values, edges (which side of the patient), sizes, compression.
@@ -83,6 +92,8 @@ async def render_frame(
         format=format,
         probe=_points(probe or []),
         statistics=_region("statistics", statistics),
+        overlay=overlay,
+        segment=segment,
     )
     shown = await show_frame(ctx.request_context.lifespan_context, archive, request)
     return picture_result(caption(shown), image_content(shown))

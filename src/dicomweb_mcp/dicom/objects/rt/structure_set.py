@@ -125,7 +125,7 @@ class Survey:
         row: dict[str, Any] = {}
         contours: list[DicomJson] = []
         for item in drawn:
-            row |= filled(ROIDisplayColor=_colour(item))
+            row |= filled(ROIDisplayColor=display_colour(item))
             contours += items(item, "ContourSequence")
         row["contours"] = len(contours)
         if not contours:
@@ -206,7 +206,7 @@ def _size(planes: Stacked) -> dict[str, Any]:
     }
 
 
-def _colour(item: DicomJson) -> str:
+def display_colour(item: DicomJson) -> str:
     """``#ff8000`` of ROIDisplayColor; empty when it is none."""
     parts = numbers(item, "ROIDisplayColor")
     if len(parts) != 3 or not all(0 <= part <= 255 for part in parts):

@@ -1,0 +1,1 @@
+"""What is drawn over a picture: segments and contours, placed by patient coordinates alone."""

@@ -1,0 +1,95 @@
+"""What segmentations and structure sets have in common when they are drawn on an image."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from ...dicom.values import DicomJson, text
+from ...dicom.volume.plane import Plane, planes
+from ...errors import BadArgument
+
+if TYPE_CHECKING:
+    from ...pixels.overlay.drawing import Path
+    from ...pixels.overlay.segments import Mask
+
+
+class Misplaced(BadArgument):
+    """The object cannot be shown to lie where the image does."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A frame (from 1) of an image that is drawn on."""
+
+    obj: DicomJson
+    frame: int = 1
+
+    @cached_property
+    def plane(self) -> Plane:
+        """Where it lies; without origin where that is not known."""
+        found = planes(self.obj)
+        return found[self.frame - 1] if len(found) >= self.frame else Plane(found[0].grid)
+
+    @property
+    def uid(self) -> str:
+        return text(self.obj, "SOPInstanceUID")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of one segment or region lies on an image: where its pixels are, or its contours, and that in words."""
+
+    size: str
+    mask: "Mask | None" = None
+    paths: "Sequence[Path]" = ()
+
+
+@dataclass
+class Found:
+    """The parts on one image by the number of their segment or region; ``how`` they were placed, in words."""
+
+    parts: dict[int, Part] = field(default_factory=dict)
+    how: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+class Source(Protocol):
+    """One object that can be drawn."""
+
+    @property
+    def names(self) -> Mapping[int, str]:
+        """Its segments or regions by number."""
+        ...
+
+    @property
+    def recommended(self) -> Mapping[int, str]:
+        """The colour of each as the object wants it, ``#rrggbb`` or empty."""
+        ...
+
+    @property
+    def reach(self) -> str:
+        """Where it lies along the normal of its planes, in words, or empty."""
+        ...
+
+    async def on(self, target: Target, numbers: Sequence[int]) -> Found:
+        """What of these segments or regions lies on the image. Raises Misplaced, Undecodable or ArchiveError."""
+        ...
+
+    async def fullest(self, number: int) -> tuple[float, float, float] | None:
+        """A point in the plane that holds the most of one; None where it is empty. Raises as ``on``."""
+        ...
+
+
+def check_space(target: Target, space: str, what: str) -> None:
+    """Raises Misplaced unless image and object have one frame of reference."""
+    own = target.plane.grid.frame_of_reference
+    if own and own == space:
+        return
+    if own and space:
+        raise Misplaced(
+            f"{what} lies in the frame of reference {space}, and this image in {own}: their coordinates do not "
+            "compare, so nothing is drawn. describe_object names the images that it was made from."
+        )
+    lacking = what if own else "This image"
+    raise Misplaced(f"{lacking} names no FrameOfReferenceUID, so where {what} lies on this image is not known.")

@@ -1,0 +1,204 @@
+"""A segmentation drawn on an image: only the frames that the image's plane meets are read."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ...archives.base import Archive, Frame, Place
+from ...dicom.functional_groups import frame_count, frame_view, frame_views
+from ...dicom.objects.cielab import hex_colour
+from ...dicom.objects.segment_frames import SegmentFrame, segment_frames
+from ...dicom.values import DicomJson, clean, integer, items, number, numbers, text
+from ...errors import BadArgument
+from ..object_frames import object_frames
+from .base import Found, Misplaced, Part, Target, check_space
+
+if TYPE_CHECKING:
+    from ...pixels.overlay.sampling import Sampler
+    from ...pixels.overlay.segments import Mask, Masks, SegmentPixels
+
+LONGEST_NAME = 64
+MOST_FRAMES, MOST_BYTES = 2_000, 64 << 20  # read for one image
+MOST_SEARCHED, MOST_SEARCHED_BYTES = 10_000, 256 << 20  # read to find the fullest plane
+NOT_DRAWN = "what lies on this image"
+NOT_FOUND = "the slice with the most of it"
+
+
+class Segmentation:
+    """The segments of one object (PS3.3 A.51), binary, fractional or label map."""
+
+    def __init__(self, archive: Archive, place: Place, obj: DicomJson) -> None:
+        self._archive, self._place, self._obj = archive, place, obj
+        described = {integer(item, "SegmentNumber"): item for item in items(obj, "SegmentSequence")}
+        self._described = {number: item for number, item in described.items() if number}  # 0 is the background
+
+    @property
+    def names(self) -> Mapping[int, str]:
+        return {number: clean(text(item, "SegmentLabel"), LONGEST_NAME) for number, item in self._described.items()}
+
+    @property
+    def recommended(self) -> Mapping[int, str]:
+        return {
+            number: hex_colour(numbers(item, "RecommendedDisplayCIELabValue"))
+            for number, item in self._described.items()
+        }
+
+    @property
+    def reach(self) -> str:
+        places = [frame.position for frame in self._frames if frame.position is not None]
+        return f"{min(places):.2f} to {max(places):.2f} mm along the normal of its frames" if places else ""
+
+    async def on(self, target: Target, numbers: Sequence[int]) -> Found:
+        if target.plane.is_placed and target.plane.grid.pixel_spacing and self._is_placed:
+            check_space(target, self._space, "The segmentation")
+            return await self._by_place(target, numbers)
+        return await self._by_reference(target, numbers)
+
+    async def fullest(self, number: int) -> tuple[float, float, float] | None:
+        frames = [frame for frame in self._frames if frame.segment in (number, None)]
+        if not frames or not all(frame.origin for frame in frames):
+            return None
+        seen: dict[float, int] = defaultdict(int)
+        places = {round(frame.position or 0.0, 2): frame.origin for frame in frames}
+
+        def count(frame: SegmentFrame, _: int, inside: "Mask") -> None:
+            seen[round(frame.position or 0.0, 2)] += int(inside.sum())
+
+        await self._read(frames, [number], count, (MOST_SEARCHED, MOST_SEARCHED_BYTES), NOT_FOUND)
+        best = max(seen, key=lambda place: seen[place], default=None)
+        if best is None or not seen[best]:
+            return None
+        x, y, z = places[best]
+        return x, y, z
+
+    # ---- where its frames lie ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def _frames(self) -> Sequence[SegmentFrame]:
+        return segment_frames(self._obj)
+
+    @property
+    def _is_placed(self) -> bool:
+        return bool(self._frames) and all(
+            frame.origin and frame.orientation and frame.spacing for frame in self._frames
+        )
+
+    @property
+    def _space(self) -> str:
+        return text(next(frame_views(self._obj, 1), self._obj), "FrameOfReferenceUID")
+
+    @cached_property
+    def _depth(self) -> float | None:
+        from ...pixels.measures.slice_depth import slice_depth
+
+        view = next(frame_views(self._obj, 1), self._obj)
+        positions = [frame.position or 0.0 for frame in self._frames]
+        return slice_depth(positions, number(view, "SpacingBetweenSlices"), number(view, "SliceThickness")).mm
+
+    async def _by_place(self, target: Target, numbers: Sequence[int]) -> Found:
+        from ...pixels.overlay.sampling import Sampler, have_one_orientation
+        from ...pixels.overlay.segments import Masks
+
+        if not have_one_orientation(self._frames):
+            raise Misplaced("The frames of the segmentation have different orientations, so their planes do not tell.")
+        sampler = Sampler(target.plane, self._frames, self._depth)
+        layers = {frame.number: layer for layer in sampler.layers for frame in layer.frames}
+        wanted = [frame for layer in sampler.layers for frame in layer.frames if frame.segment in (*numbers, None)]
+        masks = Masks(lambda frame, inside: sampler.mask(layers[frame.number], frame, inside))
+        await self._read(wanted, numbers, masks.add, (MOST_FRAMES, MOST_BYTES), NOT_DRAWN)
+        return self._found(masks, _placed(sampler))
+
+    # ---- where its frames have no place ------------------------------------------------------------------------------
+
+    async def _by_reference(self, target: Target, numbers: Sequence[int]) -> Found:
+        """By the image that each frame says it was made from (PS3.3 C.7.6.16.2.6), pixel for pixel."""
+        from ...pixels.overlay.segments import Masks
+
+        size = integer(self._obj, "Rows"), integer(self._obj, "Columns")
+        if size != (target.plane.grid.rows, target.plane.grid.columns):
+            raise Misplaced(
+                "The segmentation or the image has no place in the patient, and their frames differ in size."
+            )
+        if self._space and target.plane.grid.frame_of_reference not in ("", self._space):
+            check_space(target, self._space, "The segmentation")
+        wanted = [frame for frame in self._frames if frame.segment in (*numbers, None) and self._is_of(frame, target)]
+        if not any(self._is_of(frame, target) for frame in self._frames):
+            raise Misplaced(
+                "The segmentation or the image has no place in the patient, and no frame of the segmentation says that "
+                "it was made from this image."
+            )
+        masks = Masks(lambda _, inside: inside)
+        await self._read(wanted, numbers, masks.add, (MOST_FRAMES, MOST_BYTES), NOT_DRAWN)
+        return self._found(masks, "placed by the image that its frames name as their source")
+
+    def _is_of(self, frame: SegmentFrame, target: Target) -> bool:
+        view = frame_view(self._obj, frame.number - 1)
+        for derivation in items(view, "DerivationImageSequence"):
+            for source in items(derivation, "SourceImageSequence"):
+                frames = numbers(source, "ReferencedFrameNumber")
+                is_told = target.frame in frames or (not frames and frame_count(target.obj) == 1)
+                if text(source, "ReferencedSOPInstanceUID") == target.uid and is_told:
+                    return True
+        return False
+
+    # ---- pixels ------------------------------------------------------------------------------------------------------
+
+    async def _read(
+        self,
+        frames: Sequence[SegmentFrame],
+        wanted: Sequence[int],
+        use: "Callable[[SegmentFrame, int, Mask], None]",
+        most: tuple[int, int],
+        what: str,
+    ) -> None:
+        """Hand what each of these frames shows to ``use``, in a worker thread. Raises BadArgument for too many."""
+        if not frames:
+            return
+        size = len(frames) * self._frame_bytes
+        if len(frames) > most[0] or size > most[1]:
+            raise BadArgument(
+                f"To know {what}, {len(frames):,} frames of {size:,} bytes in all of the segmentation would have to be "
+                f"read, and at most {most[0]:,} of {most[1]:,} bytes are: give segment, to draw one of them alone."
+            )
+        by_number = {frame.number: frame for frame in frames}
+
+        def used(arrived: Iterable[Frame]) -> None:
+            for one in arrived:
+                frame = by_number[one.number]
+                for segment, inside in self._pixels.parts(frame, one.data, one.transfer_syntax, wanted):
+                    use(frame, segment, inside)
+
+        async with aclosing(object_frames(self._archive, self._place, self._obj, sorted(by_number), what)) as arriving:
+            async for batch in arriving:
+                await anyio.to_thread.run_sync(used, batch, abandon_on_cancel=True)
+
+    @cached_property
+    def _pixels(self) -> "SegmentPixels":
+        from ...pixels.overlay.segments import SegmentPixels
+
+        return SegmentPixels(self._obj)
+
+    @cached_property
+    def _frame_bytes(self) -> int:
+        from ...pixels.description import PixelDescription
+
+        return PixelDescription.of(self._obj, "").frame_bytes
+
+    def _found(self, masks: "Masks", how: str) -> Found:
+        parts = {segment: Part(f"{count:,} pixels", mask=mask) for segment, (mask, count) in masks.found().items()}
+        is_fractional = self._pixels.whole is not None
+        note = "The segmentation is fractional: what is drawn is half of the whole or more."
+        return Found(parts, how, [note] if is_fractional else [])
+
+
+def _placed(sampler: "Sampler") -> str:
+    if sampler.is_same_grid:
+        return "placed by patient coordinates, on the pixels of the image itself"
+    return (
+        "placed by patient coordinates; its pixels are not those of the image, so the nearest one was taken, from a "
+        f"plane up to {sampler.distance:.2f} mm away"
+    )

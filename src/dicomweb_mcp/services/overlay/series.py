@@ -1,0 +1,182 @@
+"""A series of segmentations or structure sets, opened to be drawn on images of its study."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ...archives.base import Archive, Place
+from ...dicom.facts import few
+from ...dicom.geometry import dot
+from ...dicom.kinds import Kind, kind_of
+from ...dicom.objects.named import chosen
+from ...dicom.rules import Level
+from ...dicom.values import DicomJson, clean, text
+from ...errors import BadArgument
+from ..app import App
+from ..left_out import whole_object
+from ..listing import objects_of
+from ..lookup import find_place
+from .base import Found, Source, Target
+from .segmentation import Segmentation
+from .structures import StructureSet
+
+if TYPE_CHECKING:
+    from ...pixels.overlay.colours import Colour
+    from ...pixels.overlay.drawing import Mark
+
+MOST_OBJECTS = 8
+MOST_MARKS = 64
+LONGEST_DESCRIPTION = 64
+DRAWABLE = (Kind.SEGMENTATION, Kind.STRUCTURE_SET)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What was drawn on one image, and what is to be said of it."""
+
+    marks: "Sequence[Mark]"
+    said: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Overlay:
+    """The segments or regions that are drawn; ``wanted`` are their numbers within each source."""
+
+    title: str
+    sources: Sequence[Source]
+    wanted: Sequence[Sequence[int]]
+    notes: tuple[str, ...]
+    colours: "dict[tuple[int, int], Colour]" = field(default_factory=dict)
+
+    async def on(self, target: Target) -> Drawn:
+        """What of it lies on an image. Raises Misplaced where that cannot be known, Undecodable or ArchiveError."""
+        marks: list[Mark] = []
+        said: list[str] = []
+        notes: list[str] = list(self.notes)
+        ways: list[str] = []
+        for nth, (source, numbers) in enumerate(zip(self.sources, self.wanted, strict=True)):
+            found = await source.on(target, numbers)
+            notes += found.notes
+            if found.parts:
+                ways.append(found.how)
+            self._add(nth, source, found, marks, said)
+        if len(marks) > MOST_MARKS:
+            notes.append(f"Only the first {MOST_MARKS} of {len(marks)} are drawn: give segment to choose one.")
+            marks, said = marks[:MOST_MARKS], said[:MOST_MARKS]
+        return Drawn(marks, self._words(said, ways), tuple(dict.fromkeys(notes)))
+
+    async def fullest(self, axis: Sequence[float]) -> float:
+        """The position along an axis of the plane that holds the most of the one segment or region that is drawn.
+
+        Raises BadArgument when there are several, or nothing of it.
+        """
+        places = [(source, number) for source, numbers in zip(self.sources, self.wanted, strict=True)
+                  for number in numbers]  # fmt: skip
+        if len(places) != 1:
+            named = few([self._name(source, number) for source, number in places], MOST_MARKS)
+            raise BadArgument(f'slice="largest" needs segment, because the overlay holds several: {named}.')
+        source, number = places[0]
+        point = await source.fullest(number)
+        if point is None:
+            raise BadArgument(f"{self._name(source, number)} is empty or has no place, so no slice holds most of it.")
+        return dot(axis, point)
+
+    def _add(self, nth: int, source: Source, found: Found, marks: "list[Mark]", said: list[str]) -> None:
+        from ...pixels.overlay.colours import written
+        from ...pixels.overlay.drawing import Mark
+
+        for number, part in found.parts.items():
+            name, colour = self._name(source, number), self.colours[nth, number]
+            marks.append(Mark(name, colour, part.mask, part.paths))
+            said.append(f"{name} {written(colour)}, {part.size}")
+
+    def _name(self, source: Source, number: int) -> str:
+        return f"{number} {source.names[number]}".strip()
+
+    def _words(self, said: Sequence[str], ways: Sequence[str]) -> str:
+        count = sum(map(len, self.wanted))
+        if said:
+            how = "; ".join(dict.fromkeys(ways))
+            return f"{self.title}; {how}; on this image {len(said)} of {count}: {'; '.join(said)}"
+        reach = [source.reach for source in self.sources if source.reach]
+        where = f"; it lies at {'; '.join(reach)}" if reach else ""
+        what = "the segment" if count == 1 else f"none of the {count} segments"
+        nothing = f"{what} does not touch this image" if count == 1 else f"{what} touches this image"
+        return f'{self.title}; {nothing}{where}; slice="largest" with segment shows the slice with the most of it'
+
+
+async def open_overlay(
+    app: App, archive: Archive, study_uid: str, series_uid: str, segment: int | str | None = None
+) -> Overlay:
+    """The segments or regions of a series, or the one that is named. Raises BadArgument or ArchiveError."""
+    place = await _place(app, archive, study_uid, series_uid)
+    rows, notes = await objects_of(archive, place)
+    kinds = {kind_of(row) for row in rows}
+    if not kinds & set(DRAWABLE):
+        raise BadArgument(
+            f"overlay draws segmentations (SEG) and structure sets (RTSTRUCT); series {place.series_uid} holds "
+            f"{few(sorted(kinds))}. describe_object with the series_uid of the images names what was made from them."
+        )
+    rows = [row for row in rows if kind_of(row) in DRAWABLE]
+    if len(rows) > MOST_OBJECTS:
+        raise BadArgument(f"The overlay series holds {len(rows)} objects, and at most {MOST_OBJECTS} are drawn.")
+    sources: list[Source] = []
+    for row in rows:
+        own = Place(place.study_uid, place.series_uid, text(row, "SOPInstanceUID"))
+        obj, more = await whole_object(archive, own)
+        notes += more
+        sources.append(await _source(archive, own, obj))
+    if not any(source.names for source in sources):
+        raise BadArgument("The overlay names no segments or regions that could be drawn: describe_object reads it.")
+    description = clean(text(obj, "SeriesDescription"), LONGEST_DESCRIPTION)
+    title = ", ".join([str(kind_of(obj)), *([f'"{description}"'] if description else []), f"series {place.series_uid}"])
+    overlay = Overlay(title, sources, _wanted(sources, segment), tuple(notes))
+    overlay.colours = _colours(sources)
+    return overlay
+
+
+async def _place(app: App, archive: Archive, study_uid: str, series_uid: str) -> Place:
+    """The place of the overlay, which must be in the study of the images."""
+    try:
+        place = await find_place(app, archive, None, series_uid, None)
+    except BadArgument:  # the archive cannot look up the study: then it is asked for there
+        place = await find_place(app, archive, study_uid, series_uid, None)
+    if place.study_uid != study_uid:
+        raise BadArgument(
+            f"The overlay series belongs to another study ({place.study_uid}) than the images ({study_uid}): it is not "
+            "drawn, because nothing says that they lie in one space."
+        )
+    assert place.level is Level.SERIES
+    return place
+
+
+async def _source(archive: Archive, place: Place, obj: DicomJson) -> Source:
+    if kind_of(obj) is Kind.STRUCTURE_SET:
+        return await StructureSet.of(obj)
+    return Segmentation(archive, place, obj)
+
+
+def _wanted(sources: Sequence[Source], segment: int | str | None) -> list[list[int]]:
+    """The numbers that are drawn of each source: all, or the one of one source."""
+    if segment is None:
+        return [list(source.names) for source in sources]
+    found: list[list[int]] = []
+    problem: BadArgument | None = None
+    for source in sources:
+        try:
+            found.append([chosen(segment, source.names)])
+        except BadArgument as reason:
+            problem = problem or reason
+            found.append([])
+    if problem and not any(found):
+        raise problem
+    return found
+
+
+def _colours(sources: Sequence[Source]) -> "dict[tuple[int, int], Colour]":
+    from ...pixels.overlay.colours import colours_of
+
+    keys = [(nth, number) for nth, source in enumerate(sources) for number in source.names]
+    wanted = {place: sources[nth].recommended[number] for place, (nth, number) in enumerate(keys)}
+    return {keys[place]: colour for place, colour in colours_of(wanted).items()}

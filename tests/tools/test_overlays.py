@@ -1,0 +1,275 @@
+"""render_frame with an overlay: drawn where it belongs in the patient, refused where that is not known."""
+
+import io
+from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from highdicom.content import AlgorithmIdentificationSequence
+from highdicom.seg import Segmentation, SegmentDescription
+from pydicom import Dataset
+from pydicom.sr.codedict import codes
+
+from fakes.base import Fake
+from fakes.dcm4chee import Dcm4chee
+from fakes.google import IDC_BASE, Google
+from fakes.store import SHIPPED, Store
+from segmentations import make, read
+from tools.reading import call, refusal, text_of
+from tools.test_preview import series, shown
+
+pytestmark = pytest.mark.anyio
+
+SEG, RTSS = "1.2.9.1", "1.2.9.2"
+SIZE = 128
+Making = Callable[[Store], Fake]
+
+SERVERS = [
+    pytest.param("google", lambda store: Google(store), id="google"),
+    pytest.param("idc", lambda store: Google(store, IDC_BASE, idc=True), id="idc"),
+    pytest.param("dcm4chee", lambda store: Dcm4chee(store), id="dcm4chee"),
+]
+
+
+def volume() -> np.ndarray:
+    """Five planes of two segments: a block that grows towards plane 4, and a point on plane 2."""
+    found = np.zeros((5, SIZE, SIZE, 2), np.uint8)
+    for plane in range(1, 5):
+        found[plane, 20 : 30 + 5 * plane, 40:60, 0] = plane != 4
+    found[4, 20:22, 40:42, 0] = 1
+    found[1, 100, 7, 1] = 1
+    return found
+
+
+@cache
+def made(spacing: float) -> bytes:
+    """A file by highdicom: two segments made from five images."""
+    algorithm = AlgorithmIdentificationSequence("maker", codes.DCM.ArtificialIntelligence, "1")
+    described = [
+        SegmentDescription(number, label, codes.SCT.Tissue, codes.SCT.Tissue, "AUTOMATIC", algorithm)
+        for number, label in enumerate(("Block", "Point of interest"), start=1)
+    ]
+    built = Segmentation(
+        series(5, SpacingBetweenSlices=spacing), volume(), "BINARY", described, series_instance_uid=SEG,
+        series_number=9, sop_instance_uid="1.2.9.1.1", instance_number=1, manufacturer="m",
+        manufacturer_model_name="m", software_versions="1", device_serial_number="1",
+    )  # fmt: skip
+    file = io.BytesIO()
+    built.save_as(file)
+    return file.getvalue()
+
+
+def segments(spacing: float = 5, **more: Any) -> Dataset:
+    found = pydicom.dcmread(io.BytesIO(made(spacing)))
+    for keyword, value in more.items():
+        setattr(found, keyword, value)
+    return found
+
+
+def contour(*points: tuple[float, float, float], kind: str = "CLOSED_PLANAR") -> Dataset:
+    flat = [value for point in points for value in point]
+    return make(ContourGeometricType=kind, NumberOfContourPoints=len(points), ContourData=flat)
+
+
+def structures(image: Dataset, regions: dict[str, list[Dataset]], space: str = "") -> Dataset:
+    found = make(
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.481.3", SOPInstanceUID="1.2.9.2.1", SeriesInstanceUID=RTSS,
+        StudyInstanceUID=image.StudyInstanceUID, Modality="RTSTRUCT", SeriesDescription="Contours",
+        StructureSetROISequence=[
+            make(ROINumber=number, ROIName=name, ReferencedFrameOfReferenceUID=space or image.FrameOfReferenceUID)
+            for number, name in enumerate(regions, start=1)
+        ],
+        ROIContourSequence=[
+            make(ReferencedROINumber=number, ROIDisplayColor=[0, 255, 0], ContourSequence=contours)
+            for number, contours in enumerate(regions.values(), start=1)
+        ],
+    )  # fmt: skip
+    found.file_meta = pydicom.dataset.FileMetaDataset()
+    found.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+    return found
+
+
+def over(*objects: Dataset) -> dict[str, Any]:
+    return {"pacs": (Google(Store(*objects)), "google")}
+
+
+@pytest.mark.parametrize(("kind", "making"), SERVERS)
+async def test_a_segment_is_drawn_on_its_own_pixels_alone(connect: Any, kind: str, making: Making) -> None:
+    images = series(5)
+    asked = {"series_uid": images[0].SeriesInstanceUID, "slice": 3, "format": "png"}
+    async with connect(pacs=(making(Store(*images, segments())), kind)) as client:
+        plain = shown(await call(client, "render_frame", **asked))
+        result = await call(client, "render_frame", **asked, overlay=SEG)
+    drawn, text = shown(result), text_of(result)
+    assert plain.shape == (256, 256)
+    assert drawn.shape == (256 + 17, 256, 3)
+    mask = volume()[2, ..., 0].repeat(2, axis=0).repeat(2, axis=1).astype(bool)
+    same = (drawn[:256] == plain[..., None]).all(axis=-1)
+    assert same[~mask].all()
+    assert not same[mask].all()
+    colour = tuple(drawn[:256][mask][0])
+    assert (drawn[256:] == colour).all(axis=-1).any(), "the legend has the colour of the outline"
+    written = "#" + "".join(f"{part:02x}" for part in colour)
+    assert f"on this image 1 of 2: 1 Block {written}, {mask.sum() // 4:,} pixels" in text
+    assert "placed by patient coordinates, on the pixels of the image itself" in text
+    assert "the 17 pixels at the bottom are the legend" in text
+    assert "scale: native x = 0.5 * picture x, native y = 0.5 * picture y" in text
+
+
+async def test_only_the_frames_of_the_slice_are_read(connect: Any) -> None:
+    images = series(5)
+    fake = Google(Store(*images, segments()))
+    async with connect(pacs=(fake, "google")) as client:
+        await call(client, "render_frame", series_uid=images[0].SeriesInstanceUID, slice=2, overlay=SEG)
+    asked = [one.path for one in fake.requests if f"/series/{SEG}/" in one.path and "/frames/" in one.path]
+    assert len(asked) == 1
+    assert len(asked[0].rpartition("/")[2].split(",")) == 2, "one frame of each segment"
+
+
+async def test_the_largest_slice_of_a_named_segment_is_found_whatever_its_number(connect: Any) -> None:
+    images = series(5)
+    async with connect(**over(*images, segments())) as client:
+        for name, number in (("block", 4), ("point", 2), (2, 2), ("Point of interest", 2)):
+            result = await call(
+                client,
+                "render_frame",
+                series_uid=images[0].SeriesInstanceUID,
+                overlay=SEG,
+                slice="largest",
+                segment=name,
+            )
+            assert f"slice: {number} of 5 in geometric order" in text_of(result)
+            assert "the one with the most of the overlay's segment" in text_of(result)
+            assert "on this image 1 of 1" in text_of(result)
+
+
+async def test_a_slice_that_no_segment_touches_says_so(connect: Any) -> None:
+    images = series(5)
+    async with connect(**over(*images, segments())) as client:
+        result = await call(client, "render_frame", series_uid=images[0].SeriesInstanceUID, slice=1, overlay=SEG)
+    assert "none of the 2 segments touches this image; it lies at 20.00 to 50.00 mm" in text_of(result)
+    assert 'slice="largest"' in text_of(result)
+
+
+async def test_on_another_grid_of_the_same_space_the_nearest_pixel_is_taken(connect: Any) -> None:
+    """The same frame of reference: images of twice the pixel size, 3 mm higher."""
+    images = series(5)
+    segmentation = segments(10)
+    coarse = deepcopy(images)
+    for one in coarse:
+        one.SeriesInstanceUID, one.SOPInstanceUID = "1.2.9.3", f"{one.SOPInstanceUID}.9"
+        one.ImagePositionPatient = [*np.array(one.ImagePositionPatient[:2]), float(one.ImagePositionPatient[2]) + 3]
+        one.PixelSpacing = [2 * value for value in one.PixelSpacing]
+        one.Rows = one.Columns = SIZE // 2
+        one.PixelData = one.PixelData[: SIZE * SIZE // 2]
+    async with connect(**over(*coarse, segmentation)) as client:
+        result = await call(client, "render_frame", series_uid="1.2.9.3", slice=3, overlay=SEG, segment=1)
+    count = volume()[2, ::2, ::2, 0].sum()
+    assert f"1 Block #ff4040, {count:,} pixels" in text_of(result)
+    assert "its pixels are not those of the image, so the nearest one was taken, from a plane up to 3.00 mm" in text_of(
+        result
+    )
+
+
+async def test_another_frame_of_reference_is_refused(connect: Any) -> None:
+    images = series(5)
+    stranger = segments(FrameOfReferenceUID="1.2.9.9")
+    async with connect(**over(*images, stranger)) as client:
+        said = await refusal(client, "render_frame", series_uid=images[0].SeriesInstanceUID, overlay=SEG)
+    assert "frame of reference 1.2.9.9" in said
+    assert images[0].FrameOfReferenceUID in said
+    assert "nothing is drawn" in said
+
+
+@pytest.mark.parametrize(("kind", "making"), SERVERS)
+async def test_another_study_is_refused(connect: Any, kind: str, making: Making) -> None:
+    images = series(5)
+    stranger = segments(StudyInstanceUID="1.2.9.8")
+    async with connect(pacs=(making(Store(*images, stranger)), kind)) as client:
+        said = await refusal(client, "render_frame", series_uid=images[0].SeriesInstanceUID, overlay=SEG)
+    assert "another study (1.2.9.8)" in said
+
+
+async def test_without_a_place_only_the_named_source_tells(connect: Any) -> None:
+    """A radiograph has no place in the patient, so the image that the frame was made from counts."""
+    segmentation = deepcopy(read("seg-sm-ann-sr/seg_image_cr_binary.dcm"))
+    named = segmentation.ReferencedSeriesSequence[0].ReferencedInstanceSequence[0].ReferencedSOPInstanceUID
+    found = map(pydicom.dcmread, (SHIPPED / "dicomdirtests/77654033").glob("CR*/*"))
+    image = next(one for one in found if one.SOPInstanceUID == named)
+    segmentation.StudyInstanceUID = image.StudyInstanceUID
+    other = deepcopy(image)
+    other.SOPInstanceUID = other.SeriesInstanceUID = "1.2.9.7"
+    async with connect(**over(image, other, segmentation)) as client:
+        result = await call(
+            client, "render_frame", instance_uid=image.SOPInstanceUID, overlay=segmentation.SeriesInstanceUID
+        )
+        said = await refusal(client, "render_frame", instance_uid="1.2.9.7", overlay=segmentation.SeriesInstanceUID)
+    assert "placed by the image that its frames name as their source" in text_of(result)
+    assert f"{segmentation.pixel_array.sum():,} pixels" in text_of(result)
+    assert "no frame of the segmentation says that it was made from this image" in said
+
+
+REFUSED = [
+    pytest.param({"segment": 1}, "give overlay", id="segment alone"),
+    pytest.param({"slice": "largest"}, "give overlay", id="largest alone"),
+    pytest.param({"overlay": SEG, "slice": "largest"}, "needs segment", id="largest of which"),
+    pytest.param({"overlay": SEG, "segment": 7}, "1 Block, 2 Point of interest", id="no such number"),
+    pytest.param({"overlay": SEG, "segment": "o"}, "Several are called o", id="a part of two names"),
+    pytest.param({"overlay": "1.2.9.6"}, "1.2.9.6", id="no such series"),
+    pytest.param({"overlay": "the images"}, "image", id="images as overlay"),
+    pytest.param(
+        {"overlay": SEG, "slice": "largest", "segment": 1, "instance_uid": "1.2.3.1"}, "series", id="instance"
+    ),
+]
+
+
+@pytest.mark.parametrize(("asked", "words"), REFUSED)
+async def test_what_cannot_be_drawn_is_refused_with_what_to_do(connect: Any, asked: dict[str, Any], words: str) -> None:
+    images = series(5)
+    if asked.get("overlay") == "the images":
+        asked = {"overlay": images[0].SeriesInstanceUID}
+    where = {} if "instance_uid" in asked else {"series_uid": images[0].SeriesInstanceUID}
+    async with connect(**over(*images, segments())) as client:
+        assert words in await refusal(client, "render_frame", **where, **asked)
+
+
+# ---- structure sets --------------------------------------------------------------------------------------------------
+
+
+async def test_contours_are_drawn_on_their_plane(connect: Any) -> None:
+    """Squares on the planes of slices 2 and 3; those of slice 3 are a millimetre above it."""
+    images = series(5)
+    height, width = map(float, images[0].PixelSpacing)
+    corners = [(20, 30), (60, 30), (60, 90), (20, 90)]
+
+    def square(z: float) -> Dataset:
+        return contour(*((x * width, y * height, z) for x, y in corners))
+
+    askew = contour((0, 0, 0), (9, 0, 20), (9, 9, 40))
+    found = structures(images[0], {"Square": [square(20), square(31), askew], "Elsewhere": [square(50)], "Empty": []})
+    async with connect(**over(*images, found)) as client:
+        asked = {"series_uid": images[0].SeriesInstanceUID, "overlay": RTSS, "format": "png"}
+        on, near, away = [await call(client, "render_frame", **asked, slice=k) for k in (2, 3, 1)]
+        largest = await call(client, "render_frame", **asked, slice="largest", segment="Elsewhere")
+    assert "on this image 1 of 3: 1 Square #00ff00, 1 contour" in text_of(on)
+    assert "the nearest contours lie up to" not in text_of(on)
+    assert "the nearest contours lie up to 1.00 mm from the plane of the image" in text_of(near)
+    assert "not parallel to this image are not drawn: 1 Square" in text_of(on)
+    assert "none of the 3 segments touches this image" in text_of(away)
+    assert "slice: 5 of 5" in text_of(largest)
+    places = np.argwhere((shown(on)[:256] == (0, 255, 0)).all(axis=-1))
+    # The picture is twice as large; the middle of native pixel n is at 2 n + 0.5.
+    assert places.min(axis=0) == pytest.approx([60.5, 40.5], abs=1.5)
+    assert places.max(axis=0) == pytest.approx([180.5, 120.5], abs=1.5)
+
+
+async def test_contours_in_another_frame_of_reference_are_refused(connect: Any) -> None:
+    images = series(5)
+    square = contour((1, 1, 20), (9, 1, 20), (9, 9, 20))
+    async with connect(**over(*images, structures(images[0], {"A": [square]}, space="1.2.9.9"))) as client:
+        said = await refusal(client, "render_frame", series_uid=images[0].SeriesInstanceUID, slice=2, overlay=RTSS)
+    assert "frame of reference 1.2.9.9" in said
