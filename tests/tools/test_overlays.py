@@ -156,13 +156,13 @@ async def test_a_slice_that_no_segment_touches_says_so(connect: Any) -> None:
 
 
 async def test_on_another_grid_of_the_same_space_the_nearest_pixel_is_taken(connect: Any) -> None:
-    """The same frame of reference: images of twice the pixel size, 3 mm higher."""
+    """The same frame of reference: images of twice the pixel size, 2 mm higher."""
     images = series(5)
     segmentation = segments(10)
     coarse = deepcopy(images)
     for one in coarse:
         one.SeriesInstanceUID, one.SOPInstanceUID = "1.2.9.3", f"{one.SOPInstanceUID}.9"
-        one.ImagePositionPatient = [*np.array(one.ImagePositionPatient[:2]), float(one.ImagePositionPatient[2]) + 3]
+        one.ImagePositionPatient = [*np.array(one.ImagePositionPatient[:2]), float(one.ImagePositionPatient[2]) + 2]
         one.PixelSpacing = [2 * value for value in one.PixelSpacing]
         one.Rows = one.Columns = SIZE // 2
         one.PixelData = one.PixelData[: SIZE * SIZE // 2]
@@ -170,7 +170,7 @@ async def test_on_another_grid_of_the_same_space_the_nearest_pixel_is_taken(conn
         result = await call(client, "render_frame", series_uid="1.2.9.3", slice=3, overlay=SEG, segment=1)
     count = volume()[2, ::2, ::2, 0].sum()
     assert f"1 Block #ff4040, {count:,} pixels" in text_of(result)
-    assert "its pixels are not those of the image, so the nearest one was taken, from a plane up to 3.00 mm" in text_of(
+    assert "its pixels are not those of the image, so the nearest one was taken, from a plane up to 2.00 mm" in text_of(
         result
     )
 
@@ -273,3 +273,37 @@ async def test_contours_in_another_frame_of_reference_are_refused(connect: Any) 
     async with connect(**over(*images, structures(images[0], {"A": [square]}, space="1.2.9.9"))) as client:
         said = await refusal(client, "render_frame", series_uid=images[0].SeriesInstanceUID, slice=2, overlay=RTSS)
     assert "frame of reference 1.2.9.9" in said
+
+
+async def test_a_segmentation_with_gaps_is_not_drawn_in_them(connect: Any) -> None:
+    """Planes 20 and 50 mm are all that is stored; nothing says that they reach farther than their thickness."""
+    images = series(7)
+    found = segments()
+    del found.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SpacingBetweenSlices
+    kept = [nth for nth, group in enumerate(found.PerFrameFunctionalGroupsSequence)
+            if group.PlanePositionSequence[0].ImagePositionPatient[2] in (20, 50)]  # fmt: skip
+    found.PixelData = b"".join(found.PixelData[nth * SIZE * SIZE // 8 : (nth + 1) * SIZE * SIZE // 8] for nth in kept)
+    found.PerFrameFunctionalGroupsSequence = [found.PerFrameFunctionalGroupsSequence[nth] for nth in kept]
+    found.NumberOfFrames = len(kept)
+    async with connect(**over(*images, found)) as client:
+        asked = {"series_uid": images[0].SeriesInstanceUID, "overlay": SEG}
+        on, between = [text_of(await call(client, "render_frame", **asked, slice=k)) for k in (2, 3)]
+    assert "on this image 2 of 2" in on
+    assert "none of the 2 segments touches this image" in between
+
+
+async def test_across_its_planes_a_segmentation_is_cut_and_largest_is_refused(connect: Any) -> None:
+    """A sagittal image through the column 45: rows run from z 50 down, columns to the back."""
+    images = series(5)
+    spacing = float(images[0].PixelSpacing[0])
+    across = deepcopy(images[0])
+    across.SeriesInstanceUID = across.SOPInstanceUID = "1.2.9.4"
+    across.ImageOrientationPatient, across.ImagePositionPatient = [0, 1, 0, 0, 0, -1], [45 * spacing, 0, 50]
+    across.PixelSpacing, across.Rows, across.Columns = [10, spacing], 5, SIZE
+    across.PixelData = across.PixelData[: 5 * SIZE * 2]
+    async with connect(**over(*images, across, segments(10))) as client:
+        asked = {"series_uid": "1.2.9.4", "overlay": SEG, "segment": 1}
+        result = await call(client, "render_frame", **asked)
+        said = await refusal(client, "render_frame", **asked, slice="largest")
+    assert f"1 Block #ff4040, {volume()[:, :, 45, 0].sum():,} pixels" in text_of(result)
+    assert "are not parallel to these images" in said

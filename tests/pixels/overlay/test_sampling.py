@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dicomweb_mcp.dicom.objects.segment_frames import SegmentFrame
+from dicomweb_mcp.dicom.objects.segment_frames import SegmentFrame, have_one_orientation
 from dicomweb_mcp.dicom.volume.plane import Grid, Plane
-from dicomweb_mcp.pixels.overlay.sampling import Sampler, have_one_orientation
+from dicomweb_mcp.pixels.overlay.sampling import Sampler
 
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 

@@ -1,10 +1,10 @@
 """Which segment each frame of a segmentation shows, and where it lies (PS3.3 C.8.20.2, C.7.6.16.2, C.7.6.17)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..functional_groups import MOST_FRAMES, PER_FRAME, SHARED, frame_count, frame_views
-from ..geometry import FARTHEST, dot, normal
+from ..geometry import FARTHEST, SAME_DIRECTION, dot, normal
 from ..tags import tag_of
 from ..values import DicomJson, integer, items, numbers, text
 
@@ -46,6 +46,13 @@ def segment_frames(obj: DicomJson) -> list[SegmentFrame]:
     groups = {tag: obj[tag] for tag in map(tag_of, (SHARED, PER_FRAME, *OUTSIDE)) if tag in obj}
     found = [_frame(view, number) for number, view in enumerate(frame_views(groups, known), start=1)]
     return [*found, *(SegmentFrame(number) for number in range(known + 1, frames + 1))]
+
+
+def have_one_orientation(frames: Sequence[SegmentFrame]) -> bool:
+    """Whether all frames are parallel, and so have planes that can be counted."""
+    axes = {normal(frame.orientation) or (0.0, 0.0, 0.0) for frame in frames}
+    first = next(iter(axes), (0.0, 0.0, 0.0))
+    return bool(axes) and all(dot(first, axis) > SAME_DIRECTION for axis in axes)
 
 
 def _frame(view: DicomJson, number: int) -> SegmentFrame:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dicom.geometry import CLOSE, SAME_DIRECTION, SAME_PLACE, dot, normal, same_place
+from ...dicom.geometry import CLOSE, SAME_PLACE, dot, normal, same_place
 from ...dicom.objects.segment_frames import SegmentFrame
 from ...dicom.volume.plane import Plane
 
@@ -89,13 +89,6 @@ class Sampler:
         for nth, (place, group) in enumerate(zip(places, groups, strict=True)):
             low, high = max(place - self._half, borders[nth]), min(place + self._half, borders[nth + 1])
             yield Layer(place, low, high, tuple(group))
-
-
-def have_one_orientation(frames: Sequence[SegmentFrame]) -> bool:
-    """Whether all frames are parallel, and so have planes that can be counted."""
-    axes = {normal(frame.orientation) or (0.0, 0.0, 0.0) for frame in frames}
-    first = next(iter(axes), (0.0, 0.0, 0.0))
-    return bool(axes) and all(dot(first, axis) > SAME_DIRECTION for axis in axes)
 
 
 def _position(frame: SegmentFrame) -> float:

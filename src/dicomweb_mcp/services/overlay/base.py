@@ -37,6 +37,14 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """A plane: a point in it and its normal."""
+
+    point: tuple[float, ...]
+    normal: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Part:
     """What of one segment or region lies on an image: where its pixels are, or its contours, and that in words."""
 
@@ -76,8 +84,8 @@ class Source(Protocol):
         """What of these segments or regions lies on the image. Raises Misplaced, Undecodable or ArchiveError."""
         ...
 
-    async def fullest(self, number: int) -> tuple[float, float, float] | None:
-        """A point in the plane that holds the most of one; None where it is empty. Raises as ``on``."""
+    async def fullest(self, number: int) -> Cut | None:
+        """The plane that holds the most of one; None where it is empty. Raises as ``on``."""
         ...
 
 

@@ -4,18 +4,20 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import anyio
 
 from ...archives.base import Archive, Frame, Place
 from ...dicom.functional_groups import frame_count, frame_view, frame_views
+from ...dicom.geometry import normal
 from ...dicom.objects.cielab import hex_colour
-from ...dicom.objects.segment_frames import SegmentFrame, segment_frames
+from ...dicom.objects.segment_frames import SegmentFrame, have_one_orientation, segment_frames
 from ...dicom.values import DicomJson, clean, integer, items, number, numbers, text
 from ...errors import BadArgument
 from ..object_frames import object_frames
-from .base import Found, Misplaced, Part, Target, check_space
+from .base import Cut, Found, Misplaced, Part, Target, check_space
 
 if TYPE_CHECKING:
     from ...pixels.overlay.sampling import Sampler
@@ -53,27 +55,26 @@ class Segmentation:
         return f"{min(places):.2f} to {max(places):.2f} mm along the normal of its frames" if places else ""
 
     async def on(self, target: Target, numbers: Sequence[int]) -> Found:
+        await self._prepared()
         if target.plane.is_placed and target.plane.grid.pixel_spacing and self._is_placed:
             check_space(target, self._space, "The segmentation")
             return await self._by_place(target, numbers)
         return await self._by_reference(target, numbers)
 
-    async def fullest(self, number: int) -> tuple[float, float, float] | None:
-        frames = [frame for frame in self._frames if frame.segment in (number, None)]
-        if not frames or not all(frame.origin for frame in frames):
+    async def fullest(self, number: int) -> Cut | None:
+        frames = [frame for frame in await self._prepared() if frame.segment in (number, None)]
+        if not frames or not self._is_placed or not have_one_orientation(frames):
             return None
         seen: dict[float, int] = defaultdict(int)
-        places = {round(frame.position or 0.0, 2): frame.origin for frame in frames}
+        origins = {_place(frame): frame.origin for frame in frames}
 
         def count(frame: SegmentFrame, _: int, inside: "Mask") -> None:
-            seen[round(frame.position or 0.0, 2)] += int(inside.sum())
+            seen[_place(frame)] += int(inside.sum())
 
         await self._read(frames, [number], count, (MOST_SEARCHED, MOST_SEARCHED_BYTES), NOT_FOUND)
         best = max(seen, key=lambda place: seen[place], default=None)
-        if best is None or not seen[best]:
-            return None
-        x, y, z = places[best]
-        return x, y, z
+        axis = normal(frames[0].orientation)
+        return Cut(origins[best], axis) if best is not None and seen[best] and axis else None
 
     # ---- where its frames lie ----------------------------------------------------------------------------------------
 
@@ -93,19 +94,27 @@ class Segmentation:
 
     @cached_property
     def _depth(self) -> float | None:
-        from ...pixels.measures.slice_depth import slice_depth
-
+        """How much of the patient a frame stands for: the least that anything says, because what is drawn where the
+        segmentation says nothing would be made up."""
         view = next(frame_views(self._obj, 1), self._obj)
-        positions = [frame.position or 0.0 for frame in self._frames]
-        return slice_depth(positions, number(view, "SpacingBetweenSlices"), number(view, "SliceThickness")).mm
+        places = sorted({_place(frame) for frame in self._frames})
+        said = [number(view, keyword) for keyword in ("SpacingBetweenSlices", "SliceThickness")]
+        known = [*(value for value in said if value and value > 0), *(high - low for low, high in pairwise(places))]
+        return min(known, default=None)
+
+    async def _prepared(self) -> Sequence[SegmentFrame]:
+        """The frames; there can be so many that it takes a while."""
+        return await anyio.to_thread.run_sync(lambda: self._frames, abandon_on_cancel=True)
 
     async def _by_place(self, target: Target, numbers: Sequence[int]) -> Found:
-        from ...pixels.overlay.sampling import Sampler, have_one_orientation
+        from ...pixels.overlay.sampling import Sampler
         from ...pixels.overlay.segments import Masks
 
         if not have_one_orientation(self._frames):
             raise Misplaced("The frames of the segmentation have different orientations, so their planes do not tell.")
-        sampler = Sampler(target.plane, self._frames, self._depth)
+        sampler = await anyio.to_thread.run_sync(
+            lambda: Sampler(target.plane, self._frames, self._depth), abandon_on_cancel=True
+        )
         layers = {frame.number: layer for layer in sampler.layers for frame in layer.frames}
         wanted = [frame for layer in sampler.layers for frame in layer.frames if frame.segment in (*numbers, None)]
         masks = Masks(lambda frame, inside: sampler.mask(layers[frame.number], frame, inside))
@@ -162,7 +171,8 @@ class Segmentation:
         if len(frames) > most[0] or size > most[1]:
             raise BadArgument(
                 f"To know {what}, {len(frames):,} frames of {size:,} bytes in all of the segmentation would have to be "
-                f"read, and at most {most[0]:,} of {most[1]:,} bytes are: give segment, to draw one of them alone."
+                f"read, and at most {most[0]:,} of {most[1]:,} bytes are."
+                + (" Give segment, to draw one of them alone." if len(wanted) > 1 else "")
             )
         by_number = {frame.number: frame for frame in frames}
 
@@ -193,6 +203,11 @@ class Segmentation:
         is_fractional = self._pixels.whole is not None
         note = "The segmentation is fractional: what is drawn is half of the whole or more."
         return Found(parts, how, [note] if is_fractional else [])
+
+
+def _place(frame: SegmentFrame) -> float:
+    """Equal for frames of one plane."""
+    return round(frame.position or 0.0, 2)
 
 
 def _placed(sampler: "Sampler") -> str:

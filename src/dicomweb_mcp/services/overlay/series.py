@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...archives.base import Archive, Place
 from ...dicom.facts import few
-from ...dicom.geometry import dot
+from ...dicom.geometry import SAME_DIRECTION, dot
 from ...dicom.kinds import Kind, kind_of
 from ...dicom.objects.named import chosen
 from ...dicom.rules import Level
@@ -77,10 +77,15 @@ class Overlay:
             named = few([self._name(source, number) for source, number in places], MOST_MARKS)
             raise BadArgument(f'slice="largest" needs segment, because the overlay holds several: {named}.')
         source, number = places[0]
-        point = await source.fullest(number)
-        if point is None:
+        cut = await source.fullest(number)
+        if cut is None:
             raise BadArgument(f"{self._name(source, number)} is empty or has no place, so no slice holds most of it.")
-        return dot(axis, point)
+        if abs(dot(axis, cut.normal)) < SAME_DIRECTION:
+            raise BadArgument(
+                f"The planes of {self._name(source, number)} are not parallel to these images, so which of them holds "
+                "the most of it was not measured: choose by slice or position_mm."
+            )
+        return dot(axis, cut.point)
 
     def _add(self, nth: int, source: Source, found: Found, marks: "list[Mark]", said: list[str]) -> None:
         from ...pixels.overlay.colours import written

@@ -11,7 +11,7 @@ from ...dicom.geometry import CLOSE, SAME_PLACE, dot, normal, same_place
 from ...dicom.objects.rt.contours import FLATTEST, stacked
 from ...dicom.objects.rt.regions import Drawn, Region, regions
 from ...dicom.values import DicomJson
-from .base import Found, Misplaced, Part, Target, check_space
+from .base import Cut, Found, Misplaced, Part, Target, check_space
 
 Vector = tuple[float, float, float]
 
@@ -55,17 +55,16 @@ class StructureSet:
             raise Misplaced("This image has no place in the patient, so the contours cannot be drawn on it.")
         return await anyio.to_thread.run_sync(self._on, target, numbers, abandon_on_cancel=True)
 
-    async def fullest(self, number: int) -> Vector | None:
+    async def fullest(self, number: int) -> Cut | None:
         return await anyio.to_thread.run_sync(self._fullest, number, abandon_on_cancel=True)
 
-    def _fullest(self, number: int) -> Vector | None:
+    def _fullest(self, number: int) -> Cut | None:
         closed = [one.contour for one in self._regions[number].contours if one.is_closed]
         planes = stacked(closed)
         if planes is None:
             return None
         best = max(range(len(planes.areas)), key=lambda nth: planes.areas[nth])
-        x, y, z = (part * planes.positions[best] for part in planes.normal)
-        return x, y, z
+        return Cut(tuple(part * planes.positions[best] for part in planes.normal), planes.normal)
 
     def _on(self, target: Target, numbers: Sequence[int]) -> Found:
         found = Found(how="placed by patient coordinates")
@@ -120,13 +119,14 @@ def _parallel(region: Region, target: Target) -> _Placed:
 
 def _nearest(contours: Sequence[tuple[float, Drawn]], position: float, thickness: float) -> tuple[float, list[Drawn]]:
     """The contours of the plane that is nearest to a position, if it is no farther than half the usual distance of
-    planes (of a single one, half the image's thickness)."""
+    planes and half the thickness of the image."""
     if not contours:
         return 0.0, []
     places = sorted(place for place, _ in contours)
     near = same_place(places)
     steps = [after - before for before, after in pairwise(places) if after - before > near]
-    reach = max((median_low(steps) if steps else thickness) / 2, CLOSE) + SAME_PLACE
+    known = [*([median_low(steps)] if steps else []), *([thickness] if thickness else [])]
+    reach = max(min(known, default=0.0) / 2, CLOSE) + SAME_PLACE
     best = min(places, key=lambda place: abs(place - position))
     if abs(best - position) > reach:
         return 0.0, []
