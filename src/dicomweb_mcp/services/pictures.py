@@ -66,7 +66,7 @@ async def show_frame(app: App, archive_name: str | None, request: FrameRequest) 
     from ..pixels.window import parse_window
 
     parse_window(request.window)  # what is no window at all is refused before anything is asked
-    archive = app.archive(archive_name)
+    archive = app.remembering(archive_name)
     choice = await choose(
         app,
         archive,
