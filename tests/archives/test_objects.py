@@ -173,7 +173,7 @@ async def test_only_large_bodies_leave_the_event_loop(asked: str, monkeypatch: p
 
         return working
 
-    monkeypatch.setattr("dicomweb_mcp.archives.dicomweb.objects", watched(objects))
+    monkeypatch.setattr("dicomweb_mcp.archives.objects.objects", watched(objects))
     monkeypatch.setattr("dicomweb_mcp.archives.objects.normalized", watched(normalized))
     monkeypatch.setattr("dicomweb_mcp.archives.arriving.encoded_objects", watched(encoded_objects))
     for size, beside in ((10, False), (3_000_000, True)):

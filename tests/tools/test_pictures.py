@@ -282,6 +282,7 @@ async def test_a_profile_of_colours_is_fetched_and_can_be_done_without(connect: 
     fake = Google(Store(one))
     async with connect(pacs=(fake, "google")) as client:
         converted = await call(client, "render_frame", instance_uid=one.SOPInstanceUID, format="png")
+    async with connect(pacs=(fake, "google")) as client:
         fake.fail(404, times=10, only="/bulkdata")
         plain = await call(client, "render_frame", instance_uid=one.SOPInstanceUID, format="png")
     assert "window: none, colour converted to sRGB by the ICC profile of the file" in text_of(converted)

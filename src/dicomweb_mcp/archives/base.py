@@ -208,6 +208,10 @@ class Archive(Protocol):
         nobody knows what was stored before a search has shown it."""
         ...
 
+    def forget(self, place: Place) -> None:
+        """What was read of this place was of no use: it is asked for again, if anything remembers it."""
+        ...
+
     async def probe(self) -> Health:
         """The cheapest question that shows whether the archive answers."""
         ...

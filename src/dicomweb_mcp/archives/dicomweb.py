@@ -35,7 +35,7 @@ from .base import (
 )
 from .dialects import query_string, reason
 from .multipart import BadMultipart, MediaType, Part, parts
-from .objects import objects
+from .objects import LARGE, rows_of
 from .part10.outgoing import Outgoing
 from .profiles import AS_STORED, FILES, PROFILES, Profile
 from .stow import store_body
@@ -49,8 +49,6 @@ MOST_PICTURE = 32 * MiB
 MOST_VERDICT = 16 * MiB
 MOST_FRAMES = 512 * MiB
 MOST_FILES = 64 * 1024 * MiB
-LARGE = MiB  # JSON beyond is read in a thread, so that other calls go on
-FEW = 1_000  # objects; more of them are decoded when they are looked at
 PICTURES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff"}  # media type -> how such bytes begin
 
 
@@ -187,6 +185,9 @@ class DicomwebArchive:
             found = found[0]
         return store_response(normalized(found if isinstance(found, dict) else {}), self.profile.store_reasons)
 
+    def forget(self, place: Place) -> None:
+        """Nothing is remembered here."""
+
     async def probe(self) -> Health:
         try:
             await self.settle()
@@ -268,12 +269,7 @@ class DicomwebArchive:
 
     async def _objects(self, answer: Answer) -> Sequence[DicomJson]:
         """The DICOM JSON objects of an answer; 204 and an empty body are none."""
-        if answer.status == 204:
-            return []
-        if len(answer.body) <= LARGE:
-            return list(objects(self.name, answer.body))
-        found = await to_thread.run_sync(objects, self.name, answer.body, abandon_on_cancel=True)
-        return await to_thread.run_sync(list, found, abandon_on_cancel=True) if len(found) <= FEW else found
+        return [] if answer.status == 204 else await rows_of(self.name, answer.body)
 
     def _bulk_path(self, place: Place, uri: str) -> tuple[str, str]:
         """Path and base of a BulkDataURI. Servers write hosts that only they know, so what follows ``/studies/`` is

@@ -10,13 +10,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
 import msgspec
+from anyio import to_thread
 
-from ..dicom.encoded import TOLERANT, decoded, uncollected
+from ..dicom.encoded import TOLERANT, decoded, json_text, uncollected
 from ..dicom.values import DicomJson, normalized
 from .base import NotUnderstood
 
 MOST_OBJECTS = 100_000  # a few bytes each could otherwise become gigabytes
 MOST_BRACES = 2_000_000  # beyond, they are counted one by one: what nobody looks at takes memory too
+LARGE = 1_048_576  # bytes; JSON beyond is read in a thread, so that other calls go on
+FEW = 1_000  # objects; more of them are decoded when they are looked at
 SPACE = re.compile(r"[ \t\r\n]*")
 
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -41,18 +44,32 @@ def objects(archive: str, body: bytes) -> Sequence[DicomJson]:
     return Objects(archive, found) if found else []
 
 
+async def rows_of(archive: str, body: bytes) -> Sequence[DicomJson]:
+    """As ``objects``; those of a small body are decoded, because they will be looked at more than once."""
+    if len(body) <= LARGE:
+        return list(objects(archive, body))
+    found = await to_thread.run_sync(objects, archive, body, abandon_on_cancel=True)
+    return await to_thread.run_sync(list, found, abandon_on_cancel=True) if len(found) <= FEW else found
+
+
+def json_list(found: Sequence[DicomJson]) -> bytes:
+    """A body from which ``objects`` reads the same objects."""
+    texts = found.raws if isinstance(found, Objects) else map(json_text, found)
+    return b"[%b]" % b",".join(texts)
+
+
 class Objects(Sequence[DicomJson]):
     """Objects that are decoded when they are looked at, each time anew."""
 
     def __init__(self, archive: str, raws: list[msgspec.Raw]) -> None:
         self._archive = archive
-        self._raws = raws
+        self.raws = raws
 
     def __len__(self) -> int:
-        return len(self._raws)
+        return len(self.raws)
 
     def __iter__(self) -> Iterator[DicomJson]:
-        return map(self._decoded, self._raws)
+        return map(self._decoded, self.raws)
 
     @overload
     def __getitem__(self, at: int) -> DicomJson: ...
@@ -62,8 +79,8 @@ class Objects(Sequence[DicomJson]):
 
     def __getitem__(self, at: int | slice) -> DicomJson | list[DicomJson]:
         if isinstance(at, slice):
-            return [self._decoded(raw) for raw in self._raws[at]]
-        return self._decoded(self._raws[at])
+            return [self._decoded(raw) for raw in self.raws[at]]
+        return self._decoded(self.raws[at])
 
     def _decoded(self, raw: msgspec.Raw) -> DicomJson:
         try:

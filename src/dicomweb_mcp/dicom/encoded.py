@@ -103,6 +103,15 @@ def encoded_objects(body: bytes) -> list[EncodedObject]:
     return list(map(EncodedObject, found))
 
 
+def json_text(obj: Mapping[str, Any]) -> bytes:
+    """JSON text that stands for the object, NaN and half surrogates included."""
+    if isinstance(obj, EncodedObject):
+        import msgspec
+
+        return msgspec.json.encode(obj.raws)
+    return json.dumps(obj).encode()
+
+
 def uncollected(decode: Callable[..., _T], *given: Any) -> _T:
     """What a decoder makes of one object. It lets no other thread in, and on a large object the collector of garbage,
     which finds none, would take most of its time."""

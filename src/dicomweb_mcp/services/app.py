@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import anyio
 
 from ..archives.base import Archive, Busy, Health
+from ..archives.memory import Memory
 from ..archives.profiles import PROFILES, Profile
 from ..dicom.rules import Level
 from ..errors import BadArgument
@@ -15,7 +16,7 @@ from ..settings import ArchiveSettings, Settings
 
 MOST_PLACES = 20_000
 TRANSFER_SECONDS = 600.0  # to wait for another transfer into the same archive
-PLACE_SECONDS = 300.0  # objects hardly ever move, but folders are edited
+REMEMBERED_SECONDS = 300.0  # objects hardly ever move or change, but it happens
 
 Parents = tuple[str, str | None]  # StudyInstanceUID, and SeriesInstanceUID of an instance
 
@@ -40,6 +41,7 @@ class App:
     def __init__(self, settings: Settings, opener: Callable[[ArchiveSettings], Archive] = open_archive) -> None:
         self.settings = settings
         self.places = Places()
+        self.memory = Memory(REMEMBERED_SECONDS)
         self._opener = opener
         self._open: dict[str, Archive] = {}
         self._transfers: dict[str, anyio.Lock] = {}
@@ -65,6 +67,16 @@ class App:
             self._open[settings.name] = self._opener(settings)
         return self._open[settings.name]
 
+    def remembering(self, name: str | None) -> Archive:
+        """The archive by name, for pictures: a web archive is not asked again for what was read a short while ago. A
+        folder is, because that costs no request, and its files are edited."""
+        archive = self.archive(name)
+        if self.configured(name).path is not None:
+            return archive
+        from ..archives.remembering import RememberingArchive
+
+        return RememberingArchive(archive, self.memory)
+
     def profile(self, name: str | None) -> Profile:
         """The row of the archive's kind, without opening it."""
         settings = self.configured(name)
@@ -85,6 +97,7 @@ class App:
         try:
             yield archive
         finally:
+            self.memory.forget(archive.name)
             lock.release()
 
     async def close(self) -> None:
@@ -102,7 +115,7 @@ class Places:
 
     def remember(self, archive: str, level: Level, uid: str, parents: Parents) -> None:
         """Keep the parents of a series or instance; the one not used for longest is dropped."""
-        self._known[archive, level, uid] = (time.monotonic() + PLACE_SECONDS, parents)
+        self._known[archive, level, uid] = (time.monotonic() + REMEMBERED_SECONDS, parents)
         self._known.move_to_end((archive, level, uid))
         if len(self._known) > MOST_PLACES:
             self._known.popitem(last=False)

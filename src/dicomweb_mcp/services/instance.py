@@ -8,12 +8,16 @@ from ..dicom.values import DicomJson, text
 
 async def instance_metadata(archive: Archive, place: Place) -> DicomJson:
     """The metadata of one instance, and of no other. Raises ArchiveError."""
-    async with aclosing(archive.metadata(place)) as objects:
-        async for obj in objects:
-            if text(obj, "SOPInstanceUID") == place.instance_uid:
-                check_place(archive, place, obj)
-                return obj
-    raise NotUnderstood(archive.name, f"answered with the metadata of another object than {place}.")
+    try:
+        async with aclosing(archive.metadata(place)) as objects:
+            async for obj in objects:
+                if text(obj, "SOPInstanceUID") == place.instance_uid:
+                    check_place(archive, place, obj)
+                    return obj
+        raise NotUnderstood(archive.name, f"answered with the metadata of another object than {place}.")
+    except NotUnderstood:
+        archive.forget(place)
+        raise
 
 
 def check_place(archive: Archive, place: Place, obj: DicomJson) -> None:

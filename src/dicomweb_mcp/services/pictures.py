@@ -75,7 +75,7 @@ async def show_frame(app: App, archive_name: str | None, request: FrameRequest) 
     from ..pixels.window import parse_window
 
     parse_window(request.window)  # what is no window at all is refused before anything is asked
-    archive = app.archive(archive_name)
+    archive = app.remembering(archive_name)
     overlay = await _opened(app, archive, request)
     choice = await _chosen(app, archive, request, overlay)
     from ..pixels.problems import Undecodable

@@ -73,7 +73,7 @@ async def show_series(app: App, archive_name: str | None, request: SeriesRequest
     for window in request.windows:
         parse_window(window)
     request = replace(request, windows=tuple(dict.fromkeys(clean(window) for window in request.windows)))
-    archive = app.archive(archive_name)
+    archive = app.remembering(archive_name)
     place = await find_place(app, archive, request.study_uid, request.series_uid, None)
     if place.level is Level.STUDY:
         raise BadArgument(

@@ -32,7 +32,7 @@ class Renderer:
     async def render(self, frame: Frame, **asked: Any) -> "Rendered":
         """The picture of a frame; ``asked`` is what ``pixels.render`` takes besides. Raises BadArgument, Undecodable or
         ArchiveError."""
-        from ..pixels.problems import MissingBulk
+        from ..pixels.problems import MissingBulk, Undecodable
         from ..pixels.render import render_frame
 
         self._refuse_foreign_colours(frame)
@@ -49,6 +49,9 @@ class Renderer:
                 return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
             except MissingBulk as missing:
                 await self._fetch(missing)
+            except Undecodable:
+                self.archive.forget(self.place)  # the next answer may be a better one
+                raise
         raise NotUnderstood(self.archive.name, "names more lookup tables for one picture than there can be.")
 
     async def _fetch(self, missing: "MissingBulk") -> None:

@@ -235,6 +235,7 @@ async def _listed(archive: Archive, place: Place) -> Listed:
             "known: give an instance_uid from list_instances."
         )
     if not all(is_uid(text(row, "SOPInstanceUID")) for row in scan.rows):
+        archive.forget(place)
         raise NotUnderstood(archive.name, "lists instances of this series whose UIDs are none.")
     rows, told = list(scan.rows), False
     if 1 < len(rows) <= MOST_METADATA and not await anyio.to_thread.run_sync(_are_told, rows, any_field):

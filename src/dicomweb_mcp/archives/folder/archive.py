@@ -180,6 +180,9 @@ class FolderArchive:
         await self._fresh()
         return await self._with_index(contents)
 
+    def forget(self, place: Place) -> None:
+        """Nothing is remembered here."""
+
     async def probe(self) -> Health:
         """Whether the folder can be listed, and what is in it."""
 
