@@ -233,7 +233,7 @@ async def test_the_archives_own_picture_has_no_values(connect: Any, asked: dict[
     async with connect(pacs=(Google(Store.shipped(*NAMES), IDC_BASE, idc=True), "idc")) as client:
         says = await refusal(client, "render_frame", instance_uid=one.SOPInstanceUID, **asked)
     assert "RedPaletteColor" in says
-    assert "as the archive renders it, leave out window, region, probe and statistics" in says
+    assert "as the archive renders it, leave out window, region, probe, statistics and overlay" in says
 
 
 def pet(weight: str = "70") -> pydicom.Dataset:
