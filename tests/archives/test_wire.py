@@ -20,7 +20,7 @@ from dicomweb_mcp.archives.base import (
     Refused,
     Unreachable,
 )
-from dicomweb_mcp.archives.profiles import PROFILES
+from dicomweb_mcp.archives.profiles import AS_STORED, FILES, PROFILES
 from dicomweb_mcp.archives.wire import MiB, Wire
 from support import HURRIED, settings_of
 
@@ -95,6 +95,29 @@ async def test_a_broken_idle_connection_is_tried_once_more() -> None:
         return httpx.Response(200, content=b"[]")
 
     assert await get(closing) == b"[]"
+
+
+@pytest.mark.parametrize(
+    ("kind", "accept", "coding"),
+    [
+        ("orthanc", "application/dicom+json", "gzip"),
+        ("generic", "application/dicom+json", "gzip"),
+        ("orthanc", AS_STORED, "identity"),
+        ("orthanc", FILES, "identity"),
+        ("orthanc", "image/png", "identity"),
+        ("generic", AS_STORED, "gzip"),
+        ("idc", AS_STORED, "gzip"),
+    ],
+)
+async def test_what_a_server_packs_slowly_is_asked_for_unpacked(kind: str, accept: str, coding: str) -> None:
+    asked = []
+
+    def answering(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers["accept-encoding"])
+        return httpx.Response(200, content=b"[]")
+
+    await wire(answering, kind).get("/studies/1.2", accept=accept, most=MiB)
+    assert [coding in one.split(", ") for one in asked] == [True]
 
 
 async def test_retry_after_is_honoured() -> None:

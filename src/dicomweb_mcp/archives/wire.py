@@ -191,12 +191,17 @@ class Wire:
     async def _send(self, url: str, accept: str, body: Body | None = None) -> httpx.Response:
         """The response's head, signed in anew once when a token that can be renewed was refused. Raises one of
         BROKEN."""
+        asked = {"Accept": accept, "Accept-Encoding": self._wanted_coding(accept)}
         signed = await self._credentials.headers()
-        response = await self._head(url, {"Accept": accept, **signed}, body)
+        response = await self._head(url, {**asked, **signed}, body)
         if response.status_code == 401 and self._credentials.forget(signed):
             await response.aclose()
-            response = await self._head(url, {"Accept": accept, **await self._credentials.headers()}, body)
+            response = await self._head(url, {**asked, **await self._credentials.headers()}, body)
         return response
+
+    def _wanted_coding(self, accept: str) -> str:
+        """JSON packs well anywhere."""
+        return "identity" if self.profile.packs_slowly and not accept.endswith("json") else ASKED_FOR
 
     async def _head(self, url: str, headers: dict[str, str], body: Body | None) -> httpx.Response:
         client = await self._opened()
@@ -329,7 +334,7 @@ class Wire:
                     proxy=self._settings.proxy,
                     timeout=httpx.Timeout(self.patience.silence, connect=self.patience.connect),
                     limits=httpx.Limits(max_connections=self.profile.parallel, keepalive_expiry=30),
-                    headers={"User-Agent": f"dicomweb-mcp/{__version__}", "Accept-Encoding": ASKED_FOR},
+                    headers={"User-Agent": f"dicomweb-mcp/{__version__}"},
                     follow_redirects=False,
                     event_hooks={"response": [_stay]},
                 )

@@ -156,7 +156,8 @@ def _grey(
     levels = Levels.of(decoded.array)
     real = real_values(levels.stored, view, is_signed=description.is_signed)
     outside = None if _is_segmentation(view, description) else padding(levels.stored, view, description)
-    counts, seen = levels.counts(), levels.counts(slices(area))
+    counts = levels.counts()
+    seen = counts if area == (0, 0, description.columns, description.rows) else levels.counts(slices(area))
     notes = _padding_note(seen, outside)
     counts, seen = _without(counts, outside), _without(seen, outside)
     if asked.kind == "auto" and _is_segmentation(view, description):
@@ -175,9 +176,8 @@ def _grey(
     ends = chosen.window.ends if chosen.window else None
     if ends and is_inverse:
         ends = ends[::-1]
-    return _Grey(
-        as_bytes(brightness)[levels.index], chosen.origin, ends, values, GreyValues(levels, real, outside), notes
-    )
+    pixels = np.take(as_bytes(brightness), levels.index)
+    return _Grey(pixels, chosen.origin, ends, values, GreyValues(levels, real, outside), notes)
 
 
 def _without(counts: NDArray[np.int64], outside: NDArray[np.bool_] | None) -> NDArray[np.int64]:
