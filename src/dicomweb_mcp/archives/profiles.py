@@ -29,6 +29,7 @@ class Profile:
     it ``honours_offset``, a page is compared with the first one.
     Instance searches of one that ``returns_any`` attribute asked for do so as faithfully as its metadata; one that
     ``leaves_out_sequences`` drops large ones from both.
+    Of one that ``counts_bytes`` every byte is counted by day (``archives.traffic``).
     ``frame_accepts`` are tried in order while it declines. ``store_reasons`` are failure reasons that mean something of
     its own.
     """
@@ -42,6 +43,7 @@ class Profile:
     trusted: bool = True
     honours_offset: bool = False
     parallel: int = 4
+    counts_bytes: bool = False
     retry: frozenset[int] = frozenset({500, 502, 503, 504})
     tries: int = 2
     frame_accepts: tuple[str, ...] = (AS_STORED, OCTETS)
@@ -148,6 +150,7 @@ IDC = Profile(
     returns_any=True,
     leaves_out_sequences=True,
     parallel=2,
+    counts_bytes=True,
     retry=frozenset({500, 502, 503}),  # a 429 is the day's byte quota, until midnight UTC
     tries=4,
     note="A public proxy with a daily quota of bytes per address: few small requests, whole files from IDC's buckets. "
