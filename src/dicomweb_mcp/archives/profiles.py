@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..dicom.rules import EXACT, NAME, RANGE, UIDS, WILDCARD, Level, Match, Rules
+from ..dicom.viewers import Viewer, Viewers
 from ..settings import Kind
 
 Searchable = Mapping[str, frozenset[Match]]
@@ -29,9 +30,9 @@ class Profile:
     it ``honours_offset``, a page is compared with the first one.
     Instance searches of one that ``returns_any`` attribute asked for do so as faithfully as its metadata; one that
     ``leaves_out_sequences`` drops large ones from both.
-    Of one that ``counts_bytes`` every byte is counted by day (``archives.traffic``).
-    ``frame_accepts`` are tried in order while it declines. ``store_reasons`` are failure reasons that mean something of
-    its own.
+    Of one that ``counts_bytes`` every byte is counted by day (``archives.traffic``). ``frame_accepts`` are tried in
+    order while it declines. ``viewers`` show its data in a browser. ``store_reasons`` are failure reasons that mean
+    something of its own.
     """
 
     kind: Kind
@@ -53,6 +54,7 @@ class Profile:
     leaves_out_sequences: bool = False
     renders: bool = True
     store_reasons: Mapping[int, str] = field(default_factory=dict)
+    viewers: Viewers | None = None
     note: str = ""
 
 
@@ -136,6 +138,13 @@ GOOGLE = Profile(
     retry=frozenset({408, 429, 500, 502, 503, 504}),
     tries=5,
 )
+_IDC_VIEWERS = Viewers(  # OHIF 3, and Slim
+    images=Viewer(
+        "https://viewer.imaging.datacommons.cancer.gov/v3/viewer/?StudyInstanceUIDs={}",
+        "&initialSeriesInstanceUID={}",
+    ),
+    slides=Viewer("https://viewer.imaging.datacommons.cancer.gov/slim/studies/{}", "/series/{}"),
+)
 IDC = Profile(
     kind="idc",
     rules=_google_rules(
@@ -151,6 +160,7 @@ IDC = Profile(
     leaves_out_sequences=True,
     parallel=2,
     counts_bytes=True,
+    viewers=_IDC_VIEWERS,
     retry=frozenset({500, 502, 503}),  # a 429 is the day's byte quota, until midnight UTC
     tries=4,
     note="A public proxy with a daily quota of bytes per address: few small requests, whole files from IDC's buckets. "
@@ -167,6 +177,7 @@ IDC_GOOGLE = Profile(
     leaves_out_sequences=True,
     retry=GOOGLE.retry,
     tries=GOOGLE.tries,
+    viewers=_IDC_VIEWERS,
     note="One release of IDC in Google's store, about 96 % of it. Dates are shifted by de-identification.",
 )
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..archives.base import Archive, Place
 from ..dicom.edges import edges
 from ..dicom.functional_groups import frame_view
 from ..dicom.suv import body_weight
@@ -182,6 +183,13 @@ def size(picture: "Picture") -> str:
     """Size, format, and what was done to get there."""
     steps = f" ({'; '.join(picture.steps)})" if picture.steps else ""
     return f"{picture.width} x {picture.height} pixels, {picture.mime_type.removeprefix('image/')}{steps}"
+
+
+def viewer_fact(archive: Archive, place: Place, obj: DicomJson) -> dict[str, str]:
+    """Where a person can look at the same series in a browser; nothing for archives without a viewer of their own."""
+    viewers = archive.profile.viewers
+    link = viewers.of(obj).link(place.study_uid, place.series_uid) if viewers else ""
+    return {"viewer": link} if link else {}
 
 
 def cautions(obj: DicomJson) -> tuple[str, ...]:

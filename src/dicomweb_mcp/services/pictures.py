@@ -12,7 +12,7 @@ from ..dicom.functional_groups import frame_view
 from ..dicom.values import clean, integer
 from ..pixels.request import DEFAULT_SIZE, Format, Point, Region
 from .app import App
-from .captions import cautions, edge_facts, facts_of, identity, size
+from .captions import cautions, edge_facts, facts_of, identity, size, viewer_fact
 from .rendering import Renderer
 from .slices import Choice, choose
 
@@ -87,7 +87,8 @@ async def show_frame(app: App, archive_name: str | None, request: FrameRequest) 
         raise NotUnderstood(
             archive.name, f"this frame cannot be shown. {clean(str(problem), LONGEST_PROBLEM)}{instead}"
         ) from None
-    facts = {"archive": archive.name, **identity(choice), **shown.facts}
+    viewer = viewer_fact(archive, choice.place, choice.obj)
+    facts = {"archive": archive.name, **identity(choice), **shown.facts, **viewer}
     return Shown(shown.picture, facts, (*choice.notes, *cautions(choice.obj), *shown.notes))
 
 

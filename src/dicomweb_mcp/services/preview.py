@@ -28,6 +28,7 @@ from ..dicom.values import DicomJson, clean, integer, text
 from ..errors import BadArgument, Problem
 from ..pixels.request import DEFAULT_SIZE, Format
 from .app import App
+from .captions import viewer_fact
 from .instance import instance_metadata
 from .lookup import find_place
 from .parallel import side_by_side
@@ -262,7 +263,8 @@ class _Preview:
         facts, notes = caption(
             self.archive.name, self.place, self.stack, self.samples, self.request.windows, self.tiles, layout, picture
         )
-        return Shown(picture, facts, notes)
+        obj = next(sample.obj for sample in self.samples if sample.obj)
+        return Shown(picture, {**facts, **viewer_fact(self.archive, self.place, obj)}, notes)
 
     def _instance(self, sample: Sample) -> Place:
         return Place(self.place.study_uid, self.place.series_uid, sample.slice.instance_uid)
