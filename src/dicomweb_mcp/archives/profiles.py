@@ -31,8 +31,9 @@ class Profile:
     Instance searches of one that ``returns_any`` attribute asked for do so as faithfully as its metadata; one that
     ``leaves_out_sequences`` drops large ones from both.
     Of one that ``counts_bytes`` every byte is counted by day (``archives.traffic``). ``frame_accepts`` are tried in
-    order while it declines. ``viewers`` show its data in a browser. ``store_reasons`` are failure reasons that mean
-    something of its own.
+    order while it declines. One that ``renders_colour`` shrinks colour as well as this program would: Orthanc may
+    confuse the colours of JPEG 2000, dcm4chee leaves pixels out. ``viewers`` show its data in a browser.
+    ``store_reasons`` are failure reasons that mean something of its own.
     """
 
     kind: Kind
@@ -53,6 +54,7 @@ class Profile:
     returns_any: bool = False
     leaves_out_sequences: bool = False
     renders: bool = True
+    renders_colour: bool = False
     store_reasons: Mapping[int, str] = field(default_factory=dict)
     viewers: Viewers | None = None
     note: str = ""
@@ -134,6 +136,7 @@ GOOGLE = Profile(
     honours_offset=True,
     returns_any=True,
     leaves_out_sequences=True,
+    renders_colour=True,
     parallel=6,
     retry=frozenset({408, 429, 500, 502, 503, 504}),
     tries=5,
@@ -160,6 +163,7 @@ IDC = Profile(
     leaves_out_sequences=True,
     parallel=2,
     counts_bytes=True,
+    renders_colour=True,
     viewers=_IDC_VIEWERS,
     retry=frozenset({500, 502, 503}),  # a 429 is the day's byte quota, until midnight UTC
     tries=4,
@@ -177,6 +181,7 @@ IDC_GOOGLE = Profile(
     leaves_out_sequences=True,
     retry=GOOGLE.retry,
     tries=GOOGLE.tries,
+    renders_colour=True,
     viewers=_IDC_VIEWERS,
     note="One release of IDC in Google's store, about 96 % of it. Dates are shifted by de-identification.",
 )

@@ -10,6 +10,7 @@ from ..dicom.functional_groups import frame_view
 from ..dicom.suv import body_weight
 from ..dicom.units import OF_PIXELS
 from ..dicom.values import DicomJson, clean, integer, items, numbers, plain_value, text, uid_name
+from ..pixels.request import Region
 from .slices import Choice
 
 if TYPE_CHECKING:
@@ -160,12 +161,16 @@ def _spacing(view: DicomJson) -> str:
 
 
 def _scale(rendered: "Rendered") -> dict[str, str]:
-    """How to get from a place in the picture to the pixel of the native frame; nothing where they are the same."""
-    x, y, width, height = rendered.region
-    picture = rendered.picture
-    if (x, y, width, height) == (0, 0, picture.width, picture.height):
+    return scale_of(rendered.region, rendered.picture.width, rendered.picture.height)
+
+
+def scale_of(region: Region, across: int, high: int) -> dict[str, str]:
+    """How to get from a place in a picture of a region to the pixel of the native frame; nothing where they are the
+    same."""
+    x, y, width, height = region
+    if (x, y, width, height) == (0, 0, across, high):
         return {}
-    along, down = _native("x", x, width / picture.width), _native("y", y, height / picture.height)
+    along, down = _native("x", x, width / across), _native("y", y, height / high)
     return {"scale": f"native {along}, native {down}"}
 
 

@@ -2,27 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-import anyio
-
-from ..archives.base import Archive, ArchiveError, Failed, NotUnderstood, Refused
+from ..archives.base import Archive, ArchiveError, Busy, Failed, NotUnderstood, Refused, Unreachable
 from ..dicom.functional_groups import frame_view
-from ..dicom.values import clean, integer
+from ..dicom.values import clean
 from ..pixels.request import DEFAULT_SIZE, Format, Point, Region
 from .app import App
-from .captions import cautions, edge_facts, facts_of, identity, size, viewer_fact
+from .archive_picture import LONGEST_PROBLEM, is_cheaper, large_colour, last_resort
+from .captions import cautions, facts_of, identity, viewer_fact
 from .rendering import Renderer
 from .slices import Choice, choose
 
 if TYPE_CHECKING:
     from ..pixels.picture import Picture
 
-LONGEST_PROBLEM = 300  # it may repeat what the metadata say
 WITHOUT_VALUES = " To see it as the archive renders it, leave out window, region, probe and statistics."
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -59,7 +54,8 @@ class Shown:
 
 
 async def show_frame(app: App, archive_name: str | None, request: FrameRequest) -> Shown:
-    """One frame, decoded and windowed here; by the archive only where this program cannot, and that is said.
+    """One frame, decoded and windowed here; by the archive only where this program cannot or where a colour frame is
+    large, and that is said.
 
     Raises BadArgument or ArchiveError.
     """
@@ -95,6 +91,13 @@ async def show_frame(app: App, archive_name: str | None, request: FrameRequest) 
 async def _picture(archive: Archive, choice: Choice, request: FrameRequest) -> Shown:
     from ..pixels.problems import Undecodable
 
+    if not request.needs_values and is_cheaper(archive, choice.obj, request.size):
+        try:
+            return Shown(*await large_colour(archive, choice, request.size, request.format), ())
+        except (Busy, Unreachable):  # it would not give a large frame either
+            raise
+        except (ArchiveError, Undecodable):
+            pass  # the stored frame will do
     try:
         frame = (await archive.frames(choice.place, [choice.frame]))[0]
         rendered = await Renderer(archive, choice.place, choice.obj).render(
@@ -109,36 +112,9 @@ async def _picture(archive: Archive, choice: Choice, request: FrameRequest) -> S
     except (Undecodable, Refused, Failed) as problem:
         if not archive.profile.renders or request.needs_values:
             raise
-        return await _rendered_there(archive, choice, request, problem)
+        return Shown(*await last_resort(archive, choice, request.size, request.format, problem), ())
     return Shown(
         rendered.picture,
         facts_of(rendered, frame_view(choice.obj, choice.frame - 1), frame.transfer_syntax),
         rendered.notes,
     )
-
-
-async def _rendered_there(archive: Archive, choice: Choice, request: FrameRequest, problem: Exception) -> Shown:
-    """The archive's own picture, with its own window: the last resort."""
-    from ..pixels.media import from_media
-
-    obj = choice.obj
-    columns, rows = integer(obj, "Columns", 1) or 1, integer(obj, "Rows", 1) or 1
-    scale = min(1.0, request.size / max(columns, rows))
-    viewport = max(1, round(columns * scale)), max(1, round(rows * scale))
-    try:
-        media = await archive.rendered(choice.place, choice.frame, viewport=viewport)
-    except ArchiveError:
-        raise problem from None
-    picture = await _in_thread(partial(from_media, media.data, size=request.size, format=request.format))
-    facts = {
-        "window": "the archive's own, not known here: brightness says nothing about values",
-        **edge_facts(frame_view(obj, choice.frame - 1)),
-        "native size": f"{columns} x {rows} pixels (columns x rows)",
-        "picture": size(picture),
-        "rendered by": f"the archive, because this program could not: {clean(str(problem), LONGEST_PROBLEM)}",
-    }
-    return Shown(picture, facts, ())
-
-
-async def _in_thread(work: "partial[_T]") -> _T:
-    return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
