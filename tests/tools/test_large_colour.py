@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 from pydicom.data import get_testdata_file
 
+from dicomweb_mcp.archives.profiles import PROFILES
 from fakes.dcm4chee import Dcm4chee
 from fakes.google import IDC_BASE, Google
 from fakes.store import Store
@@ -83,6 +84,11 @@ async def test_else_the_stored_frame_is_read(
         )
     assert "rendered by: this program, from the stored frame" in text
     assert not asked(fake, "/rendered")
+
+
+def test_colour_is_left_only_to_archives_that_shrink_it_well() -> None:
+    """Orthanc confuses the colours of JPEG 2000, dcm4chee takes the nearest pixel, others are unknown."""
+    assert {kind for kind, row in PROFILES.items() if row.renders_colour} == {"google", "idc", "idc-google"}
 
 
 async def test_grey_is_never_left_to_the_archives_window(connect: Any) -> None:
