@@ -1,11 +1,20 @@
 from contextlib import suppress
 from pathlib import Path
 
+import platformdirs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicomweb_mcp.settings import IDC_PROXY, BadSettings, Settings, guess_kind, load, user_cache_folder
+from dicomweb_mcp.settings import (
+    IDC_PROXY,
+    BadSettings,
+    Settings,
+    guess_kind,
+    load,
+    user_cache_folder,
+    user_state_folder,
+)
 
 
 def loaded(*archives: str, environment: dict[str, str] | None = None, **more) -> Settings:
@@ -278,6 +287,12 @@ def test_mistakes_in_a_file_name_the_setting(tmp_path: Path, text: str, says: st
 def test_a_cache_folder_of_nobody_is_a_sentence() -> None:
     with pytest.raises(BadSettings, match="DICOMWEB_MCP_CACHE: there is no home folder"):
         user_cache_folder({"DICOMWEB_MCP_CACHE": "~nobody-at-all/cache"})
+
+
+def test_places_of_our_own_can_be_named(tmp_path: Path) -> None:
+    assert user_cache_folder({"DICOMWEB_MCP_CACHE": str(tmp_path)}) == tmp_path
+    assert user_state_folder({"DICOMWEB_MCP_STATE": str(tmp_path)}) == tmp_path
+    assert user_state_folder({}) == platformdirs.user_state_path("dicomweb-mcp")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

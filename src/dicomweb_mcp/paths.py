@@ -1,9 +1,10 @@
-"""Files of others, opened safely: where paths really lead, and whether a file is still the one that was looked at."""
+"""Files of others, opened safely: where paths really lead, and whether a file is still the one that was looked at; and
+folders of our own."""
 
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +24,13 @@ class NotRegular(OSError):
 
     def __init__(self, path: str | Path) -> None:
         super().__init__(0, "no regular file", str(path))
+
+
+def make_private(folder: Path) -> None:
+    """A folder for this user alone, made where it is missing. Raises OSError when that cannot be done."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(OSError):  # somebody else's folder: then it is theirs to protect
+        folder.chmod(0o700)
 
 
 def is_inside(root: str, target: str) -> bool:

@@ -3,6 +3,7 @@
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
+from importlib import metadata
 from typing import Any
 
 import anyio
@@ -363,7 +364,7 @@ async def test_ways_to_sign_in(
         monkeypatch.setenv(name, secret)
     await get(server, auth=auth)
     assert seen[0].get(header) == value
-    assert seen[0]["user-agent"].startswith("dicomweb-mcp/")
+    assert seen[0]["user-agent"] == f"dicomweb-mcp/{metadata.version('dicomweb-mcp')}"
 
 
 async def test_a_missing_secret_is_named_and_nothing_is_sent() -> None:

@@ -8,7 +8,8 @@ import pytest
 
 
 def test_caches_and_settings_go_to_the_tests_own_home(own_home: Path):
-    folders = [Path.home(), platformdirs.user_cache_path("x"), platformdirs.user_config_path("x")]
+    ours = (platformdirs.user_cache_path, platformdirs.user_config_path, platformdirs.user_state_path)
+    folders = [Path.home(), *(each("x") for each in ours)]
     assert all(folder.is_relative_to(own_home) for folder in folders)
     assert "GOOGLE_APPLICATION_CREDENTIALS" not in os.environ
 

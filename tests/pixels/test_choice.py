@@ -165,3 +165,76 @@ def test_a_window_of_the_file_may_have_the_name_of_a_preset(make):
 def test_a_window_as_given(make):
     assert choose_window("40,400", make(), VALUES).origin == "window 40/400 as given"
     assert choose_window("-100..300", make(), VALUES).origin == "range -100..300 as given"
+
+
+# ---- what a modality is customarily looked at with -------------------------------------------------------------------
+
+PET = {
+    "Modality": "PT",
+    "Units": "BQML",
+    "DecayCorrection": "ADMIN",
+    "PatientWeight": 70,
+    "RescaleSlope": 1,
+    "RescaleIntercept": 0,
+    "RadiopharmaceuticalInformationSequence": [
+        {"RadionuclideTotalDose": 350e6, "RadionuclideHalfLife": 6588, "RadiopharmaceuticalStartTime": "100000"}
+    ],
+}
+"""350 MBq over 70,000 g make 5,000 Bq/ml an SUV of 1."""
+
+
+def test_ct_in_hounsfield_units_without_a_window_is_shown_as_soft_tissue(ct):
+    chosen = choose_window("auto", ct, np.array([-1000.0, 30, 3000]))
+    assert chosen.window == Window(40, 400)
+    assert chosen.origin == "window 40/400 customary for CT in HU, because the file has no window"
+
+
+def test_pet_with_a_known_uptake_goes_from_0_to_10(make):
+    chosen = choose_window("auto", make(**PET), np.array([0.0, 20_000]))
+    np.testing.assert_allclose(chosen.apply(np.array([0.0, 5_000, 25_000, 50_000, 90_000])), [0, 25.5, 127.5, 255, 255])
+    assert chosen.origin == "range 0 to 10 SUV(bw) (0 to 50000) customary for PET, because the file has no window"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"PatientWeight": 0},  # no factor
+        {"Units": "PROPCNTS"},
+        {"PatientWeight": 1e-303},
+        {"Modality": "CT", "RescaleIntercept": None},  # no HU
+        {"Modality": "CT", "RescaleType": "Z_EFF"},
+        {"Modality": "CT", "RescaleType": "HU", "ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]},
+        *({"Modality": modality} for modality in ("MR", "CR", "DX", "MG", "NM", "US")),
+    ],
+)
+def test_no_customary_window_where_values_have_no_common_scale(make, changed):
+    origin = choose_window("auto", make(**PET | changed), VALUES).origin
+    assert origin == "1st to 99th percentile of this frame (9 to 989), because the file has no window"
+
+
+def test_the_files_window_and_8_bit_data_come_before_the_customary_one(make, ct):
+    windowed = make(Modality="CT", RescaleIntercept=-1024, WindowCenter=-600, WindowWidth=1500)
+    assert choose_window("auto", windowed, VALUES).window == Window(-600, 1500)
+    eight = make(Modality="CT", RescaleIntercept=-1024, BitsAllocated=8, BitsStored=8)
+    assert choose_window("auto", eight, VALUES).origin == "8-bit data as stored"
+
+
+@pytest.mark.parametrize("values", [[-1000.0, -990, -980], [300.0, 310, 320], [-1000.0, -990, 3000]])
+def test_a_customary_window_that_would_show_black_and_white_alone_is_not_taken(ct, values):
+    chosen = choose_window("auto", ct, np.array(values))
+    assert chosen.window == Window.between(values[0], values[-1])
+    assert chosen.origin == (
+        f"1st to 99th percentile of this frame ({values[0]:g} to {values[-1]:g}), because the file has no window and "
+        "all pixels would be black or white in window 40/400 customary for CT in HU"
+    )
+
+
+def test_values_that_do_not_occur_do_not_make_a_customary_window_fit(ct):
+    chosen = choose_window("auto", ct, np.array([-1000.0, -990, 40]), np.array([5, 5, 0]))
+    assert chosen.window == Window.between(-1000, -990)
+
+
+def test_uptake_too_little_to_be_seen_is_spread(make):
+    chosen = choose_window("auto", make(**PET), np.array([0.0, 10, 90]))
+    assert chosen.window == Window.between(0, 90)
+    assert "all pixels would be black or white in range 0 to 10 SUV(bw) (0 to 50000) customary for PET" in chosen.origin

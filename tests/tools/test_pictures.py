@@ -398,3 +398,17 @@ async def test_overlay_graphics_that_are_not_drawn_are_told(connect: Any) -> Non
         async with connect(pacs=(Google(Store.shipped(*NAMES)), "google")) as client:
             result = await call(client, "render_frame", instance_uid=dataset(name).SOPInstanceUID)
         assert ("overlay graphics (such as marks or outlines), which are not drawn here" in text_of(result)) is told
+
+
+@pytest.mark.parametrize("tool", ["render_frame", "preview_series"])
+async def test_idc_has_viewers_of_its_own(connect: Any, tool: str) -> None:
+    ct = dataset("CT_small.dcm")
+    link = (
+        "viewer: https://viewer.imaging.datacommons.cancer.gov/v3/viewer/"
+        f"?StudyInstanceUIDs={ct.StudyInstanceUID}&initialSeriesInstanceUID={ct.SeriesInstanceUID}"
+    )
+    idc, pacs = Google(Store(ct), IDC_BASE, idc=True), Google(Store(ct))
+    async with connect(idc=(idc, "idc"), pacs=(pacs, "google")) as client:
+        said = text_of(await call(client, tool, archive="idc", series_uid=ct.SeriesInstanceUID)).splitlines()
+        assert link in said
+        assert "viewer" not in text_of(await call(client, tool, archive="pacs", series_uid=ct.SeriesInstanceUID))

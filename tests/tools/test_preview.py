@@ -300,6 +300,8 @@ async def test_windows_of_the_files_that_differ_are_said(connect: Any) -> None:
 
 async def test_the_origin_of_windows_that_differ_is_said_once(connect: Any) -> None:
     slices = series(3)
+    for one in slices:
+        one.Modality = "MR"  # which has no customary window
     async with connect(pacs=(Google(Store(*slices)), "google")) as client:
         result = await call(client, "preview_series", series_uid=slices[0].SeriesInstanceUID)
     once = "each tile its own, said in its line, 1st to 99th percentile of this frame, because the file has no window"

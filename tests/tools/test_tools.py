@@ -1,6 +1,7 @@
 """The tools as a model meets them: through a real client, in both eras, over the scripted servers."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -257,3 +258,26 @@ async def test_numbers_that_mean_nothing_reach_no_archive(connect: Any, tool: st
     assert not text.startswith("Error executing")
     assert len(text) < 1_000
     assert fake.requests == []
+
+
+async def test_what_was_taken_today_from_a_capped_proxy_is_said(
+    connect: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DICOMWEB_MCP_STATE", str(tmp_path / "state"))
+    async with connect(idc=(fake_of("idc"), "idc"), pacs=(fake_of("dcm4chee"), "dcm4chee")) as client:
+
+        async def listed() -> list[dict[str, Any]]:
+            return list((await answer(client, "list_archives"))["archives"])
+
+        assert (await listed())[0]["bytes_today"] == 0
+        await answer(client, "search_studies", archive="idc", limit=5)
+        once = (await listed())[0]["bytes_today"]
+        await answer(client, "search_studies", archive="idc", limit=5)
+        await answer(client, "search_studies", archive="pacs", limit=5)
+        idc, pacs = await listed()
+        assert idc["bytes_today"] == 2 * once > 0
+        assert "bytes_today" not in pacs
+    async with connect(idc=(fake_of("idc"), "idc")) as client:
+        monkeypatch.setenv("DICOMWEB_MCP_STATE", "~nobody-at-all")
+        notes = (await answer(client, "list_archives"))["notes"]
+    assert sum("bytes_today is what this process took since it started" in note for note in notes) == 1

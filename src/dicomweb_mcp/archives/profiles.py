@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..dicom.rules import EXACT, NAME, RANGE, UIDS, WILDCARD, Level, Match, Rules
+from ..dicom.viewers import Viewer, Viewers
 from ..settings import Kind
 
 Searchable = Mapping[str, frozenset[Match]]
@@ -31,6 +32,9 @@ class Profile:
     ``leaves_out_sequences`` drops large ones from both.
     ``frame_accepts`` are tried in order while it declines. One that ``packs_slowly`` is asked for pixels without a
     content coding, because packing them takes it longer than a network of over 50 Mbit/s takes to bring them.
+    Of one that ``counts_bytes`` every byte is counted by day (``archives.traffic``).
+    One that ``renders_colour`` shrinks colour as well as this program would: Orthanc may
+    confuse the colours of JPEG 2000, dcm4chee leaves pixels out. ``viewers`` show its data in a browser.
     ``store_reasons`` are failure reasons that mean something of its own.
     """
 
@@ -43,6 +47,7 @@ class Profile:
     trusted: bool = True
     honours_offset: bool = False
     parallel: int = 4
+    counts_bytes: bool = False
     retry: frozenset[int] = frozenset({500, 502, 503, 504})
     tries: int = 2
     frame_accepts: tuple[str, ...] = (AS_STORED, OCTETS)
@@ -52,7 +57,9 @@ class Profile:
     leaves_out_sequences: bool = False
     renders: bool = True
     packs_slowly: bool = False
+    renders_colour: bool = False
     store_reasons: Mapping[int, str] = field(default_factory=dict)
+    viewers: Viewers | None = None
     note: str = ""
 
 
@@ -132,9 +139,17 @@ GOOGLE = Profile(
     honours_offset=True,
     returns_any=True,
     leaves_out_sequences=True,
+    renders_colour=True,
     parallel=6,
     retry=frozenset({408, 429, 500, 502, 503, 504}),
     tries=5,
+)
+_IDC_VIEWERS = Viewers(  # OHIF 3, and Slim
+    images=Viewer(
+        "https://viewer.imaging.datacommons.cancer.gov/v3/viewer/?StudyInstanceUIDs={}",
+        "&initialSeriesInstanceUID={}",
+    ),
+    slides=Viewer("https://viewer.imaging.datacommons.cancer.gov/slim/studies/{}", "/series/{}"),
 )
 IDC = Profile(
     kind="idc",
@@ -150,6 +165,9 @@ IDC = Profile(
     returns_any=True,
     leaves_out_sequences=True,
     parallel=2,
+    counts_bytes=True,
+    renders_colour=True,
+    viewers=_IDC_VIEWERS,
     retry=frozenset({500, 502, 503}),  # a 429 is the day's byte quota, until midnight UTC
     tries=4,
     note="A public proxy with a daily quota of bytes per address: few small requests, whole files from IDC's buckets. "
@@ -166,6 +184,8 @@ IDC_GOOGLE = Profile(
     leaves_out_sequences=True,
     retry=GOOGLE.retry,
     tries=GOOGLE.tries,
+    renders_colour=True,
+    viewers=_IDC_VIEWERS,
     note="One release of IDC in Google's store, about 96 % of it. Dates are shifted by de-identification.",
 )
 

@@ -25,6 +25,7 @@ from .base import ArchiveError, Busy, NotUnderstood, Refused, Unreachable
 from .failures import failure
 from .inflate import ASKED_FOR, BadCoding, Inflater
 from .profiles import Profile
+from .traffic import traffic
 
 MiB = 1024 * 1024
 PAUSE = 100  # chunks after which other calls get a turn
@@ -98,6 +99,7 @@ class Wire:
         self._settings = settings
         self._transport = transport
         self._credentials = sign_in(settings)
+        self._traffic = traffic(profile.kind) if profile.counts_bytes else None
         self._places = anyio.Semaphore(profile.parallel, fast_acquire=True)
         self._opening = anyio.Lock(fast_acquire=True)
         self._client: httpx.AsyncClient | None = None
@@ -146,7 +148,10 @@ class Wire:
         return failure(self.name, self.profile.kind, answer.status, answer.body, answer.content_type, how)
 
     async def close(self) -> None:
-        """Close idle connections."""
+        """Close idle connections, and save what was counted."""
+        if self._traffic:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self._traffic.save)
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
@@ -171,6 +176,7 @@ class Wire:
         finally:
             with anyio.move_on_after(2, shield=True):
                 await response.aclose()
+            await self._save_traffic()
 
     async def _persistently(self, url: str, accept: str) -> httpx.Response:
         for attempt in range(1, self.profile.tries + 1):
@@ -264,6 +270,8 @@ class Wire:
         assert isinstance(response.stream, httpx.AsyncByteStream)
         try:
             async for raw in response.stream:  # as it came: what unpacks to nothing takes time as well
+                if self._traffic:
+                    self._traffic.add(len(raw))
                 for chunk in inflater.feed(raw):
                     size += len(chunk)
                     if size > most:
@@ -272,6 +280,7 @@ class Wire:
                 count += 1
                 if count % PAUSE == 0:  # small ones come by thousands at a time
                     await anyio.lowlevel.checkpoint()
+                    await self._save_traffic()
                 if time.monotonic() > end:
                     raise Unreachable(
                         self.name, f"did not finish its answer within {seconds:g} s. Ask for less, or try again."
@@ -283,6 +292,12 @@ class Wire:
             if isinstance(error, httpx.RequestError):
                 error.request = response.request  # as httpx does where it reads a stream itself
             raise self._unreachable(error) from None
+
+    async def _save_traffic(self) -> None:
+        """Now and then, so that small answers cost no write each."""
+        if self._traffic and self._traffic.is_due:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self._traffic.save)
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:

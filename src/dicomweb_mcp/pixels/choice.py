@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dicom.values import DicomJson, aligned_numbers, clean, integer, items, raw_values, text
+from .customary import customary
 from .lut import LookupTable, read_table
 from .modality import rescale, unit
 from .problems import WindowRefused
-from .window import FUNCTIONS, SPELLINGS, Window, WindowRequest, fold, parse_window
+from .window import FUNCTIONS, SPELLINGS, Window, WindowRequest, as_bytes, fold, parse_window
 
 PERCENTILES = (1, 99)
 
@@ -45,7 +46,8 @@ def choose_window(
     """The window for the real ``values`` (any shape, padding left out) of the frame that ``view`` describes.
 
     ``counts``: how often each value occurs, where ``values`` are distinct ones. "auto" means the file's first window,
-    else its VOI LUT, else 8-bit data as stored, else the 1st to 99th percentile.
+    else its VOI LUT, else 8-bit data as stored, else the modality's customary window where it shows more than black and
+    white, else the 1st to 99th percentile.
 
     Raises WindowRefused when the request does not apply to these pixels.
     """
@@ -62,7 +64,7 @@ def choose_window(
         return known[0].chosen
     named = raw_values(view, "WindowCenter") or raw_values(view, "WindowWidth")
     why = "the file's window cannot be read" if named else "the file has no window"
-    return _stored_range(view) or _percentiles(values, counts, why)
+    return _stored_range(view) or _by_values(view, values, counts, why)
 
 
 def file_windows(view: DicomJson) -> list[FileWindow]:
@@ -142,13 +144,26 @@ def _stored_range(view: DicomJson) -> ChosenWindow | None:
     return ChosenWindow(f"{bits}-bit data as stored{'' if bits == 8 else f' (0 to {most})'}", window)
 
 
-def _percentiles(values: NDArray[Any], counts: NDArray[Any] | None, why: str) -> ChosenWindow:
-    because = f", because {why}"
+def _by_values(view: DicomJson, values: NDArray[Any], counts: NDArray[Any] | None, why: str) -> ChosenWindow:
     usable = np.isfinite(values) if counts is None else np.isfinite(values) & (counts > 0)
-    finite = values[usable]
-    if finite.size == 0:
+    if not usable.any():
         raise WindowRefused("The frame has no finite pixel values; there is nothing to show.")
-    weights = None if counts is None else counts[usable]
+    usual = customary(view)
+    if usual is not None:
+        if _has_greys(usual.window, values[usable]):
+            return ChosenWindow(f"{usual.words}, because {why}", usual.window)
+        why += f" and all pixels would be black or white in {usual.words}"
+    return _percentiles(values[usable], None if counts is None else counts[usable], why)
+
+
+def _has_greys(window: Window, values: NDArray[Any]) -> bool:
+    """Whether any of the values is neither black nor white."""
+    shown = as_bytes(window.apply(values))
+    return bool(((shown > 0) & (shown < 255)).any())
+
+
+def _percentiles(finite: NDArray[Any], weights: NDArray[Any] | None, why: str) -> ChosenWindow:
+    because = f", because {why}"
     if weights is None:
         low, high = np.percentile(finite, PERCENTILES, method="inverted_cdf")
     else:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dicom.values import uid_name
+from ..dicom.video import video_refusal
 from . import codestream
 from .compressed import decode_stream
 from .description import PixelDescription
@@ -39,7 +40,10 @@ def decode(frame: bytes, description: PixelDescription) -> Decoded:
     decoder = DECODERS.get(description.transfer_syntax)
     if decoder is None:
         name = uid_name(description.transfer_syntax)
-        raise Undecodable(f"Frames in {name} ({description.transfer_syntax}) are not decoded here. {SERVER_SIDE}")
+        raise Undecodable(
+            video_refusal(description.transfer_syntax)
+            or f"Frames in {name} ({description.transfer_syntax}) are not decoded here. {SERVER_SIDE}"
+        )
     decoded = decoder(frame, description)
     expected: tuple[int, ...] = (description.rows, description.columns)
     if description.samples_per_pixel > 1:

@@ -20,7 +20,7 @@ def icc_profile(view: DicomJson) -> bytes | None:
 
     Raises MissingBulk.
     """
-    holder = next((each for each in (view, _optical_path(view)) if element(each, KEYWORD)), None)
+    holder = _holder(view)
     if holder is None:
         return None
     try:
@@ -29,6 +29,11 @@ def icc_profile(view: DicomJson) -> bytes | None:
         raise
     except Undecodable:
         return b""
+
+
+def has_profile(view: DicomJson) -> bool:
+    """Whether the file says what its colours are."""
+    return _holder(view) is not None
 
 
 def to_srgb(rgb: NDArray[np.uint8], profile: bytes | None) -> tuple[NDArray[np.uint8], str, tuple[str, ...]]:
@@ -45,6 +50,10 @@ def to_srgb(rgb: NDArray[np.uint8], profile: bytes | None) -> tuple[NDArray[np.u
     except (OSError, ValueError, ImageCms.PyCMSError):
         return rgb, AS_STORED, (UNUSABLE,)
     return np.asarray(image), "converted to sRGB by the ICC profile of the file", ()
+
+
+def _holder(view: DicomJson) -> DicomJson | None:
+    return next((each for each in (view, _optical_path(view)) if element(each, KEYWORD)), None)
 
 
 def _optical_path(view: DicomJson) -> DicomJson:

@@ -14,14 +14,32 @@ from .request import DEFAULT_SIZE
 READABLE = ("PNG", "JPEG")
 
 
-def from_media(data: bytes, size: int = DEFAULT_SIZE, format: str = "auto") -> Picture:
-    """The same picture within the budgets. Raises Undecodable, TooLarge, BadArgument."""
+def from_media(
+    data: bytes,
+    size: int = DEFAULT_SIZE,
+    format: str = "auto",
+    *,
+    native: tuple[int, int] | None = None,
+    pixel_height: float = 1.0,
+) -> Picture:
+    """The same picture within the budgets. ``native`` is the frame's columns and rows: a picture of that shape has the
+    frame's pixels, which are ``pixel_height`` high in widths, one of another shape was made square by the server.
+
+    Raises Undecodable, TooLarge, BadArgument.
+    """
     image = _opened(data)
     try:
         image.load()
     except (OSError, SyntaxError, ValueError) as reason:
         raise Undecodable(f"The rendered picture is damaged: {reason}.") from reason
-    return encode(_eight_bit(image), size=size, format=format)
+    is_native = native is not None and _is_alike(image.size, native)
+    return encode(_eight_bit(image), size=size, format=format, pixel_height=pixel_height if is_native else 1.0)
+
+
+def _is_alike(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two sizes have the same shape, but for rounding to whole pixels."""
+    (width, height), (columns, rows) = one, other
+    return abs(width * rows - height * columns) <= max(columns, rows)
 
 
 def _opened(data: bytes) -> Image.Image:

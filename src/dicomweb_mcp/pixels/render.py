@@ -127,7 +127,7 @@ def render_frame(
         visible,
         size=size,
         format=format,
-        pixel_height=_pixel_height(view),
+        pixel_height=pixel_height(view),
         smooth=not _is_segmentation(view, description),
         drawing=Drawing(marks, area),
         legend=marks if legend else (),
@@ -232,7 +232,7 @@ def _extent(description: PixelDescription) -> str:
     return f"it has {columns} x {rows} pixels, x from 0 to {columns - 1}, y from 0 to {rows - 1}"
 
 
-def _pixel_height(view: DicomJson) -> float:
+def pixel_height(view: DicomJson) -> float:
     """Height of a pixel in widths; 1 where nothing is said."""
     for keyword in SPACINGS:
         found = numbers(view, keyword)

@@ -4,11 +4,14 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..archives.base import Archive, Place
 from ..dicom.edges import edges
 from ..dicom.functional_groups import frame_view
 from ..dicom.suv import body_weight
 from ..dicom.units import OF_PIXELS
 from ..dicom.values import DicomJson, clean, integer, items, numbers, plain_value, text, uid_name
+from ..pixels.request import Region
+from .overview import HOW_TO_PICK, is_whole
 from .slices import Choice
 
 if TYPE_CHECKING:
@@ -159,9 +162,14 @@ def _spacing(view: DicomJson) -> str:
 
 
 def _scale(rendered: "Rendered") -> dict[str, str]:
-    """How to get from a place in the picture to the pixel of the native frame; nothing where they are the same."""
-    x, y, width, height = rendered.region
-    across, high = rendered.picture.width, rendered.picture.height - rendered.picture.legend
+    picture = rendered.picture
+    return scale_of(rendered.region, picture.width, picture.height - picture.legend)
+
+
+def scale_of(region: Region, across: int, high: int) -> dict[str, str]:
+    """How to get from a place in a picture of a region to the pixel of the native frame; nothing where they are the
+    same."""
+    x, y, width, height = region
     if (x, y, width, height) == (0, 0, across, high):
         return {}
     along, down = _native("x", x, width / across), _native("y", y, height / high)
@@ -184,15 +192,20 @@ def size(picture: "Picture") -> str:
     return f"{picture.width} x {picture.height} pixels, {picture.mime_type.removeprefix('image/')}{steps}"
 
 
+def viewer_fact(archive: Archive, place: Place, obj: DicomJson) -> dict[str, str]:
+    """Where a person can look at the same series in a browser; nothing for archives without a viewer of their own."""
+    viewers = archive.profile.viewers
+    link = viewers.of(obj).link(place.study_uid, place.series_uid) if viewers else ""
+    return {"viewer": link} if link else {}
+
+
 def cautions(obj: DicomJson) -> tuple[str, ...]:
     """What a picture of this object must not be taken for."""
     notes = []
     columns, rows = integer(obj, "TotalPixelMatrixColumns"), integer(obj, "TotalPixelMatrixRows")
     if text(obj, "Modality") == "SM" and columns and rows:
-        notes.append(
-            f"This is one tile of one image of a slide, which has {columns} x {rows} pixels; the series may hold the "
-            "same slide in several sizes, its label and an overview."
-        )
+        part = "the whole" if is_whole(obj) else "one tile"
+        notes.append(f"This is {part} of an image of {columns} x {rows} pixels of a slide. {HOW_TO_PICK}")
     if any(tag.startswith("60") and tag.endswith("0010") for tag in obj):  # Overlay Rows of any group, PS3.3 C.9.2
         notes.append("The image has overlay graphics (such as marks or outlines), which are not drawn here.")
     if text(obj, "BurnedInAnnotation").upper() == "YES":

@@ -2,20 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-import anyio
-
-from ..archives.base import Archive, ArchiveError, Failed, NotUnderstood, Refused
+from ..archives.base import Archive, ArchiveError, Busy, Failed, NotUnderstood, Refused, Unreachable
 from ..dicom.functional_groups import frame_view
 from ..dicom.geometry import normal
 from ..dicom.rules import Level
-from ..dicom.values import clean, integer
+from ..dicom.values import clean
 from ..errors import BadArgument
 from ..pixels.request import DEFAULT_SIZE, Format, Point, Region
 from .app import App
-from .captions import cautions, edge_facts, facts_of, identity, size
+from .archive_picture import LONGEST_PROBLEM, is_cheaper, large_colour, last_resort
+from .captions import cautions, facts_of, identity, viewer_fact
 from .lookup import find_place
 from .overlay import Overlay, Target, open_overlay
 from .rendering import Renderer
@@ -25,10 +23,7 @@ if TYPE_CHECKING:
     from ..pixels.picture import Picture
 
 LARGEST = "largest"  # the slice with the most of a segment
-LONGEST_PROBLEM = 300  # it may repeat what the metadata say
 WITHOUT_VALUES = " To see it as the archive renders it, leave out window, region, probe, statistics and overlay."
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -68,7 +63,8 @@ class Shown:
 
 
 async def show_frame(app: App, archive_name: str | None, request: FrameRequest) -> Shown:
-    """One frame, decoded and windowed here; by the archive only where this program cannot, and that is said.
+    """One frame, decoded and windowed here; by the archive only where this program cannot or where a colour frame is
+    large, and that is said.
 
     Raises BadArgument or ArchiveError.
     """
@@ -87,7 +83,8 @@ async def show_frame(app: App, archive_name: str | None, request: FrameRequest) 
         raise NotUnderstood(
             archive.name, f"this frame cannot be shown. {clean(str(problem), LONGEST_PROBLEM)}{instead}"
         ) from None
-    facts = {"archive": archive.name, **identity(choice), **shown.facts}
+    viewer = viewer_fact(archive, choice.place, choice.obj)
+    facts = {"archive": archive.name, **identity(choice), **shown.facts, **viewer}
     return Shown(shown.picture, facts, (*choice.notes, *cautions(choice.obj), *shown.notes))
 
 
@@ -136,6 +133,13 @@ async def _largest(app: App, archive: Archive, request: FrameRequest, overlay: O
 async def _picture(archive: Archive, choice: Choice, request: FrameRequest, overlay: Overlay | None) -> Shown:
     from ..pixels.problems import Undecodable
 
+    if not request.needs_values and is_cheaper(archive, choice.obj, request.size):
+        try:
+            return Shown(*await large_colour(archive, choice, request.size, request.format), ())
+        except (Busy, Unreachable):  # it would not give a large frame either
+            raise
+        except (ArchiveError, Undecodable):
+            pass  # the stored frame will do
     drawn = await overlay.on(Target(choice.obj, choice.frame)) if overlay else None
     try:
         frame = (await archive.frames(choice.place, [choice.frame]))[0]
@@ -152,35 +156,8 @@ async def _picture(archive: Archive, choice: Choice, request: FrameRequest, over
     except (Undecodable, Refused, Failed) as problem:
         if not archive.profile.renders or request.needs_values:
             raise
-        return await _rendered_there(archive, choice, request, problem)
+        return Shown(*await last_resort(archive, choice, request.size, request.format, problem), ())
     facts = facts_of(rendered, frame_view(choice.obj, choice.frame - 1), frame.transfer_syntax)
     if drawn:
         return Shown(rendered.picture, {"overlay": drawn.said, **facts}, (*drawn.notes, *rendered.notes))
     return Shown(rendered.picture, facts, rendered.notes)
-
-
-async def _rendered_there(archive: Archive, choice: Choice, request: FrameRequest, problem: Exception) -> Shown:
-    """The archive's own picture, with its own window: the last resort."""
-    from ..pixels.media import from_media
-
-    obj = choice.obj
-    columns, rows = integer(obj, "Columns", 1) or 1, integer(obj, "Rows", 1) or 1
-    scale = min(1.0, request.size / max(columns, rows))
-    viewport = max(1, round(columns * scale)), max(1, round(rows * scale))
-    try:
-        media = await archive.rendered(choice.place, choice.frame, viewport=viewport)
-    except ArchiveError:
-        raise problem from None
-    picture = await _in_thread(partial(from_media, media.data, size=request.size, format=request.format))
-    facts = {
-        "window": "the archive's own, not known here: brightness says nothing about values",
-        **edge_facts(frame_view(obj, choice.frame - 1)),
-        "native size": f"{columns} x {rows} pixels (columns x rows)",
-        "picture": size(picture),
-        "rendered by": f"the archive, because this program could not: {clean(str(problem), LONGEST_PROBLEM)}",
-    }
-    return Shown(picture, facts, ())
-
-
-async def _in_thread(work: "partial[_T]") -> _T:
-    return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)

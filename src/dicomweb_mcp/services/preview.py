@@ -25,11 +25,14 @@ from ..dicom.geometry import Stack
 from ..dicom.kinds import Kind, kind_of
 from ..dicom.rules import Level
 from ..dicom.values import DicomJson, clean, integer, text
+from ..dicom.video import refusal_of
 from ..errors import BadArgument, Problem
 from ..pixels.request import DEFAULT_SIZE, Format
 from .app import App
+from .captions import viewer_fact
 from .instance import instance_metadata
 from .lookup import find_place
+from .overview import HOW_TO_PICK
 from .parallel import side_by_side
 from .pictures import Shown
 from .preview_caption import Drawn, caption, labels
@@ -131,8 +134,12 @@ class _Preview:
         if any(text(obj, "Modality") == "SM" for obj in known):
             raise BadArgument(
                 "The frames of a slide are tiles of one large picture, and a preview of them shows nothing: "
-                f"give render_frame series_uid={self.place.series_uid}, or an instance_uid of list_instances."
+                f"give render_frame series_uid={self.place.series_uid}, which shows as much of the slide as one frame "
+                f"holds. {HOW_TO_PICK}"
             )
+        videos = [refusal_of(obj) for obj in known]
+        if known and all(videos):
+            raise BadArgument(videos[0])
         if known and all(integer(obj, "Rows") is None for obj in known):
             kind = kind_of(known[0])
             what = "" if kind in (Kind.IMAGE, Kind.OTHER) else f" ({kind})"
@@ -143,6 +150,8 @@ class _Preview:
         for sample in self.samples:
             if sample.obj and integer(sample.obj, "Rows") is None:
                 self._fail([sample], BadArgument("No image: it has no pixels. describe_object reads it."))
+            elif said := refusal_of(sample.obj):
+                self._fail([sample], BadArgument(said))
 
     # ---- pixels ------------------------------------------------------------------------------------------------------
 
@@ -262,7 +271,8 @@ class _Preview:
         facts, notes = caption(
             self.archive.name, self.place, self.stack, self.samples, self.request.windows, self.tiles, layout, picture
         )
-        return Shown(picture, facts, notes)
+        obj = next(sample.obj for sample in self.samples if sample.obj)
+        return Shown(picture, {**facts, **viewer_fact(self.archive, self.place, obj)}, notes)
 
     def _instance(self, sample: Sample) -> Place:
         return Place(self.place.study_uid, self.place.series_uid, sample.slice.instance_uid)

@@ -13,6 +13,7 @@ from ..dicom.query import Query, make_plan
 from ..dicom.rules import Level
 from ..dicom.uids import is_uid
 from ..dicom.values import DicomJson, integer, text, uid_name
+from ..dicom.video import refusal_of
 from ..dicom.volume import GEOMETRY_FIELDS
 from ..dicom.volume.parts import Image, images_of, is_plain
 from ..dicom.volume.walk import walk
@@ -20,6 +21,7 @@ from ..errors import BadArgument
 from .app import App
 from .instance import instance_metadata
 from .lookup import find_place
+from .overview import SLIDE_FIELDS, are_of_a_slide, kind, overview
 from .paging import every_match
 
 MOST_SLICES = 5_000
@@ -63,7 +65,7 @@ async def choose(
     position_mm: float | None = None,
     stack: int | str | None = None,
 ) -> Choice:
-    """The frame that was asked for; the middle one where several would do.
+    """The frame that was asked for; the middle one where several would do, of a slide the one that shows most of it.
 
     Raises BadArgument with what there is to choose from, or ArchiveError.
     """
@@ -89,6 +91,10 @@ async def choose(
             f"frame counts the frames of one instance, and this series has {len(listed.objects)} instances: "
             "give slice (1 is the first in geometric order), or an instance_uid."
         )
+    if (slice, position_mm, stack) == (None, None, None) and (whole := overview(listed.objects)):
+        found = await _frame_of(archive, replace(place, instance_uid=text(whole, "SOPInstanceUID")), None)
+        how = f"the one of {len(listed.objects)} images of a slide that shows most of it in one frame{kind(whole)}"
+        return replace(found, how=how)
     walked = await _walked(listed, stack)
     chosen, how = _pick(walked, slice) if position_mm is None else _nearest(walked, position_mm)
     found = await _frame_of(archive, _instance(place, chosen), chosen.frame if chosen.origin else None)
@@ -114,6 +120,8 @@ def _frames(obj: DicomJson) -> int:
         kind = uid_name(text(obj, "SOPClassUID"))
         what = f"This instance ({kind})" if kind else "This instance"
         raise BadArgument(f"{what} has no pixels to show: read it with get_metadata.")
+    if said := refusal_of(obj):
+        raise BadArgument(said)
     return frame_count(obj)
 
 
@@ -224,7 +232,7 @@ async def _listed(archive: Archive, place: Place) -> Listed:
     """The images of a series, with what tells where they lie and what tells them apart. That comes with the search
     where the archive returns it."""
     rules, any_field = (await archive.settle()).rules, archive.profile.returns_any
-    fields = dict.fromkeys((*SLICE_FIELDS, *(GEOMETRY_FIELDS if any_field else ())))
+    fields = dict.fromkeys((*SLICE_FIELDS, *((*GEOMETRY_FIELDS, *SLIDE_FIELDS) if any_field else ())))
     query = Query(Level.INSTANCE, study_uid=place.study_uid, series_uid=place.series_uid, fields=tuple(fields))
     _, scan = await every_match(archive, make_plan(query, rules), MOST_SLICES)
     if not scan.rows:
@@ -238,7 +246,12 @@ async def _listed(archive: Archive, place: Place) -> Listed:
         archive.forget(place)
         raise NotUnderstood(archive.name, "lists instances of this series whose UIDs are none.")
     rows, told = list(scan.rows), False
-    if 1 < len(rows) <= MOST_METADATA and not await anyio.to_thread.run_sync(_are_told, rows, any_field):
+    is_slide = are_of_a_slide(rows)  # whose metadata, which tell of every tile, are long
+    if (
+        1 < len(rows) <= MOST_METADATA
+        and not is_slide
+        and not await anyio.to_thread.run_sync(_are_told, rows, any_field)
+    ):
         rows, told = await _from_metadata(archive, place, rows)
     images = [row for row in rows if integer(row, "Rows") is not None] or rows
     if len(images) == 1 and not told:

@@ -9,6 +9,7 @@ from .model import (
     GOOGLE_KINDS,
     IDC_PROXY,
     READ_ONLY_KINDS,
+    STATE_VARIABLE,
     ArchiveSettings,
     Auth,
     BadSettings,
@@ -16,13 +17,14 @@ from .model import (
     Settings,
     guess_kind,
 )
-from .sources import load, user_cache_folder, variable_prefix
+from .sources import load, user_cache_folder, user_state_folder, variable_prefix
 
 __all__ = [
     "CACHE_VARIABLE",
     "GOOGLE_KINDS",
     "IDC_PROXY",
     "READ_ONLY_KINDS",
+    "STATE_VARIABLE",
     "ArchiveSettings",
     "Auth",
     "BadSettings",
@@ -31,5 +33,6 @@ __all__ = [
     "guess_kind",
     "load",
     "user_cache_folder",
+    "user_state_folder",
     "variable_prefix",
 ]

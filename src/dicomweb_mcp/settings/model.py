@@ -29,6 +29,7 @@ GOOGLE_HOST = "healthcare.googleapis.com"
 GOOGLE_KINDS = frozenset({"google", "idc-google"})
 PROJECT = r"^[A-Za-z0-9][A-Za-z0-9.:-]*$"  # a Google project's ID or number, with its domain where it has one
 CACHE_VARIABLE = "DICOMWEB_MCP_CACHE"  # names another place for what can be made anew: the indexes of folders
+STATE_VARIABLE = "DICOMWEB_MCP_STATE"  # names another place for what cannot: the counts of bytes
 HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.]+")  # a name or an address of a machine
 READ_ONLY_KINDS = frozenset({"idc", "idc-google"})
 

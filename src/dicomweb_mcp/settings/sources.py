@@ -16,6 +16,7 @@ from .model import (
     GOOGLE_KINDS,
     IDC_PROXY,
     IDC_RELEASE,
+    STATE_VARIABLE,
     BadSettings,
     Settings,
     absolute,
@@ -216,11 +217,20 @@ def _http(text: str) -> dict[str, Any]:
 
 def user_cache_folder(environment: Environment = os.environ) -> Path:
     """Where what can be made anew is kept: DICOMWEB_MCP_CACHE, else the user's cache folder. Raises BadSettings."""
-    if named := environment.get(CACHE_VARIABLE):
-        try:
-            return absolute(named)
-        except ValueError as error:
-            raise BadSettings(f"{CACHE_VARIABLE}: {error}.") from None
     from platformdirs import user_cache_path
 
-    return user_cache_path("dicomweb-mcp")
+    return _named_folder(CACHE_VARIABLE, environment) or user_cache_path("dicomweb-mcp")
+
+
+def user_state_folder(environment: Environment = os.environ) -> Path:
+    """Where what cannot is kept: DICOMWEB_MCP_STATE, else the user's state folder. Raises BadSettings."""
+    from platformdirs import user_state_path
+
+    return _named_folder(STATE_VARIABLE, environment) or user_state_path("dicomweb-mcp")
+
+
+def _named_folder(variable: str, environment: Environment) -> Path | None:
+    try:
+        return absolute(named) if (named := environment.get(variable)) else None
+    except ValueError as error:
+        raise BadSettings(f"{variable}: {error}.") from None

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+import anyio
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
 from ..archives.base import Health
 from ..archives.profiles import Profile
+from ..archives.traffic import traffic
 from ..dicom.rules import Level
 from ..services.app import App, probe
 from ..services.search import MOST_ROWS
@@ -33,6 +35,7 @@ async def list_archives(
     notes = [
         f"{item['name']}: {app.profile(item['name']).note}" for item in described if app.profile(item["name"]).note
     ]
+    notes += [note for item in described if (note := await _counted(app.profile(item["name"]), item))]
     notes.append("What an archive returns but cannot match, this program matches: comparisons of numbers, fuzzy names.")
     answer = ArchivesAnswer(archive=names[0], notes=notes, archives=described)
     if size(answer) > LIST_BUDGET:
@@ -58,6 +61,20 @@ def _described(app: App, name: str, health: Health | None) -> dict[str, Any]:
         if health.problem or health.notes:
             described["health"] = " ".join([health.problem, *health.notes]).strip()
     return described
+
+
+async def _counted(profile: Profile, described: dict[str, Any]) -> str:
+    """Adds what was taken today from an archive that gives only so much; a note where that is not the whole of it."""
+    if not profile.counts_bytes:
+        return ""
+    count = traffic(profile.kind)
+    described["bytes_today"] = await anyio.to_thread.run_sync(count.today)
+    if not count.problem:
+        return ""
+    return (
+        f"{described['name']}: bytes_today is what this process took since it started, because the count cannot be "
+        f"kept in the user's state folder ({count.problem})."
+    )
 
 
 def searchable(profile: Profile) -> dict[str, dict[str, list[str]]]:

@@ -6,7 +6,6 @@ others, NULL for what is no instance. The columns of ``NARROWING`` hold the ``Va
 text. ``heads`` has the DICOM JSON of all short plain attributes.
 """
 
-import contextlib
 import hashlib
 import json
 import os
@@ -20,6 +19,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ...paths import make_private
 from ..part10.header import Header
 
 SCHEMA = 2
@@ -145,9 +145,7 @@ class FolderIndex:
             self.file.with_name(self.file.name + suffix).unlink(missing_ok=True)
 
     def _connected(self) -> sqlite3.Connection:
-        self._cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with contextlib.suppress(OSError):  # somebody else's folder: then it is theirs to protect
-            self._cache.chmod(0o700)
+        make_private(self._cache)
         deadline = time.monotonic() + BUSY_SECONDS
         while True:
             db = sqlite3.connect(self.file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)

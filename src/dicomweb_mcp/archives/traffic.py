@@ -1,0 +1,124 @@
+"""Bytes taken from archives that give only so many a day, by kind and UTC day: kept across restarts, and counted
+together by all processes of the user."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..paths import make_private
+from ..settings import STATE_VARIABLE, BadSettings, Kind, user_state_folder
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+FILE = "traffic.sqlite"
+MOST_UNSAVED = 1024 * 1024  # bytes,
+LONGEST_UNSAVED = 5.0  # and seconds: what a process that is killed may lose
+BUSY_SECONDS = 1.0  # to wait for another process
+
+_CREATE = """
+CREATE TABLE IF NOT EXISTS taken (kind TEXT, day TEXT, bytes INTEGER NOT NULL, PRIMARY KEY (kind, day)) WITHOUT ROWID
+"""
+_ADD = "INSERT INTO taken VALUES (?, ?, ?) ON CONFLICT (kind, day) DO UPDATE SET bytes = bytes + excluded.bytes"
+_READ = "SELECT COALESCE(SUM(bytes), 0) FROM taken WHERE kind = ? AND day = ?"
+_FORGET = "DELETE FROM taken WHERE kind = ? AND day < ?"
+
+
+class Traffic:
+    """The count for one kind of archive, kept in a folder that need not be there yet.
+
+    ``problem``: why it cannot be kept at present, empty where it can; meanwhile this process counts alone.
+    """
+
+    def __init__(self, kind: Kind, folder: Path | None) -> None:
+        self.problem = ""
+        self._kind = kind
+        self._folder = folder
+        self._taken: Counter[str] = Counter()  # bytes by day, in this process
+        self._saved: Counter[str] = Counter()
+        self._tried = 0.0
+        self._using = threading.Lock()
+
+    def add(self, count: int) -> None:
+        """Count bytes that arrived. They are in memory until ``save``."""
+        self._taken[utc_day()] += count
+
+    @property
+    def is_due(self) -> bool:
+        """Whether much is unsaved, or something for long."""
+        unsaved = (self._taken - self._saved).total()
+        if time.monotonic() - self._tried > LONGEST_UNSAVED:
+            return unsaved > 0
+        return unsaved >= MOST_UNSAVED and not self.problem
+
+    def save(self) -> None:
+        """Add what is unsaved to the count of all processes. May block for a moment; what cannot be written stays
+        unsaved."""
+        with self._using:
+            self._tried = time.monotonic()
+            new = self._taken - self._saved
+            if new and self._use(partial(self._add, new)):
+                self._saved += new
+
+    def today(self) -> int:
+        """Bytes of this UTC day, by all processes as far as they have saved them. May block for a moment."""
+        day, stored = utc_day(), list[int]()
+        with self._using:
+            if self._use(lambda db: stored.extend(db.execute(_READ, (self._kind, day)).fetchone())):
+                return stored[0] + self._taken[day] - self._saved[day]
+            return self._taken[day]
+
+    def _add(self, new: "Counter[str]", db: "Connection") -> None:
+        db.execute("BEGIN IMMEDIATE")
+        for day, count in new.items():
+            db.execute(_ADD, (self._kind, day, count))
+        db.execute(_FORGET, (self._kind, min(new)))
+        db.execute("COMMIT")
+
+    def _use(self, work: "Callable[[Connection], object]") -> bool:
+        """Whether ``work`` could be done on the file, which is made where it is missing; else ``problem`` says why."""
+        import sqlite3
+
+        self.problem = ""
+        if self._folder is None:
+            self.problem = f"{STATE_VARIABLE} names no folder"
+            return False
+        file = self._folder / FILE
+        try:
+            make_private(self._folder)
+            with closing(sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)) as db:
+                db.execute("PRAGMA synchronous = OFF")  # a count may get lost with the machine's power
+                db.execute(_CREATE)
+                work(db)
+        except sqlite3.OperationalError as error:  # busy, read-only, disk full
+            self.problem = str(error)
+        except sqlite3.DatabaseError:
+            self.problem = "it was damaged, and is begun anew"
+            with suppress(OSError):
+                file.unlink()
+        except OSError as error:
+            self.problem = error.strerror or type(error).__name__
+        return not self.problem
+
+
+def traffic(kind: Kind) -> Traffic:
+    """The count of this process for a kind of archive."""
+    try:
+        return _traffic(kind, user_state_folder())
+    except BadSettings:  # no reason to refuse a request
+        return _traffic(kind, None)
+
+
+@cache
+def _traffic(kind: Kind, folder: Path | None) -> Traffic:
+    return Traffic(kind, folder)
+
+
+def utc_day() -> str:
+    return datetime.now(UTC).date().isoformat()
