@@ -2,38 +2,22 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..archives.base import Place
 from ..dicom.functional_groups import frame_view
 from ..dicom.geometry import Stack
-from ..dicom.values import DicomJson, clean, integer, items, numbers, plain_value, text
+from ..dicom.values import clean, integer, items, numbers, plain_value, text
 from ..errors import Problem
 from .captions import encoding, size, unit_words, window_words
 from .samples import Sample, seconds_of
+from .tiles import Drawing, Drawn
 
 if TYPE_CHECKING:
     from ..pixels.picture import Picture
-    from ..pixels.render import Rendered
     from ..pixels.sheet import Layout
 
 IN_BRACKETS = re.compile(r" \([^()]*\)")
 HEADER = ("Modality", "StudyDate", "SeriesDescription", "StudyInstanceUID", "SeriesInstanceUID")
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """One tile: what was rendered and from which transfer syntax, or why nothing was."""
-
-    rendered: "Rendered | None" = None
-    transfer_syntax: str = ""
-    problem: str = ""
-
-    @property
-    def is_reduced(self) -> bool:
-        """Whether the tile is smaller than its place, because its bytes had to be few."""
-        return bool(self.rendered and any(step.startswith("reduced") for step in self.rendered.picture.steps))
 
 
 Tiles = Mapping[tuple[int, str], Drawn]
@@ -53,19 +37,10 @@ def labels(
     return (first, (window,)) if len(windows) > 1 else (first,)
 
 
-def caption(
-    archive: str,
-    place: Place,
-    stack: Stack,
-    samples: Sequence[Sample],
-    windows: Sequence[str],
-    tiles: Tiles,
-    layout: "Layout",
-    picture: "Picture",
-) -> tuple[dict[str, str], tuple[str, ...]]:
+def caption(drawing: Drawing, layout: "Layout", picture: "Picture") -> tuple[dict[str, str], tuple[str, ...]]:
     """The facts of the sheet and of each tile by its row and column, and the notes."""
-    obj = next(sample.obj for sample in samples if sample.obj)
-    facts = {"archive": archive, **_identity(obj, place, samples)}
+    stack, samples, windows, tiles = drawing.stack, drawing.samples, drawing.windows, drawing.tiles
+    facts = {"archive": drawing.archive.name, **identity(drawing)}
     facts["images"] = _images(stack, samples)
     columns = {window: [tiles[sample.number, window] for sample in samples] for window in windows}
     same = {window: _same_window(drawn) for window, drawn in columns.items()}
@@ -91,12 +66,13 @@ def caption(
 # ---- the header ------------------------------------------------------------------------------------------------------
 
 
-def _identity(obj: DicomJson, place: Place, samples: Sequence[Sample]) -> dict[str, str]:
+def identity(drawing: Drawing) -> dict[str, str]:
+    """Which series is shown, by keyword; and which instance, where it is but one."""
+    obj = next(sample.obj for sample in drawing.samples if sample.obj)
     found = {keyword: str(value) for keyword in HEADER if (value := plain_value(obj, keyword)) is not None}
-    found |= {"StudyInstanceUID": place.study_uid, "SeriesInstanceUID": place.series_uid or ""}
-    if (only := {sample.slice.instance_uid for sample in samples}) and len(only) == 1:
-        found["SOPInstanceUID"] = only.pop()
-    return found
+    found |= {"StudyInstanceUID": drawing.place.study_uid, "SeriesInstanceUID": drawing.place.series_uid or ""}
+    instances = {sample.slice.instance_uid for sample in drawing.samples}
+    return {**found, **({"SOPInstanceUID": instances.pop()} if len(instances) == 1 and "" not in instances else {})}
 
 
 def _images(stack: Stack, samples: Sequence[Sample]) -> str:
@@ -173,7 +149,7 @@ def _identified(sample: Sample, stack: Stack, of_one: bool) -> str:
     count = len(stack.slices)
     what = "frame" if of_one and not stack.is_geometric else "slice"
     parts = [f"{what} {sample.number} of {count}", _where(sample, stack)]
-    if not of_one or count == 1:
+    if (not of_one or count == 1) and sample.slice.instance_uid:
         parts.append(f"SOPInstanceUID {sample.slice.instance_uid}")
     if sample.slice.frames > 1 and what != "frame":
         of = "" if of_one else f" of {sample.slice.frames}" + (" (the middle one)" * (not sample.slice.origin))

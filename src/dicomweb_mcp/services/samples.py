@@ -6,6 +6,21 @@ from dataclasses import dataclass, field
 from ..dicom.geometry import Slice, Stack
 from ..dicom.values import DicomJson, numbers
 from ..errors import BadArgument
+from ..pixels.request import DEFAULT_SIZE, Format
+
+
+@dataclass(frozen=True)
+class SeriesRequest:
+    """Which images of a series, and how they are to be shown; as ``preview_series`` takes it."""
+
+    study_uid: str | None = None
+    series_uid: str | None = None
+    samples: int = 9
+    slices: Sequence[int] | None = None
+    stack: int | str | None = None
+    windows: Sequence[str] = ("auto",)
+    size: int = DEFAULT_SIZE
+    format: Format = "auto"
 
 
 @dataclass

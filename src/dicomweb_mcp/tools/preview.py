@@ -9,7 +9,8 @@ from pydantic import Field
 
 from ..pixels.request import DEFAULT_SIZE
 from ..services.app import App
-from ..services.preview import SeriesRequest, show_series
+from ..services.preview import show_series
+from ..services.samples import SeriesRequest
 from .answers import picture_result
 from .arguments import Archive, SeriesUid, StudyUid
 from .pictures import PictureFormat, Size, WhichStack, caption, image_content
