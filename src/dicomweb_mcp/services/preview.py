@@ -13,8 +13,9 @@ from .app import App
 from .lookup import find_place
 from .pictures import Shown
 from .preview_caption import caption, labels
+from .reformat import own_plane, reformatted
 from .samples import SeriesRequest, chosen
-from .slices import stack_of
+from .slices import list_images
 from .tiles import Drawing
 
 if TYPE_CHECKING:
@@ -39,10 +40,11 @@ async def show_series(app: App, archive_name: str | None, request: SeriesRequest
         raise BadArgument(
             f"A preview is of one series: call list_series with study_uid={place.study_uid}, then give a series_uid."
         )
-    stack, obj = await stack_of(archive, place, request.stack)
-    samples = chosen(stack, request.samples, request.slices)
-    for sample in samples:
-        sample.obj = obj
+    listed = await list_images(archive, place)
+    stack = await listed.walked(request.stack)
+    if request.plane not in ("native", own_plane(stack)):
+        return await _sheet(await reformatted(archive, place, listed, stack, request), request)
+    samples = chosen(stack, request.samples, request.slices, listed.only)
     return await _sheet(Drawing(archive, place, stack, samples, request.windows), request)
 
 

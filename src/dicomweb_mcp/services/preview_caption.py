@@ -8,7 +8,7 @@ from ..dicom.functional_groups import frame_view
 from ..dicom.geometry import Stack
 from ..dicom.values import clean, integer, items, numbers, plain_value, text
 from ..errors import Problem
-from .captions import encoding, size, unit_words, window_words
+from .captions import edge_facts, encoding, size, unit_words, window_words
 from .samples import Sample, seconds_of
 from .tiles import Drawing, Drawn
 
@@ -42,6 +42,7 @@ def caption(drawing: Drawing, layout: "Layout", picture: "Picture") -> tuple[dic
     stack, samples, windows, tiles = drawing.stack, drawing.samples, drawing.windows, drawing.tiles
     facts = {"archive": drawing.archive.name, **identity(drawing)}
     facts["images"] = _images(stack, samples)
+    facts |= _edges(drawing)
     columns = {window: [tiles[sample.number, window] for sample in samples] for window in windows}
     same = {window: _same_window(drawn) for window, drawn in columns.items()}
     origin = {window: _same_origin(drawn) for window, drawn in columns.items()}
@@ -50,6 +51,7 @@ def caption(drawing: Drawing, layout: "Layout", picture: "Picture") -> tuple[dic
     facts["picture"] = size(picture)
     facts |= _pixels(tiles)
     facts["rendered by"] = "this program, from the stored frames"
+    facts |= drawing.said
     shared = _shared_notes(tiles)
     of_one = len({one.instance_uid for one in stack.slices}) == 1
     for nth, sample in enumerate(samples):
@@ -60,7 +62,7 @@ def caption(drawing: Drawing, layout: "Layout", picture: "Picture") -> tuple[dic
             drawn = tiles[sample.number, window]
             own[window] = [*_own_window(drawn, same[window], origin[window]), *_shown(drawn, shared)]
         facts[f"row {row}, column{until}"] = ", ".join([_identified(sample, stack, of_one), *_once(own)])
-    return facts, (*stack.notes, *_about(samples), *shared)
+    return facts, (*stack.notes, *drawing.notes, *_about(samples), *shared)
 
 
 # ---- the header ------------------------------------------------------------------------------------------------------
@@ -73,6 +75,12 @@ def identity(drawing: Drawing) -> dict[str, str]:
     found |= {"StudyInstanceUID": drawing.place.study_uid, "SeriesInstanceUID": drawing.place.series_uid or ""}
     instances = {sample.slice.instance_uid for sample in drawing.samples}
     return {**found, **({"SOPInstanceUID": instances.pop()} if len(instances) == 1 and "" not in instances else {})}
+
+
+def _edges(drawing: Drawing) -> dict[str, str]:
+    """Which side of the patient lies at each edge, where that is the same in all tiles."""
+    found = [edge_facts(drawing.view(sample)) for sample in drawing.samples if sample.obj]
+    return found[0] if all(facts == found[0] for facts in found) else {}
 
 
 def _images(stack: Stack, samples: Sequence[Sample]) -> str:
@@ -145,9 +153,9 @@ def _where(sample: Sample, stack: Stack) -> str:
 
 def _identified(sample: Sample, stack: Stack, of_one: bool) -> str:
     """Which image: k of n, where or when, the instance or the frame, the segment. ``of_one``: all are frames of one
-    instance."""
+    instance. A plane is what no instance has."""
     count = len(stack.slices)
-    what = "frame" if of_one and not stack.is_geometric else "slice"
+    what = "frame" if of_one and not stack.is_geometric else "slice" if sample.slice.instance_uid else "plane"
     parts = [f"{what} {sample.number} of {count}", _where(sample, stack)]
     if (not of_one or count == 1) and sample.slice.instance_uid:
         parts.append(f"SOPInstanceUID {sample.slice.instance_uid}")

@@ -63,14 +63,16 @@ class Drawn:
 
 @dataclass
 class Drawing:
-    """The tiles of one series while they are made. ``lost`` is what ended the asking: the archive is asked nothing more
-    then. ``first`` is the first thing that failed."""
+    """The tiles of one series while they are made. ``said`` are facts in place of the usual ones or besides them.
+    ``lost`` is what ended the asking: the archive is asked nothing more then. ``first`` is what failed first."""
 
     archive: Archive
     place: Place
     stack: Stack
     samples: Sequence[Sample]
     windows: Sequence[str]
+    said: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     lost: Problem | None = None
     first: Problem | None = None
     tiles: dict[tuple[int, str], Drawn] = field(default_factory=dict)  # by number of the sample and window

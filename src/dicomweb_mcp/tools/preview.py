@@ -7,6 +7,7 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
+from ..dicom.volume.reformat import PlaneName
 from ..pixels.request import DEFAULT_SIZE
 from ..services.app import App
 from ..services.preview import show_series
@@ -36,6 +37,9 @@ async def preview_series(
         ),
     ] = None,
     stack: WhichStack = None,
+    plane: Annotated[
+        PlaneName, Field(description="Other than native: cuts through the volume, up to 400 slices")
+    ] = "native",
     windows: Annotated[
         Sequence[Window],
         Field(
@@ -52,7 +56,7 @@ async def preview_series(
     The images are evenly spaced in geometric order, first and last included; slices picks others. Of a single
     multi-frame instance the frames are shown, in space where they have positions, else in time. All tiles have one
     scale; the label above each says k of n and where it lies. An image that cannot be shown is crossed out, with the
-    reason in its line. For detail give render_frame the slice. Not for diagnosis.
+    reason in its line. plane cuts a regular volume anew. For detail give render_frame the slice. Not for diagnosis.
     """
     request = SeriesRequest(
         study_uid=study_uid,
@@ -60,6 +64,7 @@ async def preview_series(
         samples=samples,
         slices=slices,
         stack=stack,
+        plane=plane,
         windows=windows,
         size=size,
         format=format,
