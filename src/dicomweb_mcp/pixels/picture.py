@@ -45,17 +45,19 @@ def encode(
     format: str = "auto",
     pixel_height: float = 1.0,
     smooth: bool = True,
+    fill: bool = False,
 ) -> Picture:
     """``pixels``: (rows, columns) or (rows, columns, 3). ``pixel_height``: of a pixel, in pixel widths.
 
-    ``smooth`` is False for labels, which must not be mixed. A picture under 256 pixels grows by a whole factor. "auto"
-    is PNG, or JPEG where PNG is over 900,000 bytes.
+    ``smooth`` is False for labels, which must not be mixed. A picture under 256 pixels grows by a whole factor; with
+    ``fill`` the long edge has ``size`` pixels, however many there are. "auto" is PNG, or JPEG where PNG is over 900,000
+    bytes.
 
     Raises BadArgument.
     """
     check_request(size, format)
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    target, steps = _fitted(image.size, size, pixel_height)
+    target, steps = _fitted(image.size, size, pixel_height, fill)
     shown = _resized(image, target, smooth)
     if format != "jpeg":
         data = _png(shown)
@@ -67,7 +69,7 @@ def encode(
     return _within_jpeg(image, target, steps, smooth)
 
 
-def _fitted(native: tuple[int, int], size: int, pixel_height: float) -> tuple[tuple[int, int], list[str]]:
+def _fitted(native: tuple[int, int], size: int, pixel_height: float, fill: bool) -> tuple[tuple[int, int], list[str]]:
     """Width and height of the picture, and what was done to get there."""
     steps = []
     width, height = float(native[0]), float(native[1])
@@ -80,6 +82,9 @@ def _fitted(native: tuple[int, int], size: int, pixel_height: float) -> tuple[tu
     if longest > size:
         width, height = width * size / longest, height * size / longest
         steps.append(f"shrunk from {native[0]} x {native[1]} pixels")
+    elif fill:
+        width, height = width * size / longest, height * size / longest
+        steps.append(f"enlarged from {native[0]} x {native[1]} pixels")
     elif longest < ENLARGED_TO:
         factor = min(math.ceil(ENLARGED_TO / longest), int(size // longest))
         if factor > 1:

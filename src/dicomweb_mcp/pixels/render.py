@@ -83,11 +83,12 @@ def render_frame(
     format: str = "auto",
     probe: Sequence[Point] = (),
     statistics: Region | None = None,
+    fill: bool = False,
 ) -> Rendered:
     """``frame``: the bytes of frame ``index`` (0-based) of ``obj``, in ``transfer_syntax``.
 
     ``region`` and ``statistics`` are (x, y, width, height) in native pixels, 0-based, ``probe`` points (x, y) of the
-    frame, whatever its region is. Percentiles are those of the whole frame.
+    frame, whatever its region is. Percentiles are those of the whole frame. ``fill``: as ``picture.encode`` has it.
 
     Raises Undecodable (TooLarge, MissingBulk) for pixels, BadArgument (WindowRefused, RegionRefused) for a request.
     """
@@ -125,6 +126,7 @@ def render_frame(
         format=format,
         pixel_height=_pixel_height(view),
         smooth=not _is_segmentation(view, description),
+        fill=fill,
     )
     return Rendered(
         picture=picture,

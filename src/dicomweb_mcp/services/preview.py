@@ -10,6 +10,7 @@ from ..dicom.rules import Level
 from ..dicom.values import clean
 from ..errors import BadArgument
 from .app import App
+from .comparison import compared
 from .lookup import find_place
 from .pictures import Shown
 from .preview_caption import caption, labels
@@ -34,6 +35,10 @@ async def show_series(app: App, archive_name: str | None, request: SeriesRequest
     for window in request.windows:
         parse_window(window)
     request = replace(request, windows=tuple(dict.fromkeys(clean(window) for window in request.windows)))
+    if request.compare_with and request.plane != "native":
+        raise BadArgument(
+            "compare_with shows images as they are: leave plane out, or preview each series in that plane."
+        )
     archive = app.archive(archive_name)
     place = await find_place(app, archive, request.study_uid, request.series_uid, None)
     if place.level is Level.STUDY:
@@ -42,6 +47,8 @@ async def show_series(app: App, archive_name: str | None, request: SeriesRequest
         )
     listed = await list_images(archive, place)
     stack = await listed.walked(request.stack)
+    if request.compare_with:
+        return await compared(app, archive, place, stack, listed, request)
     if request.plane not in ("native", own_plane(stack)):
         return await _sheet(await reformatted(archive, place, listed, stack, request), request)
     samples = chosen(stack, request.samples, request.slices, listed.only)
@@ -74,7 +81,7 @@ def _tiles(drawing: Drawing, layout: "Layout", shapes: "dict[int, Shape]") -> "l
     found = []
     for sample in drawing.samples:
         for window in drawing.windows:
-            drawn = drawing.tiles[sample.number, window]
-            said = labels(sample, drawing.stack, window, drawing.windows, drawn)
-            found.append(Tile(drawn.picture, said, layout.tile_size(shapes[sample.number])))
+            picture = drawing.tiles[sample.number, window].picture
+            said = labels(drawing, sample, window)
+            found.append(Tile(picture, said, layout.tile_size(shapes[sample.number])))
     return found

@@ -20,6 +20,7 @@ class SeriesRequest:
     slices: Sequence[int] | None = None
     stack: int | str | None = None
     plane: PlaneName = "native"
+    compare_with: str | None = None
     windows: Sequence[str] = ("auto",)
     size: int = DEFAULT_SIZE
     format: Format = "auto"

@@ -64,7 +64,8 @@ class Drawn:
 @dataclass
 class Drawing:
     """The tiles of one series while they are made. ``said`` are facts in place of the usual ones or besides them.
-    ``lost`` is what ended the asking: the archive is asked nothing more then. ``first`` is what failed first."""
+    ``fills``: each picture is as long as its tile, whatever its pixels. ``lost`` is what ended the asking: the archive
+    is asked nothing more then. ``first`` is what failed first."""
 
     archive: Archive
     place: Place
@@ -73,6 +74,7 @@ class Drawing:
     windows: Sequence[str]
     said: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    fills: bool = False
     lost: Problem | None = None
     first: Problem | None = None
     tiles: dict[tuple[int, str], Drawn] = field(default_factory=dict)  # by number of the sample and window
@@ -189,7 +191,7 @@ class Drawing:
         for window in self.windows:
             try:
                 async with self.decoding:
-                    rendered = await renderer.render(frame, window=window, size=size, format="png")
+                    rendered = await renderer.render(frame, window=window, size=size, format="png", fill=self.fills)
             except Problem as problem:
                 self._fail([sample], problem, [window])
             else:
