@@ -2,6 +2,7 @@
 
 import re
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,20 +11,24 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom.data import get_testdata_file
+from pydicom.pixels import pixel_array
 
 from dicomweb_mcp.archives.base import ArchiveError
 from dicomweb_mcp.errors import BadArgument
 from dicomweb_mcp.services import reformat
+from dicomweb_mcp.services.app import App
 from dicomweb_mcp.services.pictures import Shown
 from dicomweb_mcp.services.preview import show_series
 from dicomweb_mcp.services.samples import SeriesRequest
+from dicomweb_mcp.settings import load
 from fakes.dcm4chee import Dcm4chee
 from fakes.google import Google
-from fakes.store import Store
+from fakes.store import SHIPPED, Store
 from support import app_over
 
 pytestmark = pytest.mark.anyio
 
+DATA = Path(__file__).parent.parent / "data"
 COLUMNS, ROWS, SLICES = 5, 7, 6
 SPACING = 3.0  # mm from slice to slice; pixels have 1 mm
 FIRST = np.array([-10.0, 20.0, 500.0])
@@ -352,3 +357,38 @@ async def test_a_frame_that_cannot_be_had_ends_it(trouble: str) -> None:
         await shown(slices, "coronal", fake)
     gap = "slice 5 of 6 of the volume cannot be had, and a gap in a reformat would look like anatomy"
     assert (gap in str(ended.value)) == (trouble != "denied")
+
+
+# ---- real files ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "uid"),
+    [
+        (SHIPPED / "dicomdirtests", "1.3.6.1.4.1.5962.1.1.0.0.0.1194734704.16302.0.6"),
+        (DATA / "ct-seg-sr", "1.2.392.200103.20080913.113635.1.2009.6.22.21.43.10.23430.1"),
+    ],
+)
+async def test_real_series_in_a_folder(path: Path, uid: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Axial CT: the values of each plane are those of pydicom's arrays, put in order by height."""
+    monkeypatch.setenv("DICOMWEB_MCP_CACHE", str(tmp_path))
+    files = [pydicom.dcmread(file, force=True) for file in path.rglob("*") if file.is_file()]
+    slices = sorted((one for one in files if one.get("SeriesInstanceUID") == uid and "PixelData" in one),
+                    key=lambda one: one.ImagePositionPatient[2])  # fmt: skip
+    stored, one = np.stack([pixel_array(each) for each in slices]), slices[0]
+    padding = stored == one.get("PixelPaddingValue", -40_000)
+    whole = np.where(padding, np.nan, stored * float(one.RescaleSlope) + float(one.RescaleIntercept))
+    app = App(load(archives=[f"mine={path}"], environment={}))
+    try:
+        for plane, cut in (("coronal", whole.transpose(1, 0, 2)), ("sagittal", whole.transpose(2, 0, 1)[::-1])):
+            request = SeriesRequest(series_uid=uid, plane=plane, samples=5)  # type: ignore[arg-type]
+            found = await show_series(app, None, request)
+            lines = [said for name, said in found.facts.items() if name.startswith("row ")]
+            assert len(lines) == 5
+            for line in lines:
+                number = int(line.split()[1])
+                expected = cut[number - 1]
+                assert f"plane {number} of {len(cut)}, " in line
+                assert f"values {np.nanmin(expected):g} to {np.nanmax(expected):g} HU" in line
+    finally:
+        await app.close()
