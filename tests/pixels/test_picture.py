@@ -183,3 +183,14 @@ def test_rendered_pictures_are_brought_within_the_budgets():
     picture = from_media(media(Image.fromarray(noise(2000, 2000, colour=True)), "JPEG"), size=1024)
     assert max(opened(picture).size) <= 1024
     assert len(picture.data) <= MOST_BYTES
+
+
+@pytest.mark.parametrize(("shape", "size"), [((40, 64), 300), ((128, 128), 200), ((600, 500), 200)])
+def test_a_picture_that_fills_has_the_size_asked_for(shape: tuple[int, int], size: int) -> None:
+    """Every pixel in its place: a step from black to white in the middle stays there."""
+    pixels = np.zeros(shape, np.uint8)
+    pixels[:, shape[1] // 2 :] = 255
+    shown = np.asarray(Image.open(BytesIO(encode(pixels, size=size, fill=True).data)))
+    assert max(shown.shape) == size
+    assert abs(shown.shape[0] / shown.shape[1] - shape[0] / shape[1]) < 0.01
+    assert abs(int(np.argmax(shown[0] > 127)) - shown.shape[1] / 2) <= 1

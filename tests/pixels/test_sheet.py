@@ -10,7 +10,7 @@ from PIL import Image
 
 from dicomweb_mcp.errors import BadArgument
 from dicomweb_mcp.pixels.picture import MOST_BYTES, Picture, encode
-from dicomweb_mcp.pixels.sheet import Layout, Tile, compose, lay_out, shape_of
+from dicomweb_mcp.pixels.sheet import GAP, SEAM, Layout, Tile, compose, lay_out, shape_of
 
 HOSTILE = (
     "x" * 5_000,
@@ -156,3 +156,16 @@ def test_36_tiles_of_noise_keep_the_budgets(format: str, colours: tuple[int, ...
     assert len(picture.data) <= MOST_BYTES
     assert max(pixels_of(picture).shape) <= 1568
     assert any("900,000 bytes" in step for step in picture.steps), "what was done to get there is said"
+
+
+@pytest.mark.parametrize("tiles", [1, 4, 36])
+@pytest.mark.parametrize("shape", [(500.0, 500.0), (96.0, 96.0), (4.7, 3.1), (711.1, 333.3)])
+def test_tiles_in_mm_have_any_scale_and_keep_within_the_sheet(tiles: int, shape: tuple[float, float]) -> None:
+    """Lengths are no pixels: the largest tiles that fit, whatever factor that is."""
+    layout = lay_out([shape] * tiles, beside=2, lines=1, size=1400, in_mm=True)
+    assert max(layout.size) <= 1400
+    assert layout.scale * max(shape) - 1 < layout.tile_size(shape) <= max(layout.cell)
+    assert layout.tile_size((shape[0] / 2, shape[1] / 2)) == int(layout.scale * max(shape) / 2)
+    wider = 2 * layout.across * (layout.cell[0] + 2), layout.down * (layout.cell[1] + 2)
+    room = 1400 - GAP - layout.across * (GAP + SEAM), 1400 - GAP - layout.down * (GAP + layout.strip)
+    assert wider[0] > room[0] or wider[1] > room[1], "a little more would not fit"

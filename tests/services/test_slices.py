@@ -16,7 +16,7 @@ from dicomweb_mcp.errors import BadArgument
 from dicomweb_mcp.services import slices
 from dicomweb_mcp.services.app import App
 from dicomweb_mcp.services.metadata import read_metadata
-from dicomweb_mcp.services.slices import Choice, choose, stack_of
+from dicomweb_mcp.services.slices import Choice, choose, list_images
 from dicomweb_mcp.settings import Settings
 from fakes.base import Fake
 from fakes.dcm4chee import Dcm4chee
@@ -103,8 +103,8 @@ async def test_every_kind_of_archive_has_the_same_stacks(kind: str, name: str) -
     archive = app.archive(None)
     for number, (wanted, expected) in enumerate(STACKS[name].items(), start=1):
         for stack in (wanted, number):
-            assert places((await stack_of(archive, PLACE, stack))[0]) == list(expected)
-    assert sorted(places((await stack_of(archive, PLACE))[0])) == list(range(len(MADE[name])))
+            assert places(await (await list_images(archive, PLACE)).walked(stack)) == list(expected)
+    assert sorted(places(await (await list_images(archive, PLACE)).walked())) == list(range(len(MADE[name])))
 
 
 @pytest.mark.parametrize("kind", ["google", "dcm4chee"])
@@ -114,7 +114,7 @@ async def test_positions_are_those_of_get_metadata(kind: str, name: str) -> None
     geometry = (await read_metadata(app, "pacs", series_uid=SERIES, study_uid=STUDY)).geometry
     rows = geometry.get("stacks", [geometry])
     for number, row in enumerate(rows, start=1):
-        stack = (await stack_of(app.archive(None), PLACE, number))[0]
+        stack = await (await list_images(app.archive(None), PLACE)).walked(number)
         assert stack.slices[0].position == row["position_mm"]["first"]
         assert stack.slices[-1].position == row["position_mm"]["last"]
         assert len({item.position for item in stack.slices}) == row["slices"]
@@ -223,7 +223,7 @@ async def test_frames_of_an_enhanced_object(kind: str) -> None:
     found = await chosen(app, stack="time=1", position_mm=5.9)
     assert found.frame == 12
     assert "at 6.00 mm along the normal, 0.10 mm from" in found.how
-    whole = (await stack_of(app.archive(None), PLACE))[0]
+    whole = await (await list_images(app.archive(None), PLACE)).walked()
     assert sorted(item.frame for item in whole.slices) == list(range(1, 13))
     assert "There is no stack 4: this series has 3 stacks" in await refusal(app, stack=4)
 
@@ -242,7 +242,7 @@ async def test_frames_in_several_planes_are_offered_as_stacks() -> None:
 @pytest.mark.parametrize("kind", FAKES)
 async def test_frames_of_several_enhanced_objects_are_one_walk(kind: str) -> None:
     app, _ = over(kind, [enhanced(1, (2,)), enhanced(2, (1,))])
-    whole = (await stack_of(app.archive(None), PLACE))[0]
+    whole = await (await list_images(app.archive(None), PLACE)).walked()
     assert {(item.instance_uid[-1], item.frame) for item in whole.slices} == {
         (uid, frame) for uid in "12" for frame in (1, 2, 3, 4)
     }
@@ -267,14 +267,14 @@ async def test_a_cine_among_others_is_shown_by_its_middle_frame() -> None:
 )
 async def test_metadata_are_read_only_where_a_search_does_not_tell(kind: str, requests: int) -> None:
     app, fake = over(kind, MADE["echoes"])
-    await stack_of(app.archive(None), PLACE)
+    await list_images(app.archive(None), PLACE)
     assert sum("/metadata" in asked for asked in fake.paths) == requests
 
 
 async def test_of_very_many_images_the_search_is_all_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slices, "MOST_METADATA", 9)
     app, fake = over("dcm4chee", MADE["echoes"])
-    assert sorted(places((await stack_of(app.archive(None), PLACE))[0])) == list(range(10))
+    assert sorted(places(await (await list_images(app.archive(None), PLACE)).walked())) == list(range(10))
     assert not [asked for asked in fake.paths if "/metadata" in asked]
 
 
@@ -288,5 +288,5 @@ async def test_a_folder(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     app = App(configured, lambda found: FolderArchive(found.name, tmp_path, cache_folder=cache))
     for wanted, expected in STACKS["times"].items():
-        assert places((await stack_of(app.archive(None), PLACE, wanted))[0]) == list(expected)
+        assert places(await (await list_images(app.archive(None), PLACE)).walked(wanted)) == list(expected)
     assert (await chosen(app, stack="time=2", position_mm=11)).place.instance_uid == f"{SERIES}.8"

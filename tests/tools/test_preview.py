@@ -17,7 +17,7 @@ from pydicom.data import get_testdata_file
 from pydicom.pixels import pixel_array
 
 from dicomweb_mcp.server import build
-from dicomweb_mcp.services import preview
+from dicomweb_mcp.services import tiles
 from dicomweb_mcp.services.app import App
 from dicomweb_mcp.settings import load
 from fakes.base import Fake
@@ -223,7 +223,7 @@ async def test_frames_are_asked_for_in_their_order_and_shown_in_the_given_one(co
 
 async def test_large_frames_come_a_few_at_a_time(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     cine = dataset("examples_ybr_color.dcm")
-    monkeypatch.setattr(preview, "BATCH_BYTES", 2 * 320 * 240 * 2)  # YBR_FULL_422: two bytes a pixel
+    monkeypatch.setattr(tiles, "BATCH_BYTES", 2 * 320 * 240 * 2)  # YBR_FULL_422: two bytes a pixel
     fake = Google(Store(cine))
     async with connect(pacs=(fake, "google")) as client:
         result = await call(client, "preview_series", series_uid=cine.SeriesInstanceUID, samples=4)
@@ -237,7 +237,7 @@ async def test_few_frames_are_decoded_at_once_however_many_are_read(
 ) -> None:
     """What a frame takes while it is rendered is many times its bytes."""
     running, most = 0, 0
-    render = preview.Renderer.render
+    render = tiles.Renderer.render
 
     async def counted(*given: Any, **asked: Any) -> Any:
         nonlocal running, most
@@ -248,8 +248,8 @@ async def test_few_frames_are_decoded_at_once_however_many_are_read(
         finally:
             running -= 1
 
-    monkeypatch.setattr(preview.Renderer, "render", counted)
-    monkeypatch.setattr(preview, "DECODED_AT_ONCE", 2)
+    monkeypatch.setattr(tiles.Renderer, "render", counted)
+    monkeypatch.setattr(tiles, "DECODED_AT_ONCE", 2)
     instances = [enhanced(number, [number / 10 + k for k in range(6)]) for number in range(1, 7)]
     async with connect(pacs=(Google(Store(*instances)), "google")) as client:
         result = await call(client, "preview_series", series_uid=instances[0].SeriesInstanceUID, samples=36)

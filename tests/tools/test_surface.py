@@ -93,8 +93,8 @@ async def test_the_tools_and_their_arguments() -> None:
                             "max_characters"},
         "render_frame": {"archive", "study_uid", "series_uid", "instance_uid", "frame", "slice", "position_mm", "stack",
                          "window", "region", "size", "format", "probe", "statistics", "overlay", "segment"},
-        "preview_series": {"archive", "study_uid", "series_uid", "samples", "slices", "stack", "windows", "size",
-                           "format"},
+        "preview_series": {"archive", "study_uid", "series_uid", "samples", "slices", "stack", "plane",
+                           "compare_with", "windows", "size", "format"},
         "store_instances": {"archive", "paths", "study_uid", "dry_run"},
     }  # fmt: skip
     assert {tool.name: set(tool.input_schema["properties"]) for tool in await tools("idc")} == expected

@@ -74,19 +74,20 @@ def encode(
     smooth: bool = True,
     drawing: Drawing | None = None,
     legend: Sequence[Mark] = (),
+    fill: bool = False,
 ) -> Picture:
     """``pixels``: (rows, columns) or (rows, columns, 3). ``pixel_height``: of a pixel, in pixel widths.
 
-    ``smooth`` is False for labels, which must not be mixed. A picture under 256 pixels grows by a whole factor. "auto"
-    is PNG, or JPEG where PNG is over 900,000 bytes. ``drawing`` is drawn over it after it has its size, and ``legend``
-    names marks below it, within ``size``.
+    ``smooth`` is False for labels, which must not be mixed. A picture under 256 pixels grows by a whole factor; with
+    ``fill`` the long edge has ``size`` pixels, however many there are. "auto" is PNG, or JPEG where PNG is over 900,000
+    bytes. ``drawing`` is drawn over it after it has its size, and ``legend`` names marks below it, within ``size``.
 
     Raises BadArgument.
     """
     check_request(size, format)
     image = Image.fromarray(np.ascontiguousarray(pixels))
     canvas = _Canvas(image, smooth, drawing, legend if size >= LEAST_WITH_LEGEND else ())
-    target, steps = _with_room(canvas, size, pixel_height)
+    target, steps = _with_room(canvas, size, pixel_height, fill)
     if format != "jpeg":
         shown = canvas.at(target)
         data = _png(shown)
@@ -98,18 +99,20 @@ def encode(
     return _within_jpeg(canvas, target, steps)
 
 
-def _with_room(canvas: _Canvas, size: int, pixel_height: float) -> tuple[tuple[int, int], list[str]]:
+def _with_room(canvas: _Canvas, size: int, pixel_height: float, fill: bool) -> tuple[tuple[int, int], list[str]]:
     """Width and height of the picture alone, so that its legend fits too; and what was done to get there."""
     height = size
     while True:
-        target, steps = _fitted(canvas.native.size, (size, height), pixel_height)
+        target, steps = _fitted(canvas.native.size, (size, height), pixel_height, fill)
         below = legend_height(canvas.legend, target[0])
         if target[1] + below <= size:
             return target, steps
         height = min(height - 1, size - below)
 
 
-def _fitted(native: tuple[int, int], most: tuple[int, int], pixel_height: float) -> tuple[tuple[int, int], list[str]]:
+def _fitted(
+    native: tuple[int, int], most: tuple[int, int], pixel_height: float, fill: bool
+) -> tuple[tuple[int, int], list[str]]:
     """Width and height of the picture, and what was done to get there."""
     steps = []
     width, height = float(native[0]), float(native[1])
@@ -123,6 +126,9 @@ def _fitted(native: tuple[int, int], most: tuple[int, int], pixel_height: float)
     if scale < 1:
         width, height = width * scale, height * scale
         steps.append(f"shrunk from {native[0]} x {native[1]} pixels")
+    elif fill:
+        width, height = width * scale, height * scale
+        steps.append(f"enlarged from {native[0]} x {native[1]} pixels")
     elif longest < ENLARGED_TO:
         factor = min(math.ceil(ENLARGED_TO / longest), int(scale))
         if factor > 1:

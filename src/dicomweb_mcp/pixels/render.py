@@ -86,12 +86,13 @@ def render_frame(
     statistics: Region | None = None,
     marks: Sequence[Mark] = (),
     legend: bool = True,
+    fill: bool = False,
 ) -> Rendered:
     """``frame``: the bytes of frame ``index`` (0-based) of ``obj``, in ``transfer_syntax``.
 
     ``region`` and ``statistics`` are (x, y, width, height) in native pixels, 0-based, ``probe`` points (x, y) of the
     frame, whatever its region is. Percentiles are those of the whole frame. ``marks`` are drawn over the picture, and
-    named in a ``legend`` below it.
+    named in a ``legend`` below it. ``fill``: as ``picture.encode`` has it.
 
     Raises Undecodable (TooLarge, MissingBulk) for pixels, BadArgument (WindowRefused, RegionRefused) for a request.
     """
@@ -131,6 +132,7 @@ def render_frame(
         smooth=not _is_segmentation(view, description),
         drawing=Drawing(marks, area),
         legend=marks if legend else (),
+        fill=fill,
     )
     return Rendered(
         picture=picture,

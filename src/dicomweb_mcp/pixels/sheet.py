@@ -30,7 +30,8 @@ Label: TypeAlias = Sequence[str]
 @dataclass(frozen=True)
 class Layout:
     """Where the tiles are. ``across`` counts slices in a row and ``beside`` the tiles of each; ``scale`` is picture
-    pixels for one native pixel along its longer side; ``cell`` holds the largest tile, below ``strip`` of labels."""
+    pixels for one native pixel along its longer side, or for one mm (``in_mm``); ``cell`` holds the largest tile, below
+    ``strip`` of labels."""
 
     across: int
     down: int
@@ -38,6 +39,7 @@ class Layout:
     scale: float
     cell: tuple[int, int]
     strip: int
+    in_mm: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -62,8 +64,7 @@ class Layout:
 
     def tile_size(self, shape: Shape) -> int:
         """The long edge with which a frame of this shape is to be rendered."""
-        longest = max(shape) * self.scale
-        return math.ceil(longest) if self.scale >= 1 else max(1, math.floor(longest))
+        return _edge(max(shape), self.scale, self.in_mm)
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,16 @@ def shape_of(view: DicomJson) -> Shape:
     return (columns, rows * aspect) if aspect > 1 else (columns / aspect, rows)
 
 
-def lay_out(shapes: Sequence[Shape], *, beside: int, lines: int, size: int) -> Layout:
-    """The layout with the largest tiles that keeps the sheet within ``size``; all tiles have one scale.
+def shape_in_mm(view: DicomJson) -> Shape:
+    """Width and height of a frame in mm; two zeros where PixelSpacing does not say them."""
+    columns, rows = float(integer(view, "Columns", 0) or 0), float(integer(view, "Rows", 0) or 0)
+    found = numbers(view, "PixelSpacing")
+    return (columns * found[1], rows * found[0]) if len(found) == 2 and min(found) > 0 else (0.0, 0.0)
+
+
+def lay_out(shapes: Sequence[Shape], *, beside: int, lines: int, size: int, in_mm: bool = False) -> Layout:
+    """The layout with the largest tiles that keeps the sheet within ``size``; all tiles have one scale. Shapes are in
+    square pixels, which grow by whole factors; ``in_mm`` they are lengths, and have any scale.
 
     Raises BadArgument when the tiles would be too small to see anything.
     """
@@ -98,7 +107,7 @@ def lay_out(shapes: Sequence[Shape], *, beside: int, lines: int, size: int) -> L
         down = math.ceil(len(shapes) / across)
         free = size - GAP - across * (GAP + (beside - 1) * SEAM), size - GAP - down * (GAP + strip)
         scale = min(free[0] / (across * beside * width), free[1] / (down * height))
-        candidate = (_whole(scale, max(width, height)), -across * down, across)
+        candidate = (scale if in_mm else _whole(scale, max(width, height)), -across * down, across)
         best = candidate if best is None else max(best, candidate)
     assert best is not None
     scale, _, across = best
@@ -107,8 +116,8 @@ def lay_out(shapes: Sequence[Shape], *, beside: int, lines: int, size: int) -> L
             f"{len(shapes) * beside} tiles in {size} pixels would be too small to see anything: "
             "ask for fewer samples or windows, or a larger size."
         )
-    cell = (_edge(width, scale), _edge(height, scale))
-    return Layout(across, math.ceil(len(shapes) / across), beside, scale, cell, strip)
+    cell = (_edge(width, scale, in_mm), _edge(height, scale, in_mm))
+    return Layout(across, math.ceil(len(shapes) / across), beside, scale, cell, strip, in_mm)
 
 
 def _whole(scale: float, longest: float) -> float:
@@ -116,8 +125,9 @@ def _whole(scale: float, longest: float) -> float:
     return scale if scale < 1 else float(min(math.floor(scale), max(1, math.ceil(ENLARGED_TO / longest))))
 
 
-def _edge(length: float, scale: float) -> int:
-    return math.ceil(length * scale) if scale >= 1 else max(1, math.floor(length * scale))
+def _edge(length: float, scale: float, in_mm: bool) -> int:
+    """Pixels that grow by a whole factor get all the room they need; anything else stays below its share."""
+    return math.ceil(length * scale) if scale >= 1 and not in_mm else max(1, math.floor(length * scale))
 
 
 def compose(tiles: Sequence[Tile], layout: Layout, *, size: int, format: str = "auto") -> Picture:

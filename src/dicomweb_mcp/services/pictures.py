@@ -17,7 +17,7 @@ from .captions import cautions, facts_of, identity, viewer_fact
 from .lookup import find_place
 from .overlay import Overlay, Target, open_overlay
 from .rendering import Renderer
-from .slices import Choice, choose, nearest, stack_of
+from .slices import Choice, choose, list_images, nearest
 
 if TYPE_CHECKING:
     from ..pixels.picture import Picture
@@ -123,7 +123,7 @@ async def _largest(app: App, archive: Archive, request: FrameRequest, overlay: O
     place = await find_place(app, archive, request.study_uid, request.series_uid, request.instance_uid)
     if place.level is not Level.SERIES:
         raise BadArgument('slice="largest" chooses among the images of a series: give series_uid.')
-    stack, _ = await stack_of(archive, place, request.stack)
+    stack = await (await list_images(archive, place)).walked(request.stack)
     axis = normal(stack.slices[0].orientation) if stack.reach is not None else None
     if axis is None:
         raise BadArgument(" ".join(('slice="largest" needs images of one stack in space.', *stack.notes)))

@@ -2,101 +2,122 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..archives.base import Place
 from ..dicom.functional_groups import frame_view
 from ..dicom.geometry import Stack
-from ..dicom.values import DicomJson, clean, integer, items, numbers, plain_value, text
+from ..dicom.values import clean, integer, items, numbers, plain_value, text
 from ..errors import Problem
-from .captions import encoding, size, unit_words, window_words
+from .captions import edge_facts, encoding, size, unit_words, viewer_fact, window_words
 from .samples import Sample, seconds_of
+from .tiles import Drawing, Drawn
 
 if TYPE_CHECKING:
     from ..pixels.picture import Picture
-    from ..pixels.render import Rendered
     from ..pixels.sheet import Layout
 
 IN_BRACKETS = re.compile(r" \([^()]*\)")
 HEADER = ("Modality", "StudyDate", "SeriesDescription", "StudyInstanceUID", "SeriesInstanceUID")
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """One tile: what was rendered and from which transfer syntax, or why nothing was."""
-
-    rendered: "Rendered | None" = None
-    transfer_syntax: str = ""
-    problem: str = ""
-
-    @property
-    def is_reduced(self) -> bool:
-        """Whether the tile is smaller than its place, because its bytes had to be few."""
-        return bool(self.rendered and any(step.startswith("reduced") for step in self.rendered.picture.steps))
-
-
 Tiles = Mapping[tuple[int, str], Drawn]
 
 
-def labels(
-    sample: Sample, stack: Stack, window: str, windows: Sequence[str], drawn: Drawn
-) -> tuple[tuple[str, ...], ...]:
-    """The lines above a tile, each in several lengths."""
-    count = len(stack.slices)
-    short = f"{sample.number}/{count}"
-    said = [part for part in (_where(sample, stack), _segment_number(sample)) if part]
-    if drawn.problem:
+def labels(drawing: Drawing, sample: Sample, window: str, name: str = "") -> tuple[tuple[str, ...], ...]:
+    """The lines above a tile, each in several lengths; ``name`` is that of the series, where there are several."""
+    said = [part for part in (_where(sample, drawing.stack), _segment_number(sample)) if part]
+    if drawing.tiles[sample.number, window].problem:
         said = ["not shown"]
-    full = ", ".join([f"{sample.number} of {count}", *said])
-    first = (full, ", ".join([short, *said]), ", ".join([short, *said[:1]]), short, str(sample.number))
+    return label_lines(numbered(drawing, sample, name), said, drawing.windows, window)
+
+
+def numbered(drawing: Drawing, sample: Sample, name: str = "") -> tuple[str, str, str]:
+    """Which of how many, in three lengths."""
+    count, which = len(drawing.stack.slices), f"{name} {sample.number}".strip()
+    return f"{which} of {count}", f"{which}/{count}", which
+
+
+def label_lines(
+    number: tuple[str, str, str], said: Sequence[str], windows: Sequence[str], window: str
+) -> tuple[tuple[str, ...], ...]:
+    """A number and what is said of it, ever more shortly; below it the window, where there are several."""
+    full, short, shortest = number
+    first = (", ".join([full, *said]), ", ".join([short, *said]), ", ".join([short, *said[:1]]), short, shortest)
     return (first, (window,)) if len(windows) > 1 else (first,)
 
 
-def caption(
-    archive: str,
-    place: Place,
-    stack: Stack,
-    samples: Sequence[Sample],
-    windows: Sequence[str],
-    tiles: Tiles,
-    layout: "Layout",
-    picture: "Picture",
-) -> tuple[dict[str, str], tuple[str, ...]]:
+def caption(drawing: Drawing, layout: "Layout", picture: "Picture") -> tuple[dict[str, str], tuple[str, ...]]:
     """The facts of the sheet and of each tile by its row and column, and the notes."""
-    obj = next(sample.obj for sample in samples if sample.obj)
-    facts = {"archive": archive, **_identity(obj, place, samples)}
-    facts["images"] = _images(stack, samples)
-    columns = {window: [tiles[sample.number, window] for sample in samples] for window in windows}
-    same = {window: _same_window(drawn) for window, drawn in columns.items()}
-    origin = {window: _same_origin(drawn) for window, drawn in columns.items()}
-    facts["window" if len(windows) == 1 else "windows"] = _windows(windows, same, origin)
-    facts["tiles"] = _layout(layout, len(samples))
+    facts = {"archive": drawing.archive.name, **identity(drawing), **about(drawing)}
+    facts["tiles"] = f"{layout_words(layout)}; {_scale(layout)}"
     facts["picture"] = size(picture)
-    facts |= _pixels(tiles)
+    facts |= pixels(drawing.tiles)
     facts["rendered by"] = "this program, from the stored frames"
-    shared = _shared_notes(tiles)
-    of_one = len({one.instance_uid for one in stack.slices}) == 1
-    for nth, sample in enumerate(samples):
-        row, column = layout.place(nth * len(windows))
-        until = f"s {column} to {column + len(windows) - 1}" if len(windows) > 1 else f" {column}"
+    facts |= drawing.said
+    for nth, said in enumerate(lines(drawing)):
+        facts[place_words(layout, nth * len(drawing.windows), len(drawing.windows))] = said
+    obj = next(sample.obj for sample in drawing.samples if sample.obj)
+    return {**facts, **viewer_fact(drawing.archive, drawing.place, obj)}, notes(drawing)
+
+
+def lines(drawing: Drawing) -> list[str]:
+    """What is said of each sample: which it is, and what is not the same for all."""
+    same, origin = _shared_windows(drawing)
+    shared = _shared_notes(drawing.tiles)
+    of_one = len({one.instance_uid for one in drawing.stack.slices}) == 1
+    found = []
+    for sample in drawing.samples:
         own = {}
-        for window in windows:
-            drawn = tiles[sample.number, window]
+        for window in drawing.windows:
+            drawn = drawing.tiles[sample.number, window]
             own[window] = [*_own_window(drawn, same[window], origin[window]), *_shown(drawn, shared)]
-        facts[f"row {row}, column{until}"] = ", ".join([_identified(sample, stack, of_one), *_once(own)])
-    return facts, (*stack.notes, *_about(samples), *shared)
+        found.append(", ".join([_identified(sample, drawing.stack, of_one), *_once(own)]))
+    return found
+
+
+def notes(drawing: Drawing) -> tuple[str, ...]:
+    """What else is to be said of all tiles of a series."""
+    return *drawing.stack.notes, *drawing.notes, *_about(drawing), *_shared_notes(drawing.tiles)
+
+
+def place_words(layout: "Layout", nth: int, beside: int) -> str:
+    """Where ``beside`` tiles stand, the first of which is the ``nth`` from 0."""
+    row, column = layout.place(nth)
+    return f"row {row}, column" + (f"s {column} to {column + beside - 1}" if beside > 1 else f" {column}")
 
 
 # ---- the header ------------------------------------------------------------------------------------------------------
 
 
-def _identity(obj: DicomJson, place: Place, samples: Sequence[Sample]) -> dict[str, str]:
+def identity(drawing: Drawing) -> dict[str, str]:
+    """Which series is shown, by keyword; and which instance, where it is but one."""
+    obj = next((sample.obj for sample in drawing.samples if sample.obj), {})
     found = {keyword: str(value) for keyword in HEADER if (value := plain_value(obj, keyword)) is not None}
-    found |= {"StudyInstanceUID": place.study_uid, "SeriesInstanceUID": place.series_uid or ""}
-    if (only := {sample.slice.instance_uid for sample in samples}) and len(only) == 1:
-        found["SOPInstanceUID"] = only.pop()
-    return found
+    found |= {"StudyInstanceUID": drawing.place.study_uid, "SeriesInstanceUID": drawing.place.series_uid or ""}
+    instances = {sample.slice.instance_uid for sample in drawing.samples}
+    return {**found, **({"SOPInstanceUID": instances.pop()} if len(instances) == 1 and "" not in instances else {})}
+
+
+def about(drawing: Drawing) -> dict[str, str]:
+    """What the tiles of a series share: how many there are, the edges, the windows."""
+    windows = drawing.windows
+    said = _windows(windows, *_shared_windows(drawing))
+    images = {"images": _images(drawing.stack, drawing.samples)}
+    return images | _edges(drawing) | {"window" if len(windows) == 1 else "windows": said}
+
+
+def _shared_windows(drawing: Drawing) -> tuple[dict[str, str], dict[str, str]]:
+    """For each window what all of its tiles have in common: the whole of it, and where it comes from."""
+    columns = {window: [drawing.tiles[sample.number, window] for sample in drawing.samples]
+               for window in drawing.windows}  # fmt: skip
+    same = {window: _same_window(drawn) for window, drawn in columns.items()}
+    return same, {window: _same_origin(drawn) for window, drawn in columns.items()}
+
+
+def _edges(drawing: Drawing) -> dict[str, str]:
+    """Which side of the patient lies at each edge, where that is the same in all tiles."""
+    found = [edge_facts(drawing.view(sample)) for sample in drawing.samples if sample.obj]
+    return found[0] if all(facts == found[0] for facts in found) else {}
 
 
 def _images(stack: Stack, samples: Sequence[Sample]) -> str:
@@ -136,19 +157,21 @@ def _own_window(drawn: Drawn, same: str, origin: str) -> list[str]:
     return [f"window {window_words(drawn.rendered).removeprefix('window ')}"]
 
 
-def _layout(layout: "Layout", samples: int) -> str:
+def layout_words(layout: "Layout") -> str:
     rows = f"{layout.down} row{'s' if layout.down > 1 else ''}"
     columns = f"{layout.across * layout.beside} column{'s' if layout.across * layout.beside > 1 else ''}"
+    return f"{rows}, {columns}, read from left to right, then down"
+
+
+def _scale(layout: "Layout") -> str:
     if layout.scale == 1:
-        scale = "in native pixels"
-    elif layout.scale > 1:
-        scale = f"all enlarged {layout.scale:g} times, nearest neighbour"
-    else:
-        scale = f"all shrunk to {layout.scale:.3g} of the native size"
-    return f"{rows}, {columns}, read from left to right, then down; {scale}"
+        return "in native pixels"
+    if layout.scale > 1:
+        return f"all enlarged {layout.scale:g} times, nearest neighbour"
+    return f"all shrunk to {layout.scale:.3g} of the native size"
 
 
-def _pixels(tiles: Tiles) -> dict[str, str]:
+def pixels(tiles: Tiles) -> dict[str, str]:
     """Native sizes and encodings, all that occur."""
     shown = [(drawn.rendered, drawn.transfer_syntax) for drawn in tiles.values() if drawn.rendered]
     sizes = dict.fromkeys("{} x {}".format(*rendered.native) for rendered, _ in shown)
@@ -169,11 +192,11 @@ def _where(sample: Sample, stack: Stack) -> str:
 
 def _identified(sample: Sample, stack: Stack, of_one: bool) -> str:
     """Which image: k of n, where or when, the instance or the frame, the segment. ``of_one``: all are frames of one
-    instance."""
+    instance. A plane is what no instance has."""
     count = len(stack.slices)
-    what = "frame" if of_one and not stack.is_geometric else "slice"
+    what = "frame" if of_one and not stack.is_geometric else "slice" if sample.slice.instance_uid else "plane"
     parts = [f"{what} {sample.number} of {count}", _where(sample, stack)]
-    if not of_one or count == 1:
+    if (not of_one or count == 1) and sample.slice.instance_uid:
         parts.append(f"SOPInstanceUID {sample.slice.instance_uid}")
     if sample.slice.frames > 1 and what != "frame":
         of = "" if of_one else f" of {sample.slice.frames}" + (" (the middle one)" * (not sample.slice.origin))
@@ -223,17 +246,16 @@ def _shown(drawn: Drawn, shared: Sequence[str]) -> list[str]:
 
 def _shared_notes(tiles: Tiles) -> tuple[str, ...]:
     """What is to be said of every tile alike is said once."""
-    notes = [set(drawn.rendered.notes) for drawn in tiles.values() if drawn.rendered]
-    ordered = next(drawn.rendered.notes for drawn in tiles.values() if drawn.rendered)
-    return tuple(note for note in ordered if all(note in found for found in notes))
+    found = [drawn.rendered.notes for drawn in tiles.values() if drawn.rendered]
+    return tuple(note for note in found[0] if all(note in others for others in found)) if found else ()
 
 
-def _about(samples: Sequence[Sample]) -> tuple[str, ...]:
+def _about(drawing: Drawing) -> tuple[str, ...]:
     """What the pictures must not be taken for."""
-    known = [sample.obj for sample in samples if sample.obj]
+    known = [sample.obj for sample in drawing.samples if sample.obj]
     notes = []
     spacings = {tuple(numbers(obj, "PixelSpacing")) for obj in known}
-    if len(spacings) > 1:
+    if len(spacings) > 1 and not drawing.fills:
         notes.append("The images differ in PixelSpacing; the tiles share one scale in pixels, not in mm.")
     if any(tag.startswith("60") and tag.endswith("0010") for obj in known for tag in obj):  # PS3.3 C.9.2
         notes.append("Images have overlay graphics (such as marks or outlines), which are not drawn here.")

@@ -5,7 +5,25 @@ from dataclasses import dataclass, field
 
 from ..dicom.geometry import Slice, Stack
 from ..dicom.values import DicomJson, numbers
+from ..dicom.volume.reformat import PlaneName
 from ..errors import BadArgument
+from ..pixels.request import DEFAULT_SIZE, Format
+
+
+@dataclass(frozen=True)
+class SeriesRequest:
+    """Which images of a series, and how they are to be shown; as ``preview_series`` takes it."""
+
+    study_uid: str | None = None
+    series_uid: str | None = None
+    samples: int = 9
+    slices: Sequence[int] | None = None
+    stack: int | str | None = None
+    plane: PlaneName = "native"
+    compare_with: str | None = None
+    windows: Sequence[str] = ("auto",)
+    size: int = DEFAULT_SIZE
+    format: Format = "auto"
 
 
 @dataclass
@@ -22,14 +40,15 @@ class Sample:
         return self.slice.frame
 
 
-def chosen(stack: Stack, samples: int, wanted: Sequence[int] | None) -> list[Sample]:
-    """The slices that were asked for, else ``samples`` evenly spaced ones. Raises BadArgument."""
+def chosen(stack: Stack, samples: int, wanted: Sequence[int] | None, obj: DicomJson | None = None) -> list[Sample]:
+    """The slices that were asked for, else ``samples`` evenly spaced ones; with the metadata of the one object whose
+    frames all of them are, where that is known. Raises BadArgument."""
     count = len(stack.slices)
     picked = list(dict.fromkeys(wanted)) if wanted else evenly(count, samples)
     for number in picked:
         if not 1 <= number <= count:
             raise BadArgument(f"There is no slice {number}: slices are numbers from 1 to {count}.")
-    return [Sample(number, stack.slices[number - 1]) for number in picked]
+    return [Sample(number, stack.slices[number - 1], obj or {}) for number in picked]
 
 
 def evenly(count: int, samples: int) -> list[int]:

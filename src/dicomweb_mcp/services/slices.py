@@ -47,10 +47,27 @@ class Choice:
 
 @dataclass(frozen=True)
 class Listed:
-    """The images of a series: their metadata, or what a search says of them."""
+    """The images of a series: their metadata, or what a search says of them; ``is_complete`` tells which."""
 
     objects: Sequence[DicomJson]
     notes: tuple[str, ...] = ()
+    is_complete: bool = False
+
+    @property
+    def images(self) -> list[Image]:
+        """Frames without a place are no images of their own where there are several objects."""
+        return [image for obj in self.objects for image in images_of(obj, each_frame=len(self.objects) == 1)]
+
+    @property
+    def only(self) -> DicomJson:
+        """The metadata of a series of one instance, whose frames are its images; else an empty object."""
+        return self.objects[0] if len(self.objects) == 1 else {}
+
+    async def walked(self, stack: int | str | None = None) -> Stack:
+        """What a walk through the images meets, or through one of their stacks (see ``walk``). Raises BadArgument with
+        what there is to choose from."""
+        found = await anyio.to_thread.run_sync(lambda: walk(self.images, stack), abandon_on_cancel=True)
+        return replace(found, notes=(*found.notes, *self.notes))
 
 
 async def choose(
@@ -83,7 +100,7 @@ async def choose(
                     f"{name} is about the images of a series: give series_uid alone, or frame with instance_uid."
                 )
         return await _frame_of(archive, place, frame)
-    listed = await _listed(archive, place)
+    listed = await list_images(archive, place)
     if len(listed.objects) == 1:
         return await _of_one_instance(place, listed, frame, slice, position_mm, stack)
     if frame is not None:
@@ -95,7 +112,7 @@ async def choose(
         found = await _frame_of(archive, replace(place, instance_uid=text(whole, "SOPInstanceUID")), None)
         how = f"the one of {len(listed.objects)} images of a slide that shows most of it in one frame{kind(whole)}"
         return replace(found, how=how)
-    walked = await _walked(listed, stack)
+    walked = await listed.walked(stack)
     chosen, how = _pick(walked, slice) if position_mm is None else _nearest(walked, position_mm)
     found = await _frame_of(archive, _instance(place, chosen), chosen.frame if chosen.origin else None)
     return replace(found, how=how, notes=walked.notes)
@@ -139,7 +156,7 @@ async def _of_one_instance(
     if frame is not None:
         how = _only(obj) if frames == 1 else ""
         return Choice(place, obj, _existing(frame, frames), frames, how, listed.notes)
-    walked = await _walked(listed, stack)
+    walked = await listed.walked(stack)
     chosen, how = _pick(walked, slice) if position_mm is None else _nearest(walked, position_mm)
     if frames == 1 and (slice, position_mm, stack) == (None, None, None):
         how = _only(obj)
@@ -208,29 +225,9 @@ def _instance(place: Place, chosen: Slice) -> Place:
 # ---- the images of a series ------------------------------------------------------------------------------------------
 
 
-async def stack_of(archive: Archive, place: Place, stack: int | str | None = None) -> tuple[Stack, DicomJson]:
-    """What a walk through the images of a series meets, or through one of its stacks (see ``walk``); and the metadata
-    of a series of one instance, whose frames the walk meets, else an empty object.
-
-    Raises BadArgument with what there is to choose from, or ArchiveError.
-    """
-    listed = await _listed(archive, place)
-    return await _walked(listed, stack), listed.objects[0] if len(listed.objects) == 1 else {}
-
-
-async def _walked(listed: Listed, stack: int | str | None) -> Stack:
-    found = await anyio.to_thread.run_sync(lambda: walk(_images(listed.objects), stack), abandon_on_cancel=True)
-    return replace(found, notes=(*found.notes, *listed.notes))
-
-
-def _images(objects: Sequence[DicomJson]) -> list[Image]:
-    """Frames without a place are no images of their own where there are several objects."""
-    return [image for obj in objects for image in images_of(obj, each_frame=len(objects) == 1)]
-
-
-async def _listed(archive: Archive, place: Place) -> Listed:
+async def list_images(archive: Archive, place: Place) -> Listed:
     """The images of a series, with what tells where they lie and what tells them apart. That comes with the search
-    where the archive returns it."""
+    where the archive returns it. Raises BadArgument or ArchiveError."""
     rules, any_field = (await archive.settle()).rules, archive.profile.returns_any
     fields = dict.fromkeys((*SLICE_FIELDS, *((*GEOMETRY_FIELDS, *SLIDE_FIELDS) if any_field else ())))
     query = Query(Level.INSTANCE, study_uid=place.study_uid, series_uid=place.series_uid, fields=tuple(fields))
@@ -256,15 +253,15 @@ async def _listed(archive: Archive, place: Place) -> Listed:
     images = [row for row in rows if integer(row, "Rows") is not None] or rows
     if len(images) == 1 and not told:
         only = replace(place, instance_uid=text(images[0], "SOPInstanceUID"))
-        images = [await instance_metadata(archive, only)]
+        images, told = [await instance_metadata(archive, only)], True
     others = len(rows) - len(images)
     note = f"{others} of the {len(rows)} objects of this series are no images and were left out."
-    return Listed(images, (note,) if others else ())
+    return Listed(images, (note,) if others else (), told)
 
 
 def _are_told(rows: Sequence[DicomJson], any_field: bool) -> bool:
     """Whether rows of a search say where all images lie and what tells them apart."""
-    images = _images(rows)
+    images = Listed(rows).images
     if not all(image.plane.is_placed for image in images) or any(integer(row, "Rows") is None for row in rows):
         return False
     return any_field or is_plain(images)

@@ -7,9 +7,11 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
+from ..dicom.volume.reformat import PlaneName
 from ..pixels.request import DEFAULT_SIZE
 from ..services.app import App
-from ..services.preview import SeriesRequest, show_series
+from ..services.preview import show_series
+from ..services.samples import SeriesRequest
 from .answers import picture_result
 from .arguments import Archive, SeriesUid, StudyUid
 from .pictures import PictureFormat, Size, WhichStack, caption, image_content
@@ -35,6 +37,8 @@ async def preview_series(
         ),
     ] = None,
     stack: WhichStack = None,
+    plane: Annotated[PlaneName, Field(description="Other than native: cuts a regular volume anew")] = "native",
+    compare_with: Annotated[str | None, Field(description="Series to show beside it, by position")] = None,
     windows: Annotated[
         Sequence[Window],
         Field(
@@ -48,10 +52,10 @@ async def preview_series(
 ) -> CallToolResult:
     """Show a series at a glance: one picture with images of it as tiles, and a line of facts for each.
 
-    The images are evenly spaced in geometric order, first and last included; slices picks others. Of a single
-    multi-frame instance the frames are shown, in space where they have positions, else in time. All tiles have one
-    scale; the label above each says k of n and where it lies. An image that cannot be shown is crossed out, with the
-    reason in its line. For detail give render_frame the slice. Not for diagnosis.
+    The images are evenly spaced in geometric order, first and last included. Of a single multi-frame instance the
+    frames are shown, in space where they have positions, else in time. Tiles share one scale; the label above each says
+    k of n and where it lies. What cannot be shown is crossed out, with the reason in its line. For detail give
+    render_frame the slice. Not for diagnosis.
     """
     request = SeriesRequest(
         study_uid=study_uid,
@@ -59,6 +63,8 @@ async def preview_series(
         samples=samples,
         slices=slices,
         stack=stack,
+        plane=plane,
+        compare_with=compare_with,
         windows=windows,
         size=size,
         format=format,

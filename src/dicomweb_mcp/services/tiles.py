@@ -1,0 +1,233 @@
+"""The tiles of a contact sheet: for some images of one series their metadata, their frames, and a picture of each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ..archives.base import (
+    AccessDenied,
+    Archive,
+    ArchiveError,
+    Busy,
+    Failed,
+    Frame,
+    NotFound,
+    NotUnderstood,
+    Place,
+    Refused,
+    Unreachable,
+)  # fmt: skip
+from ..dicom.functional_groups import frame_count, frame_view
+from ..dicom.geometry import Stack
+from ..dicom.kinds import Kind, kind_of
+from ..dicom.values import DicomJson, clean, integer, text
+from ..dicom.video import refusal_of
+from ..errors import BadArgument, Problem
+from .instance import instance_metadata
+from .overview import HOW_TO_PICK
+from .parallel import side_by_side
+from .rendering import Renderer
+from .samples import Sample
+
+if TYPE_CHECKING:
+    from ..pixels.picture import Picture
+    from ..pixels.render import Rendered
+    from ..pixels.sheet import Shape
+
+BATCH_BYTES = 32 * 1_048_576  # uncompressed frames of one instance that are asked for together
+DECODED_AT_ONCE = 4  # of the whole sheet: a frame takes many times its bytes while it is rendered
+LONGEST_PROBLEM = 200
+ENDS_IT = (AccessDenied, Busy, Unreachable)  # what one request met, the next one would
+PERHAPS_ALONE = (Failed, NotFound, NotUnderstood, Refused)  # of several frames: each alone may still come
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One tile: what was rendered and from which transfer syntax, or why nothing was."""
+
+    rendered: "Rendered | None" = None
+    transfer_syntax: str = ""
+    problem: str = ""
+
+    @property
+    def picture(self) -> "Picture | None":
+        return self.rendered.picture if self.rendered else None
+
+    @property
+    def is_reduced(self) -> bool:
+        """Whether the tile is smaller than its place, because its bytes had to be few."""
+        return bool(self.rendered and any(step.startswith("reduced") for step in self.rendered.picture.steps))
+
+
+@dataclass
+class Drawing:
+    """The tiles of one series while they are made. ``said`` are facts in place of the usual ones or besides them.
+    ``fills``: each picture is as long as its tile, whatever its pixels. ``lost`` is what ended the asking: the archive
+    is asked nothing more then. ``first`` is what failed first."""
+
+    archive: Archive
+    place: Place
+    stack: Stack
+    samples: Sequence[Sample]
+    windows: Sequence[str]
+    said: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    fills: bool = False
+    lost: Problem | None = None
+    first: Problem | None = None
+    tiles: dict[tuple[int, str], Drawn] = field(default_factory=dict)  # by number of the sample and window
+    decoding: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(DECODED_AT_ONCE))
+
+    # ---- metadata ----------------------------------------------------------------------------------------------------
+
+    async def read(self) -> None:
+        """The metadata of all samples. Raises BadArgument where they are no series of images."""
+        unread = [group for group in self._by_instance() if not group[0].obj]
+        await side_by_side(self._read, unread, self.archive.profile.parallel)
+        self._refuse_what_is_no_series_of_images()
+
+    def view(self, sample: Sample) -> DicomJson:
+        """What holds for the frame of a sample."""
+        try:
+            return frame_view(sample.obj, sample.frame - 1)
+        except Problem:  # said again, and of this tile, when it is rendered
+            return sample.obj
+
+    def shapes(self, measured: "Callable[[DicomJson], Shape]") -> "dict[int, Shape]":
+        """The shape of each tile by number of its sample; nothing for what cannot be shown: its size may be any number,
+        and why is said when it is drawn."""
+        from ..pixels.description import PixelDescription
+
+        found = {sample.number: (0.0, 0.0) for sample in self.samples}
+        for sample in self.samples:
+            with suppress(Problem):
+                PixelDescription.of(sample.obj, "")
+                found[sample.number] = measured(self.view(sample))
+        return found
+
+    async def _read(self, group: list[Sample]) -> None:
+        """The metadata of one instance; of several frames without places the middle one stands for it."""
+        try:
+            self._raise_what_ended_it()
+            obj = await instance_metadata(self.archive, self._instance(group[0]))
+        except Problem as problem:
+            self._fail(group, problem)
+            return
+        frames = frame_count(obj)
+        for sample in group:
+            frame = sample.frame if sample.slice.origin else (frames + 1) // 2
+            sample.obj, sample.slice = obj, replace(sample.slice, frame=frame, frames=frames)
+
+    def _refuse_what_is_no_series_of_images(self) -> None:
+        known = [sample.obj for sample in self.samples if sample.obj]
+        if any(text(obj, "Modality") == "SM" for obj in known):
+            raise BadArgument(
+                "The frames of a slide are tiles of one large picture, and a preview of them shows nothing: "
+                f"give render_frame series_uid={self.place.series_uid}, which shows as much of the slide as one frame "
+                f"holds. {HOW_TO_PICK}"
+            )
+        videos = [refusal_of(obj) for obj in known]
+        if known and all(videos):
+            raise BadArgument(videos[0])
+        if known and all(integer(obj, "Rows") is None for obj in known):
+            kind = kind_of(known[0])
+            what = "" if kind in (Kind.IMAGE, Kind.OTHER) else f" ({kind})"
+            raise BadArgument(
+                f"The objects of this series{what} have no pixels to show: describe_object reads them, "
+                f"with series_uid={self.place.series_uid}."
+            )
+        for sample in self.samples:
+            if sample.obj and integer(sample.obj, "Rows") is None:
+                self._fail([sample], BadArgument("No image: it has no pixels. describe_object reads it."))
+            elif said := refusal_of(sample.obj):
+                self._fail([sample], BadArgument(said))
+
+    # ---- pixels ------------------------------------------------------------------------------------------------------
+
+    async def draw(self, sizes: Mapping[int, int]) -> None:
+        """Fetch and render what did not fail; ``sizes`` are the long edges of the tiles by number of the sample."""
+        await side_by_side(partial(self._draw, sizes), self._by_instance(), self.archive.profile.parallel)
+
+    def _by_instance(self) -> list[list[Sample]]:
+        """The samples that did not fail, frames of one instance in their order: an answer does not number them."""
+        groups: dict[str, list[Sample]] = {}
+        for sample in self.samples:
+            if (sample.number, self.windows[0]) not in self.tiles:
+                groups.setdefault(sample.slice.instance_uid, []).append(sample)
+        return [sorted(group, key=lambda sample: sample.frame) for group in groups.values()]
+
+    async def _draw(self, sizes: Mapping[int, int], group: list[Sample]) -> None:
+        """The tiles of one instance: its frames fetched together, as many as memory allows."""
+        from ..pixels.description import PixelDescription
+
+        try:
+            frame_bytes = PixelDescription.of(group[0].obj, "").frame_bytes
+        except Problem as problem:
+            self._fail(group, problem)
+            return
+        step = max(1, BATCH_BYTES // max(1, frame_bytes))
+        renderer = Renderer(self.archive, self._instance(group[0]), group[0].obj)
+        for start in range(0, len(group), step):
+            batch = group[start : start + step]
+            fetched = await self._fetched(batch)
+            await side_by_side(partial(self.render, renderer, sizes), fetched, DECODED_AT_ONCE)
+
+    async def _fetched(self, batch: list[Sample]) -> list[tuple[Sample, Frame]]:
+        """The frames that come, each with its sample."""
+        try:
+            self._raise_what_ended_it()
+            frames = await self.archive.frames(self._instance(batch[0]), [sample.frame for sample in batch])
+            return list(zip(batch, frames, strict=True))
+        except PERHAPS_ALONE as problem:
+            if len(batch) > 1:
+                return [found for sample in batch for found in await self._fetched([sample])]
+            self._fail(batch, problem)
+        except Problem as problem:
+            self._fail(batch, problem)
+        return []
+
+    async def render(self, renderer: Renderer, sizes: Mapping[int, int], fetched: tuple[Sample, Frame]) -> None:
+        """The tiles of one frame, one for each window; losslessly, as nothing but the sheet is handed on."""
+        from ..pixels.request import LARGEST_SIZE, SMALLEST_SIZE
+
+        sample, frame = fetched
+        size = min(LARGEST_SIZE, max(SMALLEST_SIZE, sizes[sample.number]))
+        for window in self.windows:
+            try:
+                async with self.decoding:
+                    rendered = await renderer.render(frame, window=window, size=size, format="png", fill=self.fills)
+            except Problem as problem:
+                self._fail([sample], problem, [window])
+            else:
+                self.tiles[sample.number, window] = Drawn(rendered, frame.transfer_syntax)
+
+    # ---- what failed -------------------------------------------------------------------------------------------------
+
+    def _fail(self, samples: Sequence[Sample], problem: Problem, windows: Sequence[str] | None = None) -> None:
+        self.first = self.first or problem
+        if isinstance(problem, ENDS_IT):
+            self.lost = problem
+        for sample in samples:
+            for window in windows or self.windows:
+                reason = clean(str(problem), LONGEST_PROBLEM)
+                self.tiles[sample.number, window] = Drawn(problem=reason)
+
+    def _raise_what_ended_it(self) -> None:
+        if self.lost:
+            raise self.lost
+
+    def refuse_nothing(self) -> None:
+        """Raises what failed first where no tile can be shown."""
+        if self.first is None or any(tile.rendered for tile in self.tiles.values()):
+            return
+        if isinstance(self.first, ArchiveError | BadArgument):
+            raise self.first
+        reason = clean(str(self.first), LONGEST_PROBLEM)
+        raise NotUnderstood(self.archive.name, f"none of these images can be shown. {reason}")
+
+    def _instance(self, sample: Sample) -> Place:
+        return Place(self.place.study_uid, self.place.series_uid, sample.slice.instance_uid)
