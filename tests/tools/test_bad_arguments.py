@@ -67,11 +67,12 @@ def cases() -> list[Any]:
                   {"region": [1, 2, 3]}, {"region": [1] * 10_000}, {"window": "x" * 81}, {"window": 40}, {"slice": "x"},
                   {"probe": "all"}, {"probe": [1, 2]}, {"probe": [[1]]}, {"probe": [[-1, 0]]}, {"probe": [[0.5, 0]]},
                   {"probe": [[1, 2]] * 10_000}, {"statistics": [1, 2, 3]}, {"statistics": [0, 0, 0, 1]},
-                  {"statistics": True}):  # fmt: skip
+                  {"statistics": True}, {"overlay": "1.2/../3"}, {"segment": [1], "overlay": "1.2"}):  # fmt: skip
         found.append(("render_frame", {"series_uid": "1.2", **wrong}))
     for wrong in ({"samples": 0}, {"samples": 37}, {"slices": []}, {"slices": [0]}, {"slices": [1] * 37}, {"windows": []},
                   {"windows": ["auto"] * 5}, {"windows": "lung"}, {"windows": ["x" * 81]}, {"windows": ["5..1"]},
-                  {"size": 63}, {"format": "gif"}, {"plane": "axial"}):  # fmt: skip
+                  {"size": 63}, {"format": "gif"}, {"plane": "oblique"}, {"compare_with": "1.2/3"},
+                  {"overlay": "../x"}):  # fmt: skip
         found.append(("preview_series", {"series_uid": "1.2", **wrong}))
     return [pytest.param(tool, arguments, id=f"{number}-{tool}") for number, (tool, arguments) in enumerate(found)]
 

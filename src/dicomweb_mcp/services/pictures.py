@@ -8,6 +8,7 @@ from ..archives.base import Archive, ArchiveError, Busy, Failed, NotUnderstood, 
 from ..dicom.functional_groups import frame_view
 from ..dicom.geometry import normal
 from ..dicom.rules import Level
+from ..dicom.uids import checked_uid
 from ..dicom.values import clean
 from ..errors import BadArgument
 from ..pixels.request import DEFAULT_SIZE, Format, Point, Region
@@ -95,8 +96,9 @@ async def _opened(app: App, archive: Archive, request: FrameRequest) -> Overlay 
         if wish:
             raise BadArgument(f"{wish} is about the segments of an overlay: give overlay, the UID of its series, too.")
         return None
+    series_uid = checked_uid(request.overlay, "overlay")
     place = await find_place(app, archive, request.study_uid, request.series_uid, request.instance_uid)
-    return await open_overlay(app, archive, place.study_uid, request.overlay, request.segment)
+    return await open_overlay(app, archive, place.study_uid, series_uid, request.segment)
 
 
 async def _chosen(app: App, archive: Archive, request: FrameRequest, overlay: Overlay | None) -> Choice:
