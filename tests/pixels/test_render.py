@@ -1,5 +1,6 @@
 """The whole way from a frame to a picture and its facts; the pictures of real files are in test_every_image.py."""
 
+import tracemalloc
 from io import BytesIO
 
 import numpy as np
@@ -282,3 +283,27 @@ def test_what_a_jpeg_contradicts_is_noted(load_image):
 def test_a_bad_request_is_refused_before_anything_is_decoded(ct, options):
     with pytest.raises(BadArgument):
         render_frame(b"", ct.obj, transfer_syntax=ct.transfer_syntax, **options)
+
+
+def test_a_frame_of_floats_takes_little_more_than_its_real_values_do(make):
+    """Each pixel has a value of its own. In doubles, as real values are, they take twice the bytes of the frame."""
+    values = np.random.default_rng(5).permutation(1 << 20).astype("<f4").reshape(1024, 1024)
+    obj = make(Rows=1024, Columns=1024, BitsAllocated=32, BitsStored=None, PixelRepresentation=None)
+    frame = values.tobytes()
+    render_frame(frame, obj, transfer_syntax=LITTLE, size=64)  # what is imported is not counted
+    tracemalloc.start()
+    try:
+        found = render_frame(
+            frame, obj, transfer_syntax=LITTLE, size=64, probe=[(3, 7)], statistics=(500, 100, 400, 30)
+        )
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * len(frame)
+    part = values[100:130, 500:900].astype(float)
+    (spread,) = found.statistics
+    assert found.samples[0].values == (values[7, 3],)
+    assert (spread.count, spread.minimum, spread.maximum) == (12_000, part.min(), part.max())
+    assert (spread.mean, spread.deviation) == pytest.approx((part.mean(), part.std()), rel=1e-12)
+    low, high = np.percentile(values, (1, 99), method="inverted_cdf")
+    assert found.ends == (low, high)

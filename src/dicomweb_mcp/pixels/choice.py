@@ -149,10 +149,9 @@ def _percentiles(values: NDArray[Any], counts: NDArray[Any] | None, why: str) ->
     if finite.size == 0:
         raise WindowRefused("The frame has no finite pixel values; there is nothing to show.")
     weights = None if counts is None else counts[usable]
-    if weights is None:
-        low, high = np.percentile(finite, PERCENTILES, method="inverted_cdf")
-    else:
-        low, high = np.percentile(finite, PERCENTILES, method="inverted_cdf", weights=weights)
+    if weights is not None and weights.max() == 1:
+        weights = None  # the same, without sorting
+    low, high = np.percentile(finite, PERCENTILES, method="inverted_cdf", weights=weights)
     if low < high:
         return ChosenWindow(
             f"1st to 99th percentile of this frame ({low:.6g} to {high:.6g}){because}", Window.between(low, high)

@@ -157,6 +157,7 @@ def _grey(
         chosen = _segment_window(view, description, real)
     else:
         chosen = choose_window(asked, view, real, counts)
+    values = Statistics.of(real, seen, area[2] * area[3])
     brightness = chosen.apply(real)
     is_inverse = description.photometric_interpretation == "MONOCHROME1"
     if is_inverse:
@@ -165,12 +166,11 @@ def _grey(
     if np.isnan(real).any():
         brightness[np.isnan(real)] = 0
         notes += ("Pixels that are not numbers are black.",)
-    values = Statistics.of(real, seen, area[2] * area[3])
     ends = chosen.window.ends if chosen.window else None
     if ends and is_inverse:
         ends = ends[::-1]
     return _Grey(
-        as_bytes(brightness)[levels.index], chosen.origin, ends, values, GreyValues(levels, real, outside), notes
+        levels.spread(as_bytes(brightness)), chosen.origin, ends, values, GreyValues(levels, real, outside), notes
     )
 
 
