@@ -60,7 +60,7 @@ _KEYWORDS = {
     "%": "PercentSampling PercentPhaseFieldOfView NominalPercentageOfCardiacPhase",
 }
 UNITS = {keyword: unit for unit, keywords in _KEYWORDS.items() for keyword in keywords.split()}
-# What RescaleType (C.11.1.1.2), Units of PET (C.8.9.1.1.3) and DoseUnits say of pixels after rescaling -> the unit, empty
+# What RescaleType (C.11.1.1.2), Units of PET (C.8.9.1.1.3) and DoseUnits say of rescaled pixels -> the unit, empty
 # where there is none; and what is given in it
 OF_PIXELS = {
     "HU": "HU",
