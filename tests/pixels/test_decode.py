@@ -49,6 +49,19 @@ def test_bits_above_bits_stored_mean_nothing(describe, syntax, order):
     assert decode(container.tobytes(), signed).array.dtype == np.dtype("=i2")
 
 
+@pytest.mark.parametrize("is_signed", [0, 1])
+@pytest.mark.parametrize("bits", range(2, 33))
+def test_every_number_of_bits(describe, random, bits, is_signed):
+    """By Python's own integers, whatever stands above the bits."""
+    size = 1 if bits <= 8 else 2 if bits <= 16 else 4
+    container = random.integers(0, 256, (4, 6 * size), np.uint8).view(f"<u{size}")
+    expected = [[value & ((1 << bits) - 1) for value in row] for row in container.tolist()]
+    if is_signed:
+        expected = [[value - (1 << bits) * (value >> (bits - 1)) for value in row] for row in expected]
+    description = describe(LITTLE, container, BitsStored=bits, PixelRepresentation=is_signed)
+    assert decode(container.tobytes(), description).array.tolist() == expected
+
+
 def test_values_that_stand_above_other_bits(describe):
     """BitsStored 12, HighBit 15, as older files have it."""
     container = np.array([[0x123F, 0xFFF0]], "<u2")

@@ -1,13 +1,14 @@
 """Every image file at hand, frame by frame, held against pydicom's own way from stored values to what is shown.
 
 Stored values and real values are to be identical. A picture of 8 bits holds, for each pixel, the whole number that is
-nearest to the brightness from 0 to 255 which pydicom computes; of two that are equally near either is right.
+nearest to the brightness from 0 to 255 which pydicom computes; of two that are equally near either is right. What no
+file at hand has is made here.
 """
 
 import hashlib
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
-from pydicom import Dataset, dcmread
+from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi, apply_windowing, iter_pixels
+from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from dicomweb_mcp.dicom.functional_groups import frame_view
 from dicomweb_mcp.dicom.tags import tag_of
@@ -200,6 +203,101 @@ def without_shape(node: Any) -> Any:
             key: without_shape(value) for key, value in node.items() if key not in {tag_of(each) for each in SPACINGS}
         }
     return [without_shape(each) for each in node] if isinstance(node, list) else node
+
+
+RAMP = np.arange(0, 65536, 257 // 2, np.int64)[:512].reshape(16, 32)  # 0 to 65,408
+MODALITY_TABLE = [{"LUTDescriptor": [256, 20_000, 16], "LUTData": [(x * 177) % 4096 for x in range(256)]}]
+VOI_TABLE = [{"LUTDescriptor": [512, 200, 12], "LUTData": [(x * x) // 64 for x in range(512)]}]
+BELOW_ZERO = [{"LUTDescriptor": [512, -300, 12], "LUTData": [x * 8 for x in range(512)]}]
+HOUNSFIELD = {"RescaleSlope": "0.5", "RescaleIntercept": "-1024.25"}
+FRAMES = [(2, -7, 100, 500, "LINEAR"), (0.25, 40, 900, 2000.5, "SIGMOID"), (1, 0, 30_000, 0.5, "LINEAR_EXACT")]
+"""Slope, intercept, center, width and function of each frame."""
+
+MADE: Mapping[str, tuple[str, dict[str, Any]]] = {
+    # name -> type of the pixels, what else the data set says
+    "sigmoid": ("u2", {**HOUNSFIELD, "WindowCenter": 40, "WindowWidth": 4000, "VOILUTFunction": "SIGMOID"}),
+    "linear exact": ("u2", {**HOUNSFIELD, "WindowCenter": 40, "WindowWidth": 400.5, "VOILUTFunction": "LINEAR_EXACT"}),
+    "several windows": ("u2", {**HOUNSFIELD, "WindowCenter": [40, 9000], "WindowWidth": [4000, 100]}),
+    "a width of 1": ("u2", {"WindowCenter": 30_000, "WindowWidth": 1}),
+    "modality table": ("u2", {"ModalityLUTSequence": MODALITY_TABLE}),
+    "modality table, window": ("u2", {"ModalityLUTSequence": MODALITY_TABLE, "WindowCenter": 2000, "WindowWidth": 900}),
+    "modality table, VOI table": ("u2", {"ModalityLUTSequence": MODALITY_TABLE, "VOILUTSequence": VOI_TABLE}),
+    "VOI table": ("u2", {"RescaleSlope": "0.25", "RescaleIntercept": "0", "VOILUTSequence": VOI_TABLE}),
+    "VOI table for values below zero": ("i2", {"VOILUTSequence": BELOW_ZERO}),
+    "low values are bright": (
+        "u2",
+        {"PhotometricInterpretation": "MONOCHROME1", "WindowCenter": 30_000, "WindowWidth": 9999},
+    ),
+    "12 bits with a sign": ("i2", {"BitsStored": 12, "HighBit": 11, "WindowCenter": 0, "WindowWidth": 1500}),
+    "8 bits with a sign": ("i1", {"WindowCenter": 0, "WindowWidth": 100}),
+    "32 bits with a sign": ("i4", {"WindowCenter": 0, "WindowWidth": 30_000}),
+    "floats": ("f4", {**HOUNSFIELD, "WindowCenter": 0.5, "WindowWidth": 9000}),
+    "doubles": ("f8", {"WindowCenter": 0, "WindowWidth": 9000, "VOILUTFunction": "SIGMOID"}),
+    "each frame its own": (
+        "u2",
+        {
+            "NumberOfFrames": len(FRAMES),
+            "SharedFunctionalGroupsSequence": [
+                {"FrameVOILUTSequence": [{"WindowCenter": 1, "WindowWidth": 1}]},
+            ],
+            "PerFrameFunctionalGroupsSequence": [
+                {
+                    "PixelValueTransformationSequence": [{"RescaleSlope": slope, "RescaleIntercept": intercept}],
+                    "FrameVOILUTSequence": [{"WindowCenter": center, "WindowWidth": width, "VOILUTFunction": function}],
+                }
+                for slope, intercept, center, width, function in FRAMES
+            ],
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_is_made_is_shown_as_pydicom_has_it(name: str, tmp_path: Path, load_image: Any) -> None:
+    kind, more = MADE[name]
+    dtype = np.dtype(kind).newbyteorder("<")
+    ramp = (RAMP - (32_768 if dtype.kind != "u" else 0)) // (1 if dtype.itemsize > 1 else 256)
+    frames = more.get("NumberOfFrames", 1)
+    element = {"f4": "FloatPixelData", "f8": "DoubleFloatPixelData"}.get(kind, "PixelData")
+    made = dataset_of(
+        {
+            "SOPClassUID": SecondaryCaptureImageStorage,
+            "SOPInstanceUID": "1.2.3",
+            "Rows": 16,
+            "Columns": 32,
+            "SamplesPerPixel": 1,
+            "PhotometricInterpretation": "MONOCHROME2",
+            "BitsAllocated": 8 * dtype.itemsize,
+            **(of_integers(dtype) if dtype.kind != "f" else {}),
+            element: ramp.astype(dtype).tobytes() * frames,
+            **more,
+        }
+    )
+    made.ensure_file_meta()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dcmwrite(tmp_path / "made.dcm", made, implicit_vr=False, little_endian=True, enforce_file_format=True)
+    image = load_image(tmp_path / "made.dcm")
+    for index, stored in enumerate(by_pydicom(image.dataset, frames, as_rgb=False)):
+        np.testing.assert_array_equal(decode(image.frame(index), image.description).array, stored)
+        check_grey(image, index, stored)
+
+
+def of_integers(dtype: np.dtype) -> dict[str, int]:
+    bits = 8 * dtype.itemsize
+    return {"BitsStored": bits, "HighBit": bits - 1, "PixelRepresentation": int(dtype.kind == "i")}
+
+
+def dataset_of(attributes: Mapping[str, Any]) -> Dataset:
+    """Lists of dicts are sequences; numbers whose VR depends on the pixels are signed where one is below zero."""
+    made = Dataset()
+    for keyword, value in attributes.items():
+        if isinstance(value, list) and isinstance(value[0], dict):
+            value = [dataset_of(item) for item in value]
+        vr = dictionary_VR(tag_for_keyword(keyword) or 0)
+        if " or " in vr:
+            vr = "OW" if keyword == "PixelData" else "SS" if min(value) < 0 else "US"
+        made.add_new(keyword, vr, value)
+    return made
 
 
 @pytest.mark.parametrize("image", DECODED_ELSEWHERE, indirect=True)

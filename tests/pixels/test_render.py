@@ -128,6 +128,19 @@ def test_padding_is_left_out_of_percentiles_and_range(render_array):
     assert found.notes == ("4 of 16 pixels are padding, not counted in the range.",)
 
 
+@pytest.mark.parametrize("scale", [1, 1_000_000])
+def test_a_range_of_padding_is_left_out_too(render_array, scale):
+    """Also where there are too many values to list them."""
+    values = np.array([[-2000, -1800, 100, 300]] * 4, np.int32) * scale
+    wide = {"BitsAllocated": 32, "BitsStored": 32, "PixelRepresentation": 1}
+    limits = {"PixelPaddingValue": -2000 * scale, "PixelPaddingRangeLimit": -1500 * scale}
+    found, pixels = render_array(values, **wide, **limits)
+    assert found.value_range == (100 * scale, 300 * scale)
+    assert found.ends == (100 * scale, 300 * scale)
+    assert pixels[0] == [0, 0, 0, 255]
+    assert found.notes == ("8 of 16 pixels are padding, not counted in the range.",)
+
+
 def test_a_frame_of_padding_is_still_shown(render_array):
     found, _ = render_array(np.full((4, 4), 7, np.uint16), PixelPaddingValue=7)
     assert found.value_range == (7, 7)
