@@ -5,7 +5,8 @@ import json
 import struct
 import tracemalloc
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import imagecodecs
@@ -24,19 +25,23 @@ HUGE = {"00280010": {"vr": "US", "Value": [60_000]}, "00280011": {"vr": "US", "V
 PREFIX = "1.2.840.10008.1.2"
 
 
-def jpeg(width: int, height: int) -> bytes:
-    """A baseline JPEG of 4 x 4 pixels whose header says another size."""
+def jpeg(width: int, height: int, process: int = 0) -> bytes:
+    """A JPEG of 4 x 4 pixels whose header says another size, and another process: 1 extended, 3 lossless."""
     file = io.BytesIO()
     Image.new("L", (4, 4)).save(file, "JPEG")
     data = bytearray(file.getvalue())
     at = data.index(b"\xff\xc0") + 5
+    data[at - 4] += process
     data[at : at + 4] = struct.pack(">HH", height, width)
     return bytes(data)
 
 
-def jpeg_2000(width: int, height: int) -> bytes:
+CODESTREAM = partial(imagecodecs.jpeg2k_encode, codecformat="j2k")
+
+
+def jpeg_2000(width: int, height: int, encode: Callable[[np.ndarray], bytes] = CODESTREAM) -> bytes:
     """A codestream of 4 x 4 pixels whose SIZ marker says another size of image and tile (ITU-T T.800 A.5.1)."""
-    data = bytearray(imagecodecs.jpeg2k_encode(np.zeros((4, 4), "u1"), codecformat="j2k"))
+    data = bytearray(encode(np.zeros((4, 4), "u1")))
     at = data.index(b"\xff\x51") + 6
     data[at : at + 8] = data[at + 16 : at + 24] = struct.pack(">II", width, height)
     return bytes(data)
@@ -80,6 +85,20 @@ LIES: Mapping[str, tuple[dict[str, Any], str, bytes, str]] = {
         "over the limit of 100 megapixels",
     ),
     "JPEG of 60,000 x 60,000": ({}, f"{PREFIX}.4.50", jpeg(60_000, 60_000), "60000"),
+    "extended JPEG of 60,000 x 60,000": ({}, f"{PREFIX}.4.51", jpeg(60_000, 60_000, 1), "60000"),
+    "lossless JPEG of 60,000 x 60,000": ({}, f"{PREFIX}.4.70", jpeg(60_000, 60_000, 3), "60000"),
+    "High-Throughput JPEG 2000 of 60,000 x 60,000": (
+        {},
+        f"{PREFIX}.4.201",
+        jpeg_2000(60_000, 60_000, imagecodecs.htj2k_encode),
+        "60000",
+    ),
+    "High-Throughput JPEG 2000 that is called uncompressed": (
+        {},
+        f"{PREFIX}.1",
+        imagecodecs.htj2k_encode(np.zeros((4, 4), "u1")),
+        "are a JPEG 2000 stream: the archive named the wrong transfer syntax",
+    ),
     "JPEG 2000 of 60,000 x 60,000": ({}, f"{PREFIX}.4.90", jpeg_2000(60_000, 60_000), "60000"),
     "JPEG-LS of 60,000 x 60,000": ({}, f"{PREFIX}.4.80", jpeg_ls(60_000, 60_000), "60000"),
     "deflate bomb": ({}, f"{PREFIX}.8.1", deflated(64 * MiB), "need 16"),

@@ -37,12 +37,15 @@ class Image:
         return PixelDescription.of(self.obj, self.transfer_syntax)
 
     def frame(self, index: int = 0) -> bytes:
-        """The bytes of a frame that begins on a byte; the last uncompressed one keeps a byte of padding."""
-        pixels = self.dataset.PixelData
-        frames = int(self.dataset.get("NumberOfFrames") or 1)
+        """The bytes of a frame, from byte 0 and bit 0 on; the last uncompressed one keeps a byte of padding."""
+        pixels = next(self.dataset[keyword].value for keyword in PIXEL_KEYWORDS if keyword in self.dataset)
+        description = self.description
+        frames, length = description.number_of_frames, description.frame_bytes
         if self.dataset.file_meta.TransferSyntaxUID.is_encapsulated:
             return get_frame(pixels, index, number_of_frames=frames)
-        length = self.description.frame_bytes
+        if description.bits_allocated == 1:  # frames follow each other without a gap
+            bits = np.unpackbits(np.frombuffer(pixels, np.uint8), bitorder="little")
+            return np.packbits(bits[index * description.pixels :][: description.pixels], bitorder="little").tobytes()
         padding = int(index + 1 == frames)
         return pixels[index * length : (index + 1) * length + padding]
 
@@ -79,7 +82,6 @@ def _decodable() -> dict[str, Image]:
 SELECTIONS: dict[str, Callable[[Dataset], bool]] = {
     "grey_image": lambda dataset: dataset.SamplesPerPixel == 1,
     "colour_image": lambda dataset: dataset.SamplesPerPixel == 3,
-    "windowed_image": lambda dataset: "WindowCenter" in dataset,
 }
 """Fixture -> which of pydicom's images it runs through."""
 

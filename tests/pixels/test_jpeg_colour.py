@@ -1,10 +1,12 @@
 """Which colour space a compressed stream is in: its markers, its component ids, the attribute."""
 
 import base64
+from io import BytesIO
 
 import imagecodecs
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom.pixels.processing import convert_color_space
 
 from dicomweb_mcp.pixels.colour import to_rgb
@@ -157,6 +159,15 @@ def test_jpeg_2000_with_and_without_its_own_transform(rgb_of, transform, declare
     found, decoded = rgb_of(j2k(transform, container), JPEG_2000, declared)
     np.testing.assert_array_equal(found, expected)
     assert bool(decoded.notes) == is_noted
+
+
+def test_the_irreversible_transform_of_jpeg_2000(rgb_of):
+    """YBR_ICT as slides have it; the truth is what was coded, and what Pillow makes of it."""
+    frame = imagecodecs.jpeg2k_encode(RAMPS, level=60, reversible=False, codecformat="j2k", mct=True)
+    found, decoded = rgb_of(frame, JPEG_2000, "YBR_ICT")
+    assert (decoded.photometric_interpretation, decoded.notes) == ("RGB", ())
+    assert np.abs(found - AS_RGB).max() <= 2
+    np.testing.assert_array_equal(found, np.asarray(Image.open(BytesIO(frame))))
 
 
 def test_the_colour_space_of_a_jp2_file_is_not_undone_twice(rgb_of):

@@ -274,6 +274,20 @@ async def test_without_a_factor_the_reason_stands_in_the_caption(connect: Any) -
     assert "probe: [100, 64] 5000 Bq/ml\n" in text
 
 
+async def test_a_pixel_without_a_value_has_no_uptake(connect: Any) -> None:
+    """PET in floats, as software for parametric images writes it; the values are SUV already."""
+    one = pet()
+    one.Units, one.BitsAllocated = "GML", 32
+    values = np.full((128, 128), 1.25, np.float32)
+    values[64, 100] = np.nan
+    one.FloatPixelData = values.tobytes()
+    del one.PixelData, one.BitsStored, one.HighBit, one.PixelRepresentation
+    async with connect(pacs=(Google(Store(one)), "google")) as client:
+        asked = {"instance_uid": one.SOPInstanceUID, "probe": [[100, 64], [0, 0]], "window": "0..5"}
+        text = text_of(await call(client, "render_frame", **asked))
+    assert "probe: [100, 64] not a number; [0, 0] 2.5 g/ml (SUV(bw) 2.5)\n" in text
+
+
 async def test_a_profile_of_colours_is_fetched_and_can_be_done_without(connect: Any) -> None:
     """sRGB as the colour management of Pillow describes it: its own conversion changes next to nothing."""
     one = dataset("examples_rgb_color.dcm")

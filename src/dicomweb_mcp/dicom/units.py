@@ -60,8 +60,33 @@ _KEYWORDS = {
     "%": "PercentSampling PercentPhaseFieldOfView NominalPercentageOfCardiacPhase",
 }
 UNITS = {keyword: unit for unit, keywords in _KEYWORDS.items() for keyword in keywords.split()}
-# What RescaleType (of CT) and Units (of PET) say of pixels after rescaling -> the unit, and what is given in it
-OF_PIXELS = {"HU": "HU", "BQML": "Bq/ml"}
+# What RescaleType (C.11.1.1.2), Units of PET (C.8.9.1.1.3) and DoseUnits say of rescaled pixels -> the unit, empty
+# where there is none; and what is given in it
+OF_PIXELS = {
+    "HU": "HU",
+    "MGML": "mg/ml",
+    "PCT": "%",
+    "CNTS": "counts",
+    "NONE": "",
+    "CM2": "cm²",
+    "CM2ML": "cm²/ml",
+    "PCNT": "%",
+    "CPS": "counts/s",
+    "BQML": "Bq/ml",
+    "MGMINML": "mg/min/ml",
+    "UMOLMINML": "µmol/min/ml",
+    "MLMING": "ml/min/g",
+    "MLG": "ml/g",
+    "1CM": "1/cm",
+    "UMOLML": "µmol/ml",
+    "PROPCNTS": "proportional to counts",
+    "PROPCPS": "proportional to counts/s",
+    "MLMINML": "ml/min/ml",
+    "MLML": "ml/ml",
+    "GML": "g/ml",
+    "STDDEV": "standard deviations",
+    "GY": "Gy",
+}
 IN_PIXEL_UNITS = frozenset({"RescaleIntercept", "WindowCenter", "WindowWidth"})
 
 

@@ -164,10 +164,9 @@ def _has_greys(window: Window, values: NDArray[Any]) -> bool:
 
 def _percentiles(finite: NDArray[Any], weights: NDArray[Any] | None, why: str) -> ChosenWindow:
     because = f", because {why}"
-    if weights is None:
-        low, high = np.percentile(finite, PERCENTILES, method="inverted_cdf")
-    else:
-        low, high = np.percentile(finite, PERCENTILES, method="inverted_cdf", weights=weights)
+    if weights is not None and weights.max() == 1:
+        weights = None  # the same, without sorting
+    low, high = np.percentile(finite, PERCENTILES, method="inverted_cdf", weights=weights)
     if low < high:
         return ChosenWindow(
             f"1st to 99th percentile of this frame ({low:.6g} to {high:.6g}){because}", Window.between(low, high)

@@ -166,6 +166,7 @@ def _grey(
         chosen = _segment_window(view, description, real)
     else:
         chosen = choose_window(asked, view, real, counts)
+    values = Statistics.of(real, seen, area[2] * area[3])
     brightness = chosen.apply(real)
     is_inverse = description.photometric_interpretation == "MONOCHROME1"
     if is_inverse:
@@ -174,12 +175,12 @@ def _grey(
     if np.isnan(real).any():
         brightness[np.isnan(real)] = 0
         notes += ("Pixels that are not numbers are black.",)
-    values = Statistics.of(real, seen, area[2] * area[3])
     ends = chosen.window.ends if chosen.window else None
     if ends and is_inverse:
         ends = ends[::-1]
-    pixels = np.take(as_bytes(brightness), levels.index)
-    return _Grey(pixels, chosen.origin, ends, values, GreyValues(levels, real, outside), notes)
+    return _Grey(
+        levels.spread(as_bytes(brightness)), chosen.origin, ends, values, GreyValues(levels, real, outside), notes
+    )
 
 
 def _without(counts: NDArray[np.int64], outside: NDArray[np.bool_] | None) -> NDArray[np.int64]:

@@ -32,7 +32,7 @@ class GreyValues:
 
     def at(self, point: Point) -> Sample:
         x, y = point
-        nth = int(self.levels.index[y, x])
+        nth = self.levels.of_pixel(x, y)
         return Sample(x, y, (float(self.real[nth]),), self.outside is not None and bool(self.outside[nth]))
 
     def within(self, region: Region) -> tuple[Statistics | None, ...]:

@@ -25,11 +25,14 @@ class Statistics:
     def of(cls, values: NDArray[Any], counts: NDArray[np.int64], pixels: int) -> "Statistics | None":
         """Of distinct ``values`` and how often each occurs among ``pixels``; None when no finite one does."""
         present = (counts > 0) & np.isfinite(values)
-        found, weights = values[present].astype(np.float64), counts[present]
+        found, weights = values[present].astype(np.float64, copy=False), counts[present]
         count = int(weights.sum())
         if not count:
             return None
+        lowest, highest = float(found.min()), float(found.max())
         with np.errstate(over="ignore", invalid="ignore"):  # doubles near the end of their range
             mean = float(np.average(found, weights=weights))
-            deviation = float(np.sqrt(np.average((found - mean) ** 2, weights=weights)))
-        return cls(count, float(found.min()), mean, float(found.max()), deviation, pixels - count)
+            found -= mean
+            found *= found  # in place, because there may be as many values as pixels
+            deviation = float(np.sqrt(np.average(found, weights=weights)))
+        return cls(count, lowest, mean, highest, deviation, pixels - count)

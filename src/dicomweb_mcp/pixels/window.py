@@ -56,21 +56,25 @@ class Window:
 
     def apply(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Brightness from 0 to 255, not rounded; the same shape. NaN becomes 0."""
-        x = values.astype(np.float64)
+        y = values.astype(np.float64)
         if self.function == "SIGMOID":
             with np.errstate(over="ignore"):
-                y = 255 / (1 + np.exp(-4 * (x - self.center) / self.width))
+                y = 255 / (1 + np.exp(-4 * (y - self.center) / self.width))
         elif self.function == "LINEAR" and self.width == 1:
-            y = np.where(x > self.center - 0.5, 255.0, 0.0)
-        else:
+            y = np.where(y > self.center - 0.5, 255.0, 0.0)
+        else:  # ((value - center) / width + 0.5) * 255, in place: a frame of floats is large
             center, width = self._straight
-            y = ((x - center) / width + 0.5) * 255
-        return np.nan_to_num(np.clip(y, 0, 255), nan=0.0)
+            y -= center
+            y /= width
+            y += 0.5
+            y *= 255
+        return np.nan_to_num(np.clip(y, 0, 255, out=y), copy=False, nan=0.0)
 
 
 def as_bytes(brightness: NDArray[np.float64]) -> NDArray[np.uint8]:
     """0.0 to 255.0 -> 0 to 255, halves rounded up."""
-    return np.floor(brightness + 0.5).astype(np.uint8)
+    raised = brightness + 0.5
+    return np.floor(raised, out=raised).astype(np.uint8)
 
 
 SPELLINGS = (

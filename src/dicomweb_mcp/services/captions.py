@@ -121,6 +121,8 @@ def _channels(values: Sequence[object]) -> tuple[str, ...]:
 
 def _sample(sample: "Sample", unit: str, factor: float | None) -> str:
     said = ", ".join(name + _number(value) for name, value in zip(_channels(sample.values), sample.values, strict=True))
+    if not math.isfinite(sample.values[0]):
+        return f"[{sample.x}, {sample.y}] {said}"
     padding = " (padding)" if sample.is_padding else _suv(factor, "{:.4g}", sample.values[0])
     return f"[{sample.x}, {sample.y}] {said}{unit}{padding}"
 
