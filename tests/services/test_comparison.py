@@ -194,6 +194,7 @@ async def test_several_stacks_that_fit_are_listed() -> None:
         ({"directions": CORONAL}, "the first are axial, the second coronal"),
         ({"heights": [100, 104]}, "these lie at 0.00 to 4.00 mm, and those of the second at 100.00 to 104.00 mm"),
         ({"PixelSpacing": None}, "the second has images without it"),
+        ({"PixelSpacing": [1e300, 1e300]}, "the second has images without it"),
         ({"ImagePositionPatient": None}, "no positions in space"),
     ],
 )

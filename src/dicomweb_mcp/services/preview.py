@@ -14,7 +14,7 @@ from .comparison import compared
 from .lookup import find_place
 from .pictures import Shown
 from .preview_caption import caption, labels
-from .reformat import own_plane, reformatted
+from .reformat import only_volume, own_plane, reformatted
 from .samples import SeriesRequest, chosen
 from .slices import list_images
 from .tiles import Drawing
@@ -49,6 +49,8 @@ async def show_series(app: App, archive_name: str | None, request: SeriesRequest
     stack = await listed.walked(request.stack)
     if request.compare_with:
         return await compared(app, archive, place, stack, listed, request)
+    if request.plane != "native" and request.stack is None:
+        stack = await only_volume(listed, stack)
     if request.plane not in ("native", own_plane(stack)):
         return await _sheet(await reformatted(archive, place, listed, stack, request), request)
     samples = chosen(stack, request.samples, request.slices, listed.only)
