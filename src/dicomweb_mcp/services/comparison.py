@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import anyio
 
@@ -24,9 +23,6 @@ from .pictures import Shown
 from .samples import Sample, SeriesRequest, chosen
 from .slices import Listed, list_images
 from .tiles import Drawing
-
-if TYPE_CHECKING:
-    pass
 
 SWAP = "To choose one of them, make that series series_uid with its stack, and this one compare_with."
 

@@ -47,10 +47,10 @@ async def show_series(app: App, archive_name: str | None, request: SeriesRequest
         )
     listed = await list_images(archive, place)
     stack = await listed.walked(request.stack)
+    if request.stack is None and (request.compare_with or request.plane != "native"):
+        stack = await only_volume(listed, stack)
     if request.compare_with:
         return await compared(app, archive, place, stack, listed, request)
-    if request.plane != "native" and request.stack is None:
-        stack = await only_volume(listed, stack)
     if request.plane not in ("native", own_plane(stack)):
         return await _sheet(await reformatted(archive, place, listed, stack, request), request)
     samples = chosen(stack, request.samples, request.slices, listed.only)
