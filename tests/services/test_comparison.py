@@ -176,6 +176,15 @@ async def test_of_several_stacks_the_one_that_fits() -> None:
     assert "of stack 2 of 2 (axial)" in found.facts["B images"]
 
 
+async def test_localizers_of_either_series_are_no_part_of_it() -> None:
+    both = []
+    for uid in (A, B):
+        localizer = series(uid, [0], directions=CORONAL, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])[0]
+        localizer.SOPInstanceUID = localizer.file_meta.MediaStorageSOPInstanceUID = f"{uid}.99"
+        both.append([*series(uid, [0, 4]), localizer])
+    assert pairs(await compared(*both)) == [(1, 1, "+0.00"), (2, 2, "+0.00")]
+
+
 async def test_several_stacks_that_fit_are_listed() -> None:
     echoes = [*series(B, [0, 4], EchoTime=30), *series(B, [0, 4], EchoTime=60)]
     for k, one in enumerate(echoes):
@@ -194,6 +203,7 @@ async def test_several_stacks_that_fit_are_listed() -> None:
         ({"directions": CORONAL}, "the first are axial, the second coronal"),
         ({"heights": [100, 104]}, "these lie at 0.00 to 4.00 mm, and those of the second at 100.00 to 104.00 mm"),
         ({"PixelSpacing": None}, "the second has images without it"),
+        ({"PixelSpacing": [1e300, 1e300]}, "the second has images without it"),
         ({"ImagePositionPatient": None}, "no positions in space"),
     ],
 )

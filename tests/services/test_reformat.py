@@ -228,24 +228,36 @@ async def test_windows_of_the_files_that_differ_become_one() -> None:
     assert "here they are those of the middle slice" in " ".join(found.notes)
 
 
-@pytest.mark.parametrize(("kind", "making"), [("google", Google), ("dcm4chee", Dcm4chee)])
-async def test_frames_of_one_instance_make_a_volume(kind: str, making: Any) -> None:
+def enhanced(order: list[int]) -> pydicom.Dataset:
+    """The slices in this order as frames of one instance."""
     parts = volume()
-    one = parts[0]
-    one.NumberOfFrames = SLICES
-    order = [3, 0, 5, 1, 4, 2]
+    one, frames = parts[0], [parts[k].PixelData for k in order]
+    one.NumberOfFrames, one.PixelData = SLICES, b"".join(frames)
     del one.ImagePositionPatient
     one.PerFrameFunctionalGroupsSequence = [pydicom.Dataset() for _ in order]
     for k, group in zip(order, one.PerFrameFunctionalGroupsSequence, strict=True):
         group.PlanePositionSequence = [pydicom.Dataset()]
         group.PlanePositionSequence[0].ImagePositionPatient = list(place((1, 0, 0, 0, 1, 0), 0, 0, k))
-    one.PixelData = b"".join([parts[k].PixelData for k in order])
+    return one
+
+
+@pytest.mark.parametrize(("kind", "making"), [("google", Google), ("dcm4chee", Dcm4chee)])
+async def test_frames_of_one_instance_make_a_volume(kind: str, making: Any) -> None:
+    one = enhanced([3, 0, 5, 1, 4, 2])
     fake = making(Store(one))
     found = await shown([one], "sagittal", fake, kind)
     whole, factor = sheet(found), enlarged(found)
     for _, values in truth("sagittal", (1, 0, 0, 0, 1, 0)):
         assert stands_in(values.astype(np.uint8).repeat(3 * factor, 0).repeat(factor, 1), whole)
     assert sum("/frames/" in path for path in fake.paths) == 1, "all frames in one request"
+
+
+async def test_the_frame_of_several_that_is_damaged_is_named() -> None:
+    """Frames of one instance come together; what is wrong with one of them is said of that one."""
+    one = enhanced(list(range(SLICES)))
+    one.PixelData = one.PixelData[: len(one.PixelData) * 4 // SLICES]
+    with pytest.raises(ArchiveError, match="slice 5 of 6 of the volume cannot be had"):
+        await shown([one], "sagittal")
 
 
 # ---- what is refused -------------------------------------------------------------------------------------------------
@@ -331,6 +343,9 @@ async def test_localizers_beside_a_volume_are_no_part_of_it() -> None:
     localizer.SOPInstanceUID = localizer.file_meta.MediaStorageSOPInstanceUID = "1.2.3.99"
     found = await shown([*volume(), localizer], "coronal", samples=3)
     assert "from all 6 images" in found.facts["reformat"]
+    native = await shown([*volume(), localizer], "axial")
+    assert "reformat" not in native.facts
+    assert native.facts["images"].startswith("6 in geometric order of stack 1 of 2 (axial)")
 
 
 async def test_many_slices_and_many_bytes_are_refused_with_figures(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,6 +138,25 @@ async def test_one_stack_of_several_is_shown(connect: Any) -> None:
     assert "EchoTime=30" in says
 
 
+async def test_other_planes_and_a_second_series(connect: Any) -> None:
+    slices, others = series(4), series(4, SeriesInstanceUID="1.2.3.99")
+    for k, one in enumerate(others):
+        one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.99.{k}"
+    uid = slices[0].SeriesInstanceUID
+    async with connect(pacs=(Google(Store(*slices, *others)), "google")) as client:
+        coronal = await call(client, "preview_series", series_uid=uid, plane="coronal", samples=2)
+        pairs = await call(client, "preview_series", series_uid=uid, compare_with="1.2.3.99", samples=2)
+        both = await refusal(client, "preview_series", series_uid=uid, plane="coronal", compare_with="1.2.3.99")
+        none = await refusal(client, "preview_series", series_uid=uid, compare_with="1.2.3.98")
+        wrong = await refusal(client, "preview_series", series_uid=uid, compare_with="series 2")
+    assert "images: 128 coronal planes in geometric order; 2 shown" in text_of(coronal)
+    assert all("B: +0.00 mm from A, slice" in line for line in tile_lines(pairs))
+    assert shown(pairs).ndim == 2
+    assert "leave plane out" in both
+    assert "has no series 1.2.3.98" in none
+    assert "compare_with='series 2' is not a UID" in wrong
+
+
 async def test_a_tile_that_is_not_scaled_has_every_pixel(connect: Any) -> None:
     slices = series(2)
     for one in slices:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from ..dicom.geometry import FARTHEST
 from ..dicom.values import DicomJson, integer, numbers
 from ..errors import BadArgument
 from .picture import ENLARGED_TO, MOST_ASPECT, SQUARE_ENOUGH, Picture, encode
@@ -88,10 +89,11 @@ def shape_of(view: DicomJson) -> Shape:
 
 
 def shape_in_mm(view: DicomJson) -> Shape:
-    """Width and height of a frame in mm; two zeros where PixelSpacing does not say them."""
+    """Width and height of a frame in mm; two zeros where PixelSpacing does not say them, or what none can be."""
     columns, rows = float(integer(view, "Columns", 0) or 0), float(integer(view, "Rows", 0) or 0)
     found = numbers(view, "PixelSpacing")
-    return (columns * found[1], rows * found[0]) if len(found) == 2 and min(found) > 0 else (0.0, 0.0)
+    is_known = len(found) == 2 and min(found) > 0 and max(found) <= FARTHEST
+    return (columns * found[1], rows * found[0]) if is_known else (0.0, 0.0)
 
 
 def lay_out(shapes: Sequence[Shape], *, beside: int, lines: int, size: int, in_mm: bool = False) -> Layout:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import anyio
 
@@ -25,9 +24,6 @@ from .samples import Sample, SeriesRequest, chosen
 from .slices import Listed, list_images
 from .tiles import Drawing
 
-if TYPE_CHECKING:
-    pass
-
 SWAP = "To choose one of them, make that series series_uid with its stack, and this one compare_with."
 
 
@@ -43,6 +39,7 @@ async def compared(
     await first.read()
     if not any(sample.obj for sample in samples):
         first.refuse_nothing()
+    _refuse_without_a_scale("first", first)
     other_listed = await list_images(archive, other_place)
     _refuse_another_space(first, [await _any_metadata(archive, other_place, other_listed)])
     spots = [spot_of(first, sample) for sample in samples]
@@ -52,8 +49,7 @@ async def compared(
     second = Drawing(archive, other_place, other_stack, found, request.windows, fills=True)
     await second.read()
     _refuse_another_space(first, [sample.obj for sample in found if sample.obj])
-    for which, drawing in (("first", first), ("second", second)):
-        _refuse_without_a_scale(which, drawing)
+    _refuse_without_a_scale("second", second)
     return await PairSheet(first, second, pairs, request).show()
 
 

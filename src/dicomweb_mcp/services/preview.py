@@ -14,7 +14,7 @@ from .comparison import compared
 from .lookup import find_place
 from .pictures import Shown
 from .preview_caption import caption, labels
-from .reformat import own_plane, reformatted
+from .reformat import only_volume, own_plane, reformatted
 from .samples import SeriesRequest, chosen
 from .slices import list_images
 from .tiles import Drawing
@@ -47,6 +47,8 @@ async def show_series(app: App, archive_name: str | None, request: SeriesRequest
         )
     listed = await list_images(archive, place)
     stack = await listed.walked(request.stack)
+    if request.stack is None and (request.compare_with or request.plane != "native"):
+        stack = await only_volume(listed, stack)
     if request.compare_with:
         return await compared(app, archive, place, stack, listed, request)
     if request.plane not in ("native", own_plane(stack)):

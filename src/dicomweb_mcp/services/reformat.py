@@ -25,7 +25,7 @@ from .parallel import side_by_side
 from .rendering import Renderer
 from .samples import Sample, SeriesRequest, chosen
 from .slices import Listed
-from .tiles import BATCH_BYTES, DECODED_AT_ONCE, ENDS_IT, LONGEST_PROBLEM, PERHAPS_ALONE, Drawing
+from .tiles import BATCH_BYTES, DECODED_AT_ONCE, LONGEST_PROBLEM, PERHAPS_ALONE, Drawing
 
 if TYPE_CHECKING:
     from ..pixels.reformat import Lines
@@ -42,12 +42,17 @@ def own_plane(stack: Stack) -> str:
     return nearest_plane(axis) if axis else ""
 
 
+async def only_volume(listed: Listed, stack: Stack) -> Stack:
+    """The stack beside which there are localizers alone, where that is so; else the stack that was walked through."""
+    found = await anyio.to_thread.run_sync(lambda: parts(listed.images), abandon_on_cancel=True)
+    volumes = [nth for nth, part in enumerate(found, start=1) if not (part.stack and part.stack.grid.is_localizer)]
+    return await listed.walked(volumes[0]) if len(volumes) == 1 < len(found) else stack
+
+
 async def reformatted(archive: Archive, place: Place, listed: Listed, stack: Stack, request: SeriesRequest) -> Drawing:
     """The tiles of the plane that was asked for. Raises BadArgument where no regular volume can be cut."""
     from ..pixels.reformat import WINDOWS, differing
 
-    if request.stack is None:
-        stack = await _only_volume(listed, stack)
     _refuse_early(stack, request.plane)
     objects = await _metadata(archive, place, listed, stack)
     grid, slices = _volume(objects, stack, request.plane)
@@ -99,19 +104,24 @@ class Reformatted(Drawing):
         place = Place(self.place.study_uid, self.place.series_uid, slices[0].instance_uid)
         try:
             frames = await self.archive.frames(place, [item.frame for item in slices])
-            for nth, frame in zip(batch, frames, strict=True):
-                async with self.decoding:
-                    take = partial(self.lines.take, nth, frame.data, frame.transfer_syntax)
-                    await anyio.to_thread.run_sync(take, abandon_on_cancel=True)
-                if nth == len(self.slices) // 2:
-                    self.syntax = frame.transfer_syntax
-        except ENDS_IT:
-            raise
-        except Problem as problem:
-            if len(batch) == 1 or not isinstance(problem, PERHAPS_ALONE):
+        except PERHAPS_ALONE as problem:
+            if len(batch) == 1:
                 raise self._with_a_gap(batch[0], problem) from None
             for nth in batch:
                 await self._take([nth])
+            return
+        for nth, frame in zip(batch, frames, strict=True):
+            await self._keep(nth, frame)
+
+    async def _keep(self, nth: int, frame: Frame) -> None:
+        take = partial(self.lines.take, nth, frame.data, frame.transfer_syntax)
+        try:
+            async with self.decoding:
+                await anyio.to_thread.run_sync(take, abandon_on_cancel=True)
+        except Problem as problem:
+            raise self._with_a_gap(nth, problem) from None
+        if nth == len(self.slices) // 2:
+            self.syntax = frame.transfer_syntax
 
     def _with_a_gap(self, nth: int, problem: Problem) -> NotUnderstood:
         return NotUnderstood(
@@ -128,13 +138,6 @@ class Reformatted(Drawing):
 
 
 # ---- what can be cut -------------------------------------------------------------------------------------------------
-
-
-async def _only_volume(listed: Listed, stack: Stack) -> Stack:
-    """The stack beside which there are localizers alone, where that is so; else the stack that was walked through."""
-    found = await anyio.to_thread.run_sync(lambda: parts(listed.images), abandon_on_cancel=True)
-    volumes = [nth for nth, part in enumerate(found, start=1) if not (part.stack and part.stack.grid.is_localizer)]
-    return await listed.walked(volumes[0]) if len(volumes) == 1 < len(found) else stack
 
 
 def _refuse_early(stack: Stack, plane: str) -> None:
