@@ -142,7 +142,7 @@ async def test_both_have_the_same_scale_in_mm(pixels: int, spacing: float) -> No
 async def test_a_window_of_one_modality_is_not_forced_on_the_other() -> None:
     pet = series(B, [0, 4], Modality="PT", Units="BQML", RescaleType="BQML", WindowCenter=100, WindowWidth=41)
     found = await compared(series(A, [0, 4]), pet, windows=("auto", "bone"))
-    assert found.facts["A windows"].startswith("side by side for each slice: auto: each tile its own")
+    assert found.facts["A windows"].startswith("side by side for each slice: auto: window 40/400 customary")
     assert "auto: window 100/41 of the file" in found.facts["B windows"]
     for line in lines(found):
         mine, _, theirs = line.partition("; B: ")

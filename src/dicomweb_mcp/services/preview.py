@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ..dicom.rules import Level
+from ..dicom.uids import checked_uid
 from ..dicom.values import clean
 from ..errors import BadArgument
 from .app import App
@@ -39,6 +40,8 @@ async def show_series(app: App, archive_name: str | None, request: SeriesRequest
         raise BadArgument(
             "compare_with shows images as they are: leave plane out, or preview each series in that plane."
         )
+    if request.compare_with:
+        checked_uid(request.compare_with, "compare_with")
     archive = app.remembering(archive_name)
     place = await find_place(app, archive, request.study_uid, request.series_uid, None)
     if place.level is Level.STUDY:
