@@ -28,12 +28,14 @@ from ..dicom.values import DicomJson, clean, integer, text
 from ..dicom.video import refusal_of
 from ..errors import BadArgument, Problem
 from .instance import instance_metadata
+from .overlay import OnImage, Overlay, Target
 from .overview import HOW_TO_PICK
 from .parallel import side_by_side
 from .rendering import Renderer
 from .samples import Sample
 
 if TYPE_CHECKING:
+    from ..pixels.overlay.drawing import Mark
     from ..pixels.picture import Picture
     from ..pixels.render import Rendered
     from ..pixels.sheet import Shape
@@ -66,8 +68,8 @@ class Drawn:
 @dataclass
 class Drawing:
     """The tiles of one series while they are made. ``said`` are facts in place of the usual ones or besides them.
-    ``fills``: each picture is as long as its tile, whatever its pixels. ``lost`` is what ended the asking: the archive
-    is asked nothing more then. ``first`` is what failed first."""
+    ``overlay`` is drawn on each. ``fills``: each picture is as long as its tile, whatever its pixels. ``lost`` is what
+    ended the asking: the archive is asked nothing more then. ``first`` is what failed first."""
 
     archive: Archive
     place: Place
@@ -77,6 +79,8 @@ class Drawing:
     said: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     fills: bool = False
+    overlay: Overlay | None = None
+    overlaid: dict[int, OnImage] = field(default_factory=dict)  # by number of the sample
     lost: Problem | None = None
     first: Problem | None = None
     tiles: dict[tuple[int, str], Drawn] = field(default_factory=dict)  # by number of the sample and window
@@ -196,10 +200,17 @@ class Drawing:
 
         sample, frame = fetched
         size = min(LARGEST_SIZE, max(SMALLEST_SIZE, sizes[sample.number]))
+        try:
+            on = await self.overlay.on(Target(sample.obj, sample.frame)) if self.overlay else OnImage()
+        except Problem as problem:
+            self._fail([sample], problem)
+            return
+        self.overlaid[sample.number] = on
+        asked = {"size": size, "format": "png", "fill": self.fills, "marks": on.marks, "legend": False}
         for window in self.windows:
             try:
                 async with self.decoding:
-                    rendered = await renderer.render(frame, window=window, size=size, format="png", fill=self.fills)
+                    rendered = await renderer.render(frame, window=window, **asked)
             except Problem as problem:
                 self._fail([sample], problem, [window])
             else:
@@ -219,6 +230,11 @@ class Drawing:
     def _raise_what_ended_it(self) -> None:
         if self.lost:
             raise self.lost
+
+    def legend(self) -> "list[Mark]":
+        """What of the overlay was drawn on any tile."""
+        drawn = {mark.name for on in self.overlaid.values() for mark in on.marks}
+        return [mark for mark in self.overlay.names if mark.name in drawn] if self.overlay else []
 
     def refuse_nothing(self) -> None:
         """Raises what failed first where no tile can be shown."""
