@@ -58,7 +58,8 @@ class BoxRequest:
 
     @property
     def given(self) -> set[str]:
-        return {item.name for item in fields(self) if getattr(self, item.name) not in (None, False)}
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name for name, value in values.items() if value is not None and value is not False}
 
 
 @dataclass(frozen=True)

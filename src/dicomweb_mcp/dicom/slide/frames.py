@@ -4,7 +4,7 @@ from array import array
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from ..values import DicomJson, clean, integer, items, number, text
 
@@ -73,49 +73,48 @@ class FramePlaces:
     is_on_grid: bool = True
     strays: int = 0  # frames without a position, or with one outside the matrix
     repeated: int = 0  # frames at the place of another one; the last counts
-    uneven_z: bool = False  # z offsets differ from tile to tile, and no place has two of them
-
-
-@dataclass
-class _Found:
-    frames: dict[tuple[float, str], dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
-    places: int = 0
+    is_uneven: bool = False  # z offsets differ from tile to tile, and no place has two of them
 
 
 def frame_places(grid: Grid, per_frame: Sequence[DicomJson], z: float, path: str) -> FramePlaces:
     """By the positions in per-frame groups; ``z`` and ``path`` hold for frames that do not say theirs."""
-    found = _Found()
-    is_on_grid = True
+    found: dict[tuple[float, str], dict[int, int]] = defaultdict(dict)
+    placed, is_on_grid = 0, True
     for index, group in enumerate(per_frame):
         position = _position(group)
         if position is None or not grid.touches(*position):
             continue
         is_on_grid = is_on_grid and position[0] % grid.tile_columns == 0 and position[1] % grid.tile_rows == 0
-        found.frames[_z(group, z), path_identifier(group) or path][grid.place(*position)] = index + 1
-        found.places += 1
-    held = sum(map(len, found.frames.values()))
-    sheets, uneven = _one_plane(found.frames)
+        found[_z(group, z), path_identifier(group) or path][grid.place(*position)] = index + 1
+        placed += 1
     return FramePlaces(
-        sheets={key: _sheet(frames) for key, frames in sheets.items()},
+        sheets={key: _sheet(frames) for key, frames in found.items()},
         is_on_grid=is_on_grid,
-        strays=len(per_frame) - found.places,
-        repeated=found.places - held,
-        uneven_z=uneven,
+        strays=len(per_frame) - placed,
+        repeated=placed - sum(map(len, found.values())),
     )
 
 
-def _one_plane(
-    found: Mapping[tuple[float, str], dict[int, int]],
-) -> tuple[Mapping[tuple[float, str], dict[int, int]], bool]:
-    """Tiles that were each focused on their own are one plane, not one for every distance: no place has two."""
-    depths = Counter(z for (z, _), frames in found.items() for _ in frames)
-    by_path: dict[str, dict[int, int]] = defaultdict(dict)
-    for (_, path), frames in found.items():
-        by_path[path] |= frames
-    if len(depths) < 2 or sum(map(len, by_path.values())) < sum(map(len, found.values())):
-        return found, False
+def in_one_plane(found: Sequence[FramePlaces]) -> list[FramePlaces]:
+    """The frames of one level as one focal plane, when they have several z offsets and no place has two of them:
+    tiles that were each focused on their own. Else as they are."""
+    depths: Counter[float] = Counter()
+    seen: dict[str, set[int]] = defaultdict(set)
+    for places in found:
+        for (z, path), sheet in places.sheets.items():
+            depths[z] += len(sheet.places)
+            seen[path].update(sheet.places)
+    if len(depths) < 2 or sum(map(len, seen.values())) < depths.total():
+        return list(found)
     usual = depths.most_common(1)[0][0]
-    return {(usual, path): frames for path, frames in by_path.items()}, True
+    return [replace(places, sheets=_at(places.sheets, usual), is_uneven=True) for places in found]
+
+
+def _at(sheets: Mapping[tuple[float, str], Sheet], z: float) -> dict[tuple[float, str], Sheet]:
+    by_path: dict[str, dict[int, int]] = defaultdict(dict)
+    for (_, path), sheet in sheets.items():
+        by_path[path].update(sheet)
+    return {(z, path): _sheet(frames) for path, frames in by_path.items()}
 
 
 def _sheet(frames: Mapping[int, int]) -> Sheet:

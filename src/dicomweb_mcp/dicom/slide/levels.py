@@ -9,7 +9,7 @@ from functools import cached_property
 from math import log2
 from typing import NamedTuple
 
-from .frames import Grid
+from .frames import Grid, in_one_plane
 from .instance import Instance, PlaneKey
 
 
@@ -169,8 +169,16 @@ def levels_of(instances: Sequence[Instance]) -> tuple[list[Level], list[Instance
         others += [instance for own, instance in by_size[size] if own != grid]
         finest = levels[0].grid if levels else grid
         spacing = next((instance.spacing for instance in fitting if instance.spacing), None)
-        levels.append(Level(len(levels), grid, tilings(fitting), factor(finest, grid), spacing))
+        levels.append(Level(len(levels), grid, tilings(_focused(fitting)), factor(finest, grid), spacing))
     return levels, others
+
+
+def _focused(instances: Sequence[Instance]) -> list[Instance]:
+    """The instances of a level, with frames that were each focused on their own in one focal plane."""
+    sparse = [instance for instance in instances if instance.places]
+    places = in_one_plane([instance.places for instance in sparse if instance.places])
+    joined = {id(one): replace(one, places=own) for one, own in zip(sparse, places, strict=True)}
+    return [joined.get(id(instance), instance) for instance in instances]
 
 
 def factor(finest: Grid, grid: Grid) -> tuple[Fraction, Fraction]:

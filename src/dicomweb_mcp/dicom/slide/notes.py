@@ -17,20 +17,22 @@ def on_instances(
     """On images that were left out, and on what they should have in common."""
     slides = [one for one in found if one.role != "other"]
     others = len(found) - len(slides)
-    unsized = [one.uid for one in slides if one.grid is None]
+    unsized = [one for one in slides if one.grid is None]
     containers = list(dict.fromkeys(one.container for one in slides if one.container))
     specimens = max((one.specimens for one in slides), default=0)
     said = {
         f"{others} objects of the series are no slide images and are left out.": others,
         f"{repeated} instances came twice; the first of each counts.": repeated,
         "Images without a readable size (TotalPixelMatrixColumns, TotalPixelMatrixRows, Rows, Columns) are left out: "
-        f"{few(unsized, MOST_NAMED)}.": unsized,
+        f"{_uids(unsized)}.": unsized,
         "Images in another frame of reference than the largest are left out, as they need not lie where it does: "
         f"{_uids(elsewhere)}.": elsewhere,
         "Images whose tiles have another size than most of their level are left out: " + f"{_uids(misfits)}.": misfits,
         f"The images name {len(containers)} containers: {few(containers, MOST_NAMED)}.": len(containers) > 1,
         f"There are {specimens} specimens on the slide.": specimens > 1,
-        "No image of the series is a level (ImageType VOLUME).": not any(one.role == "volume" for one in slides),
+        "No image of the series is a level (ImageType VOLUME).": not any(
+            one.role == "volume" and one.grid for one in slides
+        ),
     }
     return [sentence for sentence, holds in said.items() if holds]
 
@@ -86,7 +88,7 @@ def _on_tiling(level: Level, tiling: Tiling) -> list[str]:
             found.is_on_grid for found in places
         ),
         f"The z offsets of {name.lower()} differ from tile to tile: its tiles are taken as one focal plane.": any(
-            found.uneven_z for found in places
+            found.is_uneven for found in places
         ),
     }
     return said + [sentence for sentence, holds in oddities.items() if holds]
@@ -149,4 +151,4 @@ def on_planes(levels: Sequence[Level], planes: Sequence[FocalPlane]) -> list[str
 
 
 def _uids(found: Sequence[Instance]) -> str:
-    return few([one.uid for one in found], MOST_NAMED)
+    return few([one.uid or "one without a UID" for one in found], MOST_NAMED)
