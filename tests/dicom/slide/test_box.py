@@ -75,13 +75,14 @@ def test_the_same_box_in_every_unit() -> None:
     assert (found.level.number, found.box) == (1, Box(250, 500, 1001, 501))
     assert found.box_of_level_0 == Box(1000, 2000, 4004, 2004)
     assert found.mm == pytest.approx((0.25, 0.5, 1.001, 0.501))
-    assert (found.um_per_px, found.magnification) == pytest.approx((2, 5))
-    assert (found.width, found.height) == (500, 250)
+    assert (found.um_per_px, found.magnification) == pytest.approx((1001 / 500, 10 * 500 / 1001))
+    assert (found.width, found.height, found.is_scaled) == (500, 250, True)
     assert found.said == ("The edges were moved outward to whole pixels of level 1.",)
 
 
 def test_exact_boxes_need_no_words() -> None:
-    assert region(SLIDE, asked(box=(0, 0, 512, 512))).said == ()
+    found = region(SLIDE, asked(box=(0, 0, 512, 512)))
+    assert (found.said, found.is_scaled) == ((), False)
     assert region(SLIDE, asked(box=(1, 2, 0.5, 0.25), unit="mm")).said == ()
 
 
@@ -92,7 +93,21 @@ def test_too_many_tiles_are_read_from_a_coarser_level() -> None:
         "Level 0 would take 1,600 tiles, and at most 400 are read for one picture: this is from level 1.",
     )  # fmt: skip
     assert region(SLIDE, asked(box=(0, 0, 5_120, 5_120))).level.number == 0  # 20 x 20
-    assert region(SLIDE, asked(box=(0, 0, 5_120, 5_120)), layers=4).level.number == 1
+    assert region(SLIDE, asked(box=(0, 0, 5_120, 5_120)), paths="0").level.number == 0
+
+
+def test_every_optical_path_needs_its_own_tiles() -> None:
+    found = pyramid((40_000, 30_000), (10_000, 7_500), paths=("a", "b", "c"))
+    request = asked(box=(0, 0, 5_120, 5_120))
+    assert [region(found, request, paths=paths).level.number for paths in ("a", "ab")] == [0, 1]
+
+
+def test_of_optical_paths_only_levels_that_show_them() -> None:
+    found = slide(image(40_000, 30_000, paths=("a", "b")), image(10_000, 7_500, paths=("a",)))
+    request = asked(box=(0, 0, 3000, 3000), um_per_px=1)
+    assert [region(found, request, paths=paths).level.number for paths in ("a", "ab")] == [1, 0]
+    with pytest.raises(BadArgument, match=r"Not on any level: optical path x\. Levels that show it: none"):
+        region(found, request, paths="x")
 
 
 def test_where_no_level_is_coarse_enough_what_fits_is_said() -> None:
@@ -112,7 +127,7 @@ def test_of_a_focal_plane_only_levels_that_show_it() -> None:
     found = slide(image(40_000, 30_000, planes=3), image(10_000, 7_500))
     assert region(found, asked(box=(0, 0, 4000, 4000), um_per_px=1), found.plane(1)).level.number == 1
     assert region(found, asked(box=(0, 0, 4000, 4000), um_per_px=1), found.plane(2)).level.number == 0
-    with pytest.raises(BadArgument, match="Levels that show it: 0"):
+    with pytest.raises(BadArgument, match=r"Not on level 1: focal plane 2\. Levels that show it: 0"):
         region(found, asked(box=(0, 0, 40, 40), level=1), found.plane(2))
 
 
@@ -127,6 +142,7 @@ def test_the_thumbnail_is_read_for_the_whole_slide() -> None:
     [
         ({"box": (39_999, 0, 2, 2)}, r"\(39999, 0\) to \(40001, 2\) .* lies partly outside .* 40,000 x 30,000 pixels of level 0"),
         ({"box": (10_000, 0, 2, 2), "level": 1}, r"lies outside .* 10,000 x 7,500 pixels of level 1"),
+        ({"box": (9_999, 0, 1.5, 1), "level": 1}, "partly outside"),
         ({"box": (-1, 0, 2, 2)}, "partly outside"),
         ({"box": (9.9, 0, 0.2, 0.2), "unit": "mm"}, r"\(9.9, 0\) to \(10.1, 0.2\) in mm lies partly .* 10 x 7.5 mm"),
         ({"center": (0, 0), "field_of_view_um": 10}, "partly outside"),

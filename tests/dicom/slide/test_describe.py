@@ -62,6 +62,12 @@ def test_nine_levels_are_small() -> None:
     assert len(compact(found)) < 2_300
 
 
+def test_more_levels_than_any_slide_has() -> None:
+    found = table(pyramid(*((5_000 - at, 4_000) for at in range(42))))
+    assert [row["level"] for row in found.levels] == list(range(40))
+    assert "2 coarser levels are not shown." in found.notes
+
+
 def test_compressions_that_differ_stand_at_each_level() -> None:
     found = table(slide(
         image(4000, 3000, "1.1", AvailableTransferSyntaxUID=JPEG_BASELINE, PhotometricInterpretation="YBR_FULL_422", LossyImageCompression="01"),

@@ -111,8 +111,8 @@ def test_what_is_no_level() -> None:
     assert noted(found, "another frame of reference", "1.2.3.10000.7500")
     assert noted(found, "without a readable size", "1.5")
     assert noted(found, "tiles have another size")
-    assert noted(found, "1 instances came twice")
-    assert noted(found, "1 objects of the series are no slide images")
+    assert noted(found, "Came again", "1 instance.")
+    assert noted(found, "no slide images: 1 object of")
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_rows_of_a_search_make_a_slide() -> None:
 
 
 def test_frames_at_one_place_are_told() -> None:
-    assert noted(slide(sparse(40, 20, [(1, 1), (1, 1)], tile=(16, 16))), "1 frames at the place of another")
+    assert noted(slide(sparse(40, 20, [(1, 1), (1, 1)], tile=(16, 16))), "1 frame at the place of another")
 
 
 def test_no_slide_at_all() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dicom.slide.slides import image, make, recorded, slide, sparse
 from dicomweb_mcp.dicom.slide import Box, Slide, Unplaced, tile_count, tiles_of
+from dicomweb_mcp.errors import BadArgument
 
 Place = tuple[str, int, int, int]
 
@@ -88,6 +89,12 @@ def test_the_last_frame_of_a_slide_of_31_313() -> None:
     assert tile.instance_uid == "1.3.6.1.4.1.5962.99.1.3510881361.982628633.1635598486609.8.0"
 
 
+def test_all_tiles_of_a_large_level_are_not_listed() -> None:
+    found = slide(*recorded())
+    with pytest.raises(BadArgument, match="31,313 tiles"):
+        tiles_of(found.levels[0], Box(0, 0, 46_336, 44_288), found.planes[0], "1")
+
+
 def test_what_a_wrong_number_of_frames_leaves_out_is_missing() -> None:
     found = slide(image(1000, 1000, NumberOfFrames=14))
     tiles = tiles_of(found.levels[0], Box(0, 0, 1000, 1000), found.planes[0], "0")
@@ -124,7 +131,7 @@ def test_frames_off_the_grid_are_placed_by_their_pixels() -> None:
     tiles = tiles_of(level, Box(0, 30, 100, 70), found.planes[0], "0")
     assert [(tile.x, tile.y, tile.frame) for tile in tiles] == [(-6, 39, 4), (89, 94, 3)]
     assert any("do not lie on the grid" in note for note in found.notes)
-    assert any("1 frames with no position in its matrix" in note for note in found.notes)
+    assert any("1 frame with no position in its matrix" in note for note in found.notes)
 
 
 def test_tiles_that_are_each_focused_on_their_own_are_one_plane() -> None:

@@ -4,12 +4,13 @@
 ``region`` decides what a request for a box means, and ``tiles_of`` names the frames that cover it.
 """
 
-from .box import MOST_TILES, BoxRequest, Region, region
+from .box import MOST_TILES, Region, region
 from .describe import SlideTable, table
 from .instance import Instance, read_instance
 from .levels import FocalPlane, Level
 from .model import Slide, SlideImage, slide_of
 from .optics import OpticalPath
+from .request import BoxRequest
 from .tiles import Box, Tile, Unplaced, tile_count, tiles_of
 
 __all__ = [

@@ -6,60 +6,24 @@ NEAR to a whole pixel is that pixel, so that a box in mm of an answer comes back
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
 from ...errors import BadArgument
-from ..facts import rounded, significant
+from ..facts import few, rounded, significant
+from ..values import clean
 from .levels import FocalPlane, Level
 from .model import Slide
+from .request import CORNER, BoxRequest, check
 from .tiles import Box, tile_count
 
 MOST_TILES = 400  # of one picture
 NEAR = Fraction(1, 100)  # of a pixel
 AS_FINE = 1.01  # how much coarser a level may be and still count as being as fine as asked
 MM_PLACES = 6
-MOST_UM, MOST_SIZE = 1e7, 100_000
-
-CORNER = ("x", "y", "width", "height")
-CENTER = ("center", "field_of_view_um")
-POSITIVE = {
-    "width": MOST_UM, "height": MOST_UM, "field_of_view_um": MOST_UM, "um_per_px": MOST_UM, "magnification": 1e5,
-    "size": MOST_SIZE,
-}  # fmt: skip
-AGAINST = (
-    (CORNER, CENTER, "a box is given by its corner or by its center"),
-    (("whole",), (*CORNER, *CENTER), "whole=true is the whole slide"),
-    (("level",), ("um_per_px", "magnification"), "a level is read at its own resolution"),
-    (("um_per_px",), ("magnification",), "both say the resolution"),
-)
-"""Arguments that contradict each other, and why."""
-
-
-@dataclass(frozen=True)
-class BoxRequest:
-    """What was asked for; None was not said. ``unit`` is pixel (of ``level``, else of level 0) or mm, from the left
-    upper corner of the total pixel matrix; ``size`` is the greatest length of the picture's longer edge."""
-
-    x: float | None = None
-    y: float | None = None
-    width: float | None = None
-    height: float | None = None
-    unit: str | None = None
-    center: tuple[float, float] | None = None
-    field_of_view_um: float | None = None
-    whole: bool = False
-    level: int | None = None
-    um_per_px: float | None = None
-    magnification: float | None = None
-    size: int | None = None
-
-    @property
-    def given(self) -> set[str]:
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {name for name, value in values.items() if value is not None and value is not False}
+MOST_NAMED = 6
 
 
 @dataclass(frozen=True)
@@ -93,17 +57,18 @@ class _Edges(NamedTuple):
     slack: Fraction = Fraction(0)
 
 
-def region(slide: Slide, request: BoxRequest, plane: FocalPlane | None = None, layers: int = 1) -> Region:
-    """What to read for a request. Where a focal plane is given, only levels that show it are read; ``layers`` is how
-    many optical paths are shown, each of which needs its tiles.
+def region(slide: Slide, request: BoxRequest, plane: FocalPlane | None = None, paths: Collection[str] = ()) -> Region:
+    """What to read for a request. Where a focal plane or optical paths (identifiers) are given, only levels that show
+    them are read; each path needs tiles of its own.
 
     Raises BadArgument for arguments that contradict each other, for a box that is not on the slide, and for one that
     needs more than MOST_TILES tiles of every level.
     """
-    _check(request)
+    check(request)
     asked = slide.level(request.level or 0)
     edges = _edges(slide, asked, request)
-    levels = _showing(slide, plane, request.level)
+    levels = _showing(slide, plane, paths, request.level)
+    layers = max(1, len(paths))
     pixels = _pixels_of_level_0(slide, edges, asked, request)
     wanted = asked if request.level is not None else _as_fine(levels, pixels)
     said = []
@@ -115,36 +80,6 @@ def region(slide: Slide, request: BoxRequest, plane: FocalPlane | None = None, l
             f"this is from level {level.number}."
         )
     return _region(slide, level, edges, pixels, request, layers, said)
-
-
-def _check(request: BoxRequest) -> None:
-    given = request.given
-    for some, others, why in AGAINST:
-        one, other = [name for name in some if name in given], [name for name in others if name in given]
-        if one and other:
-            raise BadArgument(f"{' and '.join([*one, *other])} contradict each other: {why}. Leave one side out.")
-    if request.unit not in (None, "pixel", "mm"):
-        raise BadArgument("unit is pixel or mm.")
-    ways = (CORNER, CENTER, ("whole",))
-    used = next((way for way in ways if given.intersection(way)), None)
-    if used is None:
-        what = "unit alone says nothing. " if request.unit else ""
-        raise BadArgument(f"{what}Give x, y, width and height, or center and field_of_view_um, or whole=true.")
-    if missing := [name for name in used if name not in given]:
-        raise BadArgument(f"{' and '.join(missing)} is missing: {', '.join(used)} are given together.")
-    if request.unit and used == ("whole",):
-        raise BadArgument("unit has no meaning with whole=true: leave it out.")
-    _check_numbers(request)
-
-
-def _check_numbers(request: BoxRequest) -> None:
-    for name, most in POSITIVE.items():
-        value = getattr(request, name)
-        if value is not None and not 0 < value <= most:
-            raise BadArgument(f"{name}={value}: a number above 0 and at most {most:,.0f} is needed.")
-    for value in (request.x, request.y, *(request.center or ())):
-        if value is not None and not abs(value) <= MOST_UM:
-            raise BadArgument(f"{value} is no position on a slide.")
 
 
 def _edges(slide: Slide, asked: Level, request: BoxRequest) -> _Edges:
@@ -167,18 +102,12 @@ def _edges(slide: Slide, asked: Level, request: BoxRequest) -> _Edges:
 
 
 def _within(slide: Slide, asked: Level, edges: _Edges, is_mm: bool) -> _Edges:
-    """The edges, cut at those of level 0, to which the last pixels of another level need not keep."""
+    """The edges, cut at those of level 0: the last pixels of another level may reach beyond it."""
     right, bottom = _end(slide)
-    # as level numbers are of matrices that are rounded, its own last pixel may reach beyond level 0
-    reach = (right, bottom) if is_mm else (asked.grid.columns * asked.factor[0], asked.grid.rows * asked.factor[1])
+    own = (asked.grid.columns * asked.factor[0], asked.grid.rows * asked.factor[1])
+    reach = (right, bottom) if is_mm else own
     slack = edges.slack
-    inside = (
-        edges.left >= -slack
-        and edges.top >= -slack
-        and edges.right <= max(right, reach[0]) + slack
-        and edges.bottom <= max(bottom, reach[1]) + slack
-    )
-    if not inside:
+    if min(edges.left, edges.top) < -slack or edges.right > reach[0] + slack or edges.bottom > reach[1] + slack:
         raise BadArgument(_outside(slide, asked, edges, is_mm))
     return _Edges(
         max(edges.left, Fraction(0)), max(edges.top, Fraction(0)), min(edges.right, right), min(edges.bottom, bottom),
@@ -215,11 +144,15 @@ def _in_mm(slide: Slide, argument: str) -> tuple[Fraction, Fraction]:
     return 1 / Fraction(slide.mm_per_px[0]), 1 / Fraction(slide.mm_per_px[1])
 
 
-def _showing(slide: Slide, plane: FocalPlane | None, level: int | None) -> list[Level]:
-    levels = [one for one in slide.levels if plane is None or one.shows(plane)]
-    if plane and (not levels or (level is not None and slide.levels[level] not in levels)):
-        there = ", ".join(str(one.number) for one in levels) or "none"
-        raise BadArgument(f"Focal plane {plane.number} is not on this level. Levels that show it: {there}.")
+def _showing(slide: Slide, plane: FocalPlane | None, paths: Collection[str], level: int | None) -> list[Level]:
+    levels = [one for one in slide.levels
+              if (plane is None or one.shows(plane)) and one.path_identifiers.issuperset(paths)]  # fmt: skip
+    if not levels or (level is not None and slide.levels[level] not in levels):
+        what = [f"focal plane {plane.number}"] if plane else []
+        what += [f"optical path {few([clean(path, 64) for path in paths], MOST_NAMED)}"] if paths else []
+        there = few([one.number for one in levels]) or "none"
+        where = "any level" if level is None else f"level {level}"
+        raise BadArgument(f"Not on {where}: {' with '.join(what)}. Levels that show it: {there}.")
     return levels
 
 
@@ -235,8 +168,7 @@ def _pixels_of_level_0(slide: Slide, edges: _Edges, asked: Level, request: BoxRe
     """How many pixels of level 0 make one of the picture that was asked for."""
     wanted = _share(asked)
     if request.um_per_px is not None:
-        across, _ = _in_mm(slide, "um_per_px")
-        wanted = float(Fraction(request.um_per_px) / 1000 * across)
+        wanted = request.um_per_px / 500 / sum(1 / float(scale) for scale in _in_mm(slide, "um_per_px"))
     elif request.magnification is not None:
         finest = slide.levels[0].magnification
         if finest is None:
@@ -300,19 +232,20 @@ def _region(
         min((box.x + box.width) * level.factor[0], _end(slide)[0]),
         min((box.y + box.height) * level.factor[1], _end(slide)[1]),
     )  # fmt: skip
-    finest = level.number == 0 and pixels * AS_FINE < 1
-    if finest:
+    if level.number == 0 and pixels * AS_FINE < 1:
         said.append(_finest(level))
     if any(abs(one - other) > edges.slack * max(level.factor) for one, other in zip(whole[:4], edges[:4], strict=True)):
         said.append(f"The edges were moved outward to whole pixels of level {level.number}.")
+    width, height = (max(1, round(side / shrunk)) for side in (box.width, box.height))
+    shrunk = max(box.width, box.height) / max(width, height)
     um, magnification = level.um_per_px, level.magnification
     return Region(
         level=level,
         box=box,
         box_of_level_0=_box(slide.levels[0], whole),
         mm=_mm(slide, whole),
-        width=max(1, round(box.width / shrunk)),
-        height=max(1, round(box.height / shrunk)),
+        width=width,
+        height=height,
         um_per_px=um * shrunk if um else None,
         magnification=magnification / shrunk if magnification else None,
         tiles=tile_count(level, box) * layers,

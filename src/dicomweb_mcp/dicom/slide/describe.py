@@ -36,15 +36,18 @@ def table(slide: Slide) -> SlideTable:
     facts = dict(slide.facts or {})
     if slide.objective_power:
         facts["ObjectiveLensPower"] = significant(slide.objective_power)
-    if len(slide.levels) > MOST_ROWS:
-        common["more_levels"] = len(slide.levels) - MOST_ROWS
+    more = len(slide.levels) - MOST_ROWS
     return SlideTable(
         levels=levels,
         images=[_image(image) for image in slide.images[:MOST_ROWS]],
         paths=[_path(path) for path in slide.paths[:MOST_ROWS]],
         planes=[_plane(plane) for plane in slide.planes[:MOST_ROWS]] if len(slide.planes) > 1 else [],
         facts={**facts, **filled(of_every_level=common)},
-        notes=[*([NUMBERING] if levels else []), *slide.notes],
+        notes=[
+            *([NUMBERING] if levels else []),
+            *([f"{more} coarser levels are not shown."] if more > 0 else []),
+            *slide.notes,
+        ],
     )
 
 
@@ -68,11 +71,11 @@ def _level(level: Level) -> dict[str, Any]:
 def _encoding(instances: Sequence[Instance]) -> dict[str, Any]:
     """Names and counts where the instances of a level differ."""
     syntaxes = [uid_name(uid) for one in instances for uid in one.transfer_syntaxes]
-    lossy = {one.is_lossy for one in instances}
+    lossy = {one.is_lossy for one in instances if one.is_lossy is not None}
     return filled(
         transfer_syntax=_differing(syntaxes),
         PhotometricInterpretation=_differing(one.photometric for one in instances if one.photometric),
-        lossy="partly" if len(lossy) > 1 else lossy.pop(),
+        lossy="partly" if len(lossy) > 1 else next(iter(lossy), None),
     )
 
 

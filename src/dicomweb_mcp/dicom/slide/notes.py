@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..facts import few, significant
+from ..facts import amount, few, significant
 from .instance import MOST_PLANES, Instance
 from .levels import FocalPlane, Level, Tiling
 
@@ -21,8 +21,8 @@ def on_instances(
     containers = list(dict.fromkeys(one.container for one in slides if one.container))
     specimens = max((one.specimens for one in slides), default=0)
     said = {
-        f"{others} objects of the series are no slide images and are left out.": others,
-        f"{repeated} instances came twice; the first of each counts.": repeated,
+        f"Left out, as they are no slide images: {amount(others, 'object')} of the series.": others,
+        f"Came again, and only the first of each counts: {amount(repeated, 'instance')}.": repeated,
         "Images without a readable size (TotalPixelMatrixColumns, TotalPixelMatrixRows, Rows, Columns) are left out: "
         f"{_uids(unsized)}.": unsized,
         "Images in another frame of reference than the largest are left out, as they need not lie where it does: "
@@ -79,11 +79,10 @@ def _on_tiling(level: Level, tiling: Tiling) -> list[str]:
     if first.plane_count > MOST_PLANES:
         said.append(f"{name} claims {first.plane_count:,} focal planes: only the first {MOST_PLANES} can be chosen.")
     places = [part.places for part in tiling.parts if part.places]
+    strays, repeated = sum(found.strays for found in places), sum(found.repeated for found in places)
     oddities = {
-        f"{name} has {sum(found.strays for found in places):,} frames with no position in its matrix; they are left "
-        "out.": any(found.strays for found in places),
-        f"{name} has {sum(found.repeated for found in places):,} frames at the place of another one; the last of each "
-        "place counts.": any(found.repeated for found in places),
+        f"{name} has {amount(strays, 'frame')} with no position in its matrix, which is left out.": strays,
+        f"{name} has {amount(repeated, 'frame')} at the place of another one: the last of each place counts.": repeated,
         f"{name} has frames that do not lie on the grid of its tiles, so gaps are not counted.": not all(
             found.is_on_grid for found in places
         ),
