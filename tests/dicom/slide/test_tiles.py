@@ -3,8 +3,10 @@
 from itertools import pairwise
 
 import pytest
+from highdicom.spatial import iter_tiled_full_frame_data
 from hypothesis import given
 from hypothesis import strategies as st
+from pydicom import Dataset
 
 from dicom.slide.slides import image, make, recorded, slide, sparse
 from dicomweb_mcp.dicom.slide import Box, Slide, Unplaced, tile_count, tiles_of
@@ -57,6 +59,23 @@ def test_any_tile_of_any_concatenation(data: st.DataObject) -> None:
     assert looked_up(found, box, plane, path) == {(left, top): expected[path, plane, left, top] for left, top in pixels}
     assert tile_count(found.levels[0], box) == len(pixels)
     assert not [note for note in found.notes if "frames" in note or "parts" in note]
+
+
+def test_frames_are_in_the_order_that_highdicom_has() -> None:
+    origin = make(
+        XOffsetInSlideCoordinateSystem=0, YOffsetInSlideCoordinateSystem=0, ZOffsetInSlideCoordinateSystem=1.5
+    )
+    obj = image(50, 30, tile=(16, 12), planes=2, between=0.0025, paths=("b", "a", "c"), ImageOrientationSlide=[0, -1, 0, -1, 0, 0],
+                TotalPixelMatrixOriginSequence=[origin], NumberOfOpticalPaths=3)  # fmt: skip
+    found = slide(obj)
+    frames = {}
+    for plane in found.planes:
+        for channel, path in enumerate(("b", "a", "c"), 1):
+            for tile in tiles_of(found.levels[0], Box(0, 0, 50, 30), plane, path):
+                frames[tile.frame] = (channel, plane.number, tile.x + 1, tile.y + 1)
+    order = list(iter_tiled_full_frame_data(Dataset.from_json(obj)))
+    assert [frames[number] for number in sorted(frames)] == [each[:4] for each in order]
+    assert len(order) == 72
 
 
 @given(data=st.data())
