@@ -62,6 +62,11 @@ def test_absurd_numbers(more: dict[str, Any]) -> None:
     used(slide(image(4000, 3000, **more), image(1000, 750)))
 
 
+def test_a_part_of_an_absurd_number() -> None:
+    part = image(4000, 3000, ConcatenationUID="1.2") | {"00209162": {"vr": "US", "Value": [10**12]}}
+    used(slide(part))
+
+
 def test_very_many_instances_of_one_level() -> None:
     """Each with all that one can claim: a hundred focal planes and optical paths."""
     one = image(4000, 3000, planes=100, paths=tuple(map(str, range(100))))

@@ -8,6 +8,7 @@ from .levels import FocalPlane, Level, Tiling
 
 MOST_NAMED = 6
 MOST_COMPARED = 50  # images of one level
+MOST_PARTS = 65_535  # of a concatenation, as many as can be numbered
 ASPECT, SPACING, OBJECTIVE = 0.02, 0.02, 1.6  # by how much two figures may differ that should be the same
 
 
@@ -99,7 +100,7 @@ def _missing_parts(tiling: Tiling) -> str:
     if not parts[0].concatenation_uid:
         return ""
     there = {part.part for part in parts if part.part}
-    total = min(max((part.parts or 0 for part in parts), default=0), 10_000) or max(there, default=0)
+    total = min(max(part.parts or 0 for part in parts) or max(there, default=0), MOST_PARTS)
     if missing := [number for number in range(1, total + 1) if number not in there]:
         return f"parts {few(missing, MOST_NAMED)} of {total}"
     ends = [start + part.frames for start, part in zip(tiling.starts, parts, strict=True)]
