@@ -112,6 +112,13 @@ def json_text(obj: Mapping[str, Any]) -> bytes:
     return json.dumps(obj).encode()
 
 
+def without(obj: Mapping[str, Any], *tags: str) -> Mapping[str, Any]:
+    """The object without some elements; of what it was read from nothing else is held any longer."""
+    if isinstance(obj, EncodedObject):
+        return EncodedObject({tag: raw.copy() for tag, raw in obj.raws.items() if tag not in tags})
+    return {tag: element for tag, element in obj.items() if tag not in tags}
+
+
 def uncollected(decode: Callable[..., _T], *given: Any) -> _T:
     """What a decoder makes of one object. It lets no other thread in, and on a large object the collector of garbage,
     which finds none, would take most of its time."""

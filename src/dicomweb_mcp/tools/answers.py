@@ -106,6 +106,20 @@ class ObjectAnswer(Answer):
         return frozenset({"items_total", "next_offset"} if self.items_total else {})
 
 
+class SlideAnswer(Answer):
+    """What a whole slide is; or the slides of a study, without ``levels`` and what goes with them."""
+
+    StudyInstanceUID: str
+    SeriesInstanceUID: str | None = None
+    levels: list[dict[str, Any]] = Field(default=[], description="From finest (0) to coarsest")
+    images: list[dict[str, Any]] = Field(default=[], description="Label, overview and thumbnail")
+    paths: list[dict[str, Any]] = Field(default=[], description="Optical paths; the channels of multiplex slides")
+    planes: list[dict[str, Any]] = Field(default=[], description="Focal planes, where there are several")
+    facts: dict[str, Any] = Field(default={}, description="What holds for the whole slide and all levels")
+    tissue: list[dict[str, Any]] = Field(default=[], description="Boxes worth looking at, largest first")
+    slides: list[dict[str, Any]] = Field(default=[], description="Of a study: its slides, with what tells them apart")
+
+
 class TransferAnswer(Answer):
     """What became of files that were to be stored; with ``dry_run`` what would become of them."""
 
@@ -258,6 +272,12 @@ def _ways(ways: Mapping[str, Any]) -> str:
 _WRITERS: Mapping[str, Callable[[str, Any], list[str]]] = {
     "rows": _table,
     "series": _table,
+    "levels": _titled,
+    "images": _titled,
+    "paths": _titled,
+    "planes": _titled,
+    "tissue": _titled,
+    "slides": _titled,
     "geometry": _block,
     "acquisition": _each,
     "units": _nothing,
