@@ -52,7 +52,7 @@ def caption(drawing: Drawing, layout: "Layout", picture: "Picture") -> tuple[dic
     facts["tiles"] = f"{layout_words(layout)}; {_scale(layout)}"
     facts["picture"] = size(picture)
     facts |= pixels(drawing.tiles)
-    facts["rendered by"] = "this program, from the stored frames"
+    facts["rendered by"] = rendered_by([drawing])
     facts |= {**overlay_fact(drawing), **drawing.said}
     for nth, said in enumerate(lines(drawing)):
         facts[place_words(layout, nth * len(drawing.windows), len(drawing.windows))] = said
@@ -79,6 +79,14 @@ def notes(drawing: Drawing) -> tuple[str, ...]:
     """What else is to be said of all tiles of a series."""
     overlaid = dict.fromkeys(note for on in drawing.overlaid.values() for note in on.notes)
     return *drawing.stack.notes, *drawing.notes, *_about(drawing), *overlaid, *_shared_notes(drawing.tiles)
+
+
+def rendered_by(drawings: Sequence[Drawing]) -> str:
+    """Who made the tiles, and from what."""
+    as_stored = all(drawn.as_stored for drawing in drawings for drawn in drawing.tiles.values())
+    return (
+        "this program, from the stored frames" if as_stored else "this program; the archive decoded some of the frames"
+    )
 
 
 def overlay_fact(drawing: Drawing) -> dict[str, str]:

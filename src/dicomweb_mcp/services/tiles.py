@@ -31,7 +31,7 @@ from .instance import instance_metadata
 from .overlay import OnImage, Overlay, Target
 from .overview import HOW_TO_PICK
 from .parallel import side_by_side
-from .rendering import Renderer
+from .rendering import Renderer, readable_frames
 from .samples import Sample
 
 if TYPE_CHECKING:
@@ -49,10 +49,11 @@ PERHAPS_ALONE = (Failed, NotFound, NotUnderstood, Refused)  # of several frames:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One tile: what was rendered and from which transfer syntax, or why nothing was."""
+    """One tile: what was rendered and from which bytes (see ``Frame``), or why nothing was."""
 
     rendered: "Rendered | None" = None
     transfer_syntax: str = ""
+    as_stored: bool = True
     problem: str = ""
 
     @property
@@ -184,7 +185,8 @@ class Drawing:
         """The frames that come, each with its sample."""
         try:
             self._raise_what_ended_it()
-            frames = await self.archive.frames(self._instance(batch[0]), [sample.frame for sample in batch])
+            numbers = [sample.frame for sample in batch]
+            frames = await readable_frames(self.archive, self._instance(batch[0]), numbers)
             return list(zip(batch, frames, strict=True))
         except PERHAPS_ALONE as problem:
             if len(batch) > 1:
@@ -214,7 +216,7 @@ class Drawing:
             except Problem as problem:
                 self._fail([sample], problem, [window])
             else:
-                self.tiles[sample.number, window] = Drawn(rendered, frame.transfer_syntax)
+                self.tiles[sample.number, window] = Drawn(rendered, frame.transfer_syntax, frame.as_stored)
 
     # ---- what failed -------------------------------------------------------------------------------------------------
 
