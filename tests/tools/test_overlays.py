@@ -1,6 +1,7 @@
 """render_frame with an overlay: drawn where it belongs in the patient, refused where that is not known."""
 
 import io
+from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
 from functools import cache
@@ -14,11 +15,16 @@ from highdicom.seg import Segmentation, SegmentDescription
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
 
+from dicomweb_mcp.archives.base import Place
+from dicomweb_mcp.dicom import functional_groups
+from dicomweb_mcp.dicom.values import items
+from dicomweb_mcp.services.overlay import Misplaced, Target, segmentation
 from fakes.base import Fake
 from fakes.dcm4chee import Dcm4chee
 from fakes.google import IDC_BASE, Google
 from fakes.store import SHIPPED, Store
-from segmentations import make, read
+from segmentations import as_json, make, read
+from support import open_over
 from tools.reading import call, refusal, text_of
 from tools.test_preview import series, shown
 
@@ -307,3 +313,63 @@ async def test_across_its_planes_a_segmentation_is_cut_and_largest_is_refused(co
         said = await refusal(client, "render_frame", **asked, slice="largest")
     assert f"1 Block #ff4040, {volume()[:, :, 45, 0].sum():,} pixels" in text_of(result)
     assert "are not parallel to these images" in said
+
+
+# ---- segmentations that have no place -------------------------------------------------------------------------------
+
+
+def placeless(*sources: Dataset, frames: int | None = None) -> Dataset:
+    """Frames without a place, each made from one image; all is inside of the one segment."""
+    groups = [
+        make(
+            SegmentIdentificationSequence=[make(ReferencedSegmentNumber=1)],
+            DerivationImageSequence=[make(SourceImageSequence=[source])],
+        )
+        for source in sources
+    ]
+    found = segments(PerFrameFunctionalGroupsSequence=groups, NumberOfFrames=frames or len(groups))
+    found.PixelData = b"\xff" * (found.NumberOfFrames * SIZE * SIZE // 8)
+    del found.SharedFunctionalGroupsSequence
+    return found
+
+
+@pytest.mark.parametrize(("preserved", "is_drawn"), [("YES", True), ("NO", False), ("REORIENTED_ONLY", False)])
+async def test_a_source_whose_pixels_were_moved_does_not_place_a_segment(
+    connect: Any, preserved: str, is_drawn: bool
+) -> None:
+    image = series(1)[0]
+    source = make(ReferencedSOPInstanceUID=image.SOPInstanceUID, SpatialLocationsPreserved=preserved)
+    asked = {"series_uid": image.SeriesInstanceUID, "overlay": SEG}
+    async with connect(**over(image, placeless(source))) as client:
+        if is_drawn:
+            assert f"{SIZE * SIZE:,} pixels" in text_of(await call(client, "render_frame", **asked))
+        else:
+            assert "made from this image, pixel for pixel" in await refusal(client, "render_frame", **asked)
+
+
+async def test_frames_without_groups_of_their_own_are_not_drawn(connect: Any) -> None:
+    images = series(2)
+    source = make(ReferencedSOPInstanceUID=images[0].SOPInstanceUID)
+    async with connect(**over(*images, placeless(source, frames=2))) as client:
+        asked = {"series_uid": images[0].SeriesInstanceUID, "overlay": SEG}
+        drawn = text_of(await call(client, "render_frame", **asked, slice=1))
+        said = await refusal(client, "render_frame", **asked, slice=2)
+    assert "on this image 1 of 2: 1 Block" in drawn
+    assert "no frame of the segmentation says that it was made from this image" in said
+
+
+async def test_ever_more_frames_without_a_place_take_no_more_time_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The groups are gone through once, and not once for each frame."""
+    image, count = series(1)[0], 200
+    sources = [make(ReferencedSOPInstanceUID=f"1.2.9.5.{number}") for number in range(count)]
+    found = segmentation.Segmentation(
+        open_over(Google(Store()), "google"), Place("1.2", SEG, "1.2.9.1.1"), as_json(placeless(*sources))
+    )
+    looked = Counter[str]()
+    monkeypatch.setattr(segmentation, "items", lambda obj, keyword: looked.update([keyword]) or items(obj, keyword))
+    monkeypatch.setattr(
+        functional_groups, "items", lambda obj, keyword: looked.update([keyword]) or items(obj, keyword)
+    )
+    with pytest.raises(Misplaced, match="made from this image"):
+        await found.on(Target(as_json(image)), [1])
+    assert looked["PerFrameFunctionalGroupsSequence"] < 10

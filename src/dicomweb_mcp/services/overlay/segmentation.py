@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ...archives.base import Archive, Frame, Place
-from ...dicom.functional_groups import frame_count, frame_view, frame_views
+from ...dicom.functional_groups import PER_FRAME, SHARED, frame_count, frame_views
 from ...dicom.geometry import normal
 from ...dicom.objects.cielab import hex_colour
 from ...dicom.objects.segment_frames import SegmentFrame, have_one_orientation, segment_frames
+from ...dicom.tags import tag_of
 from ...dicom.values import DicomJson, clean, integer, items, number, numbers, text
 from ...errors import BadArgument
 from ..object_frames import object_frames
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 LONGEST_NAME = 64
 MOST_FRAMES, MOST_BYTES = 2_000, 64 << 20  # read for one image
 MOST_SEARCHED, MOST_SEARCHED_BYTES = 10_000, 256 << 20  # read to find the fullest plane
+DERIVATION = "DerivationImageSequence"
 NOT_DRAWN = "what lies on this image"
 NOT_FOUND = "the slice with the most of it"
 
@@ -134,25 +136,23 @@ class Segmentation:
             )
         if self._space and target.plane.grid.frame_of_reference not in ("", self._space):
             check_space(target, self._space, "The segmentation")
-        wanted = [frame for frame in self._frames if frame.segment in (*numbers, None) and self._is_of(frame, target)]
-        if not any(self._is_of(frame, target) for frame in self._frames):
+        sources = await anyio.to_thread.run_sync(self._made_from, target, abandon_on_cancel=True)
+        if not sources:
             raise Misplaced(
                 "The segmentation or the image has no place in the patient, and no frame of the segmentation says that "
-                "it was made from this image."
+                "it was made from this image, pixel for pixel."
             )
+        wanted = [frame for frame in sources if frame.segment in (*numbers, None)]
         masks = Masks(lambda _, inside: inside)
         await self._read(wanted, numbers, masks.add, (MOST_FRAMES, MOST_BYTES), NOT_DRAWN)
         return self._found(masks, "placed by the image that its frames name as their source")
 
-    def _is_of(self, frame: SegmentFrame, target: Target) -> bool:
-        view = frame_view(self._obj, frame.number - 1)
-        for derivation in items(view, "DerivationImageSequence"):
-            for source in items(derivation, "SourceImageSequence"):
-                frames = numbers(source, "ReferencedFrameNumber")
-                is_told = target.frame in frames or (not frames and frame_count(target.obj) == 1)
-                if text(source, "ReferencedSOPInstanceUID") == target.uid and is_told:
-                    return True
-        return False
+    def _made_from(self, target: Target) -> list[SegmentFrame]:
+        """The frames that say that they were made from an image, as far as there are groups to say it."""
+        said = {tag: self._obj[tag] for tag in map(tag_of, (SHARED, PER_FRAME, DERIVATION)) if tag in self._obj}
+        known = min(len(self._frames), len(items(said, PER_FRAME)) or len(self._frames))
+        views = frame_views(said, known)
+        return [frame for frame, view in zip(self._frames, views, strict=False) if _is_of(view, target)]
 
     # ---- pixels ------------------------------------------------------------------------------------------------------
 
@@ -208,6 +208,18 @@ class Segmentation:
 def _place(frame: SegmentFrame) -> float:
     """Equal for frames of one plane."""
     return round(frame.position or 0.0, 2)
+
+
+def _is_of(view: DicomJson, target: Target) -> bool:
+    """Whether a frame was made from an image, without its pixels having been moved (PS3.3 C.7.6.16.2.6)."""
+    for derivation in items(view, DERIVATION):
+        for source in items(derivation, "SourceImageSequence"):
+            frames = numbers(source, "ReferencedFrameNumber")
+            is_told = target.frame in frames or (not frames and frame_count(target.obj) == 1)
+            is_same = text(source, "SpatialLocationsPreserved") in ("", "YES")
+            if text(source, "ReferencedSOPInstanceUID") == target.uid and is_told and is_same:
+                return True
+    return False
 
 
 def _placed(sampler: "Sampler") -> str:
