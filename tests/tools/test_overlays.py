@@ -265,7 +265,7 @@ async def test_contours_are_drawn_on_their_plane(connect: Any) -> None:
     assert "the nearest contours lie up to" not in text_of(on)
     assert "the nearest contours lie up to 1.00 mm from the plane of the image" in text_of(near)
     assert "not parallel to this image are not drawn: 1 Square" in text_of(on)
-    assert "none of the 3 segments touches this image" in text_of(away)
+    assert "none of the 3 segments could be drawn on this image" in text_of(away), "the askew contour crosses it"
     assert "slice: 5 of 5" in text_of(largest)
     places = np.argwhere((shown(on)[:256] == (0, 255, 0)).all(axis=-1))
     # The picture is twice as large; the middle of native pixel n is at 2 n + 0.5.
@@ -373,3 +373,55 @@ async def test_ever_more_frames_without_a_place_take_no_more_time_each(monkeypat
     with pytest.raises(Misplaced, match="made from this image"):
         await found.on(Target(as_json(image)), [1])
     assert looked["PerFrameFunctionalGroupsSequence"] < 10
+
+
+# ---- what is said where nothing is drawn ----------------------------------------------------------------------------
+
+
+async def test_where_a_segment_lies_is_told_of_itself_and_not_of_the_others(connect: Any) -> None:
+    images = series(5)
+    square = [contour((1, 1, z), (9, 1, z), (9, 9, z)) for z in (20, 40)]
+    found = structures(images[0], {"Low": square[:1], "High": square[1:]})
+    async with connect(**over(*images, segments(), found)) as client:
+        asked = {"series_uid": images[0].SeriesInstanceUID, "slice": 5}
+        segment = text_of(await call(client, "render_frame", **asked, overlay=SEG, segment="Point"))
+        region = text_of(await call(client, "render_frame", **asked, overlay=RTSS, segment="Low"))
+    assert "the segment does not touch this image; it lies at 20.00 to 20.00 mm along" in segment
+    assert "it lies at z 20.00 to 20.00 mm" in region
+
+
+async def test_what_cannot_be_drawn_is_not_said_to_lie_elsewhere(connect: Any) -> None:
+    """The contours cross the image, or cannot be read; only those in its plane are drawn."""
+    images = series(5)
+    across = contour((10, 5, 0), (30, 5, 0), (30, 5, 60))
+    unread = contour((1, 1, 30), (9, 1, 30), (9, 9, 30))
+    unread.ContourData = unread.ContourData[:-1]
+    found = structures(images[0], {"Across": [across], "Unread": [unread]})
+    async with connect(**over(*images, found)) as client:
+        asked = {"series_uid": images[0].SeriesInstanceUID, "slice": 3, "overlay": RTSS}
+        for name in ("Across", "Unread"):
+            said = text_of(await call(client, "render_frame", **asked, segment=name))
+            assert "does not touch this image" not in said
+            assert "nothing of the segment could be drawn on this image" in said
+        assert "none of the 2 segments could be drawn" in text_of(await call(client, "render_frame", **asked))
+
+
+async def test_regions_and_images_without_a_frame_of_reference_have_none_in_common(connect: Any) -> None:
+    images = series(2)
+    found = structures(images[0], {"A": [contour((1, 1, 20), (9, 1, 20), (9, 9, 20))]})
+    del found.StructureSetROISequence[0].ReferencedFrameOfReferenceUID
+    for image in images:
+        del image.FrameOfReferenceUID
+    async with connect(**over(*images, found)) as client:
+        said = await refusal(client, "render_frame", series_uid=images[0].SeriesInstanceUID, slice=2, overlay=RTSS)
+    assert "This image names no FrameOfReferenceUID, so where the structure set lies on it is not known" in said
+
+
+async def test_a_point_is_not_called_empty_because_it_has_no_area(connect: Any) -> None:
+    images = series(2)
+    found = structures(images[0], {"Isocentre": [contour((9, 9, 20), kind="POINT")]})
+    async with connect(**over(*images, found)) as client:
+        asked = {"series_uid": images[0].SeriesInstanceUID, "overlay": RTSS, "segment": 1}
+        said = await refusal(client, "render_frame", **asked, slice="largest")
+    assert "1 Isocentre has no area in parallel planes" in said
+    assert "it lies at z 20.00 to 20.00 mm" in said

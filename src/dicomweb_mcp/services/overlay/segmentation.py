@@ -13,7 +13,7 @@ from ...archives.base import Archive, Frame, Place
 from ...dicom.functional_groups import PER_FRAME, SHARED, frame_count, frame_views
 from ...dicom.geometry import normal
 from ...dicom.objects.cielab import hex_colour
-from ...dicom.objects.segment_frames import SegmentFrame, have_one_orientation, segment_frames
+from ...dicom.objects.segment_frames import SegmentFrame, have_one_orientation, is_label_map, segment_frames
 from ...dicom.tags import tag_of
 from ...dicom.values import DicomJson, clean, integer, items, number, numbers, text
 from ...errors import BadArgument
@@ -51,15 +51,17 @@ class Segmentation:
             for number, item in self._described.items()
         }
 
-    @property
-    def reach(self) -> str:
-        places = [frame.position for frame in self._frames if frame.position is not None]
+    def reach(self, numbers: Sequence[int]) -> str:
+        if is_label_map(self._obj) and len(numbers) < len(self._described):
+            return ""  # only the pixels know
+        frames = [frame for frame in self._frames if frame.segment in (*numbers, None)]
+        places = [frame.position for frame in frames if frame.position is not None]
         return f"{min(places):.2f} to {max(places):.2f} mm along the normal of its frames" if places else ""
 
     async def on(self, target: Target, numbers: Sequence[int]) -> Found:
         await self._prepared()
         if target.plane.is_placed and target.plane.grid.pixel_spacing and self._is_placed:
-            check_space(target, self._space, "The segmentation")
+            check_space(target, self._space, "the segmentation")
             return await self._by_place(target, numbers)
         return await self._by_reference(target, numbers)
 
@@ -135,7 +137,7 @@ class Segmentation:
                 "The segmentation or the image has no place in the patient, and their frames differ in size."
             )
         if self._space and target.plane.grid.frame_of_reference not in ("", self._space):
-            check_space(target, self._space, "The segmentation")
+            check_space(target, self._space, "the segmentation")
         sources = await anyio.to_thread.run_sync(self._made_from, target, abandon_on_cancel=True)
         if not sources:
             raise Misplaced(

@@ -55,16 +55,18 @@ class Overlay:
         said: list[str] = []
         notes: list[str] = list(self.notes)
         ways: list[str] = []
+        is_whole = True
         for nth, (source, numbers) in enumerate(zip(self.sources, self.wanted, strict=True)):
             found = await source.on(target, numbers)
             notes += found.notes
+            is_whole = is_whole and found.is_whole
             if found.parts:
                 ways.append(found.how)
             self._add(nth, source, found, marks, said)
         if len(marks) > MOST_MARKS:
             notes.append(f"Only the first {MOST_MARKS} of {len(marks)} are drawn: give segment to choose one.")
             marks, said = marks[:MOST_MARKS], said[:MOST_MARKS]
-        return Drawn(marks, self._words(said, ways), tuple(dict.fromkeys(notes)))
+        return Drawn(marks, self._words(said, ways, is_whole), tuple(dict.fromkeys(notes)))
 
     async def fullest(self, axis: Sequence[float]) -> float:
         """The position along an axis of the plane that holds the most of the one segment or region that is drawn.
@@ -79,7 +81,10 @@ class Overlay:
         source, number = places[0]
         cut = await source.fullest(number)
         if cut is None:
-            raise BadArgument(f"{self._name(source, number)} is empty or has no place, so no slice holds most of it.")
+            raise BadArgument(
+                f"{self._name(source, number)} has no area in parallel planes, so no slice holds the most of it"
+                f"{self._where()}: choose by slice or position_mm."
+            )
         if abs(dot(axis, cut.normal)) < SAME_DIRECTION:
             raise BadArgument(
                 f"The planes of {self._name(source, number)} are not parallel to these images, so which of them holds "
@@ -99,16 +104,23 @@ class Overlay:
     def _name(self, source: Source, number: int) -> str:
         return f"{number} {source.names[number]}".strip()
 
-    def _words(self, said: Sequence[str], ways: Sequence[str]) -> str:
+    def _words(self, said: Sequence[str], ways: Sequence[str], is_whole: bool) -> str:
         count = sum(map(len, self.wanted))
         if said:
             how = "; ".join(dict.fromkeys(ways))
             return f"{self.title}; {how}; on this image {len(said)} of {count}: {'; '.join(said)}"
-        reach = [source.reach for source in self.sources if source.reach]
-        where = f"; it lies at {'; '.join(reach)}" if reach else ""
-        what = "the segment" if count == 1 else f"none of the {count} segments"
-        nothing = f"{what} does not touch this image" if count == 1 else f"{what} touches this image"
-        return f'{self.title}; {nothing}{where}; slice="largest" with segment shows the slice with the most of it'
+        if is_whole:
+            nothing = "the segment does not touch" if count == 1 else f"none of the {count} segments touches"
+        else:
+            what = "nothing of the segment" if count == 1 else f"none of the {count} segments"
+            nothing = f"{what} could be drawn on"
+        largest = 'slice="largest" with segment shows the slice with the most of it'
+        return f"{self.title}; {nothing} this image{self._where()}; {largest}"
+
+    def _where(self) -> str:
+        """Where the segments or regions that are drawn lie, in words that follow others."""
+        reach = [source.reach(numbers) for source, numbers in zip(self.sources, self.wanted, strict=True)]
+        return f"; it lies at {'; '.join(filter(None, reach))}" if any(reach) else ""
 
 
 async def open_overlay(

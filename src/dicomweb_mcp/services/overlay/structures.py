@@ -45,9 +45,9 @@ class StructureSet:
     def recommended(self) -> Mapping[int, str]:
         return {number: region.colour for number, region in self._regions.items()}
 
-    @property
-    def reach(self) -> str:
-        heights = [value for region in self._regions.values() for one in region.contours for value in one.contour.z]
+    def reach(self, numbers: Sequence[int]) -> str:
+        contours = [one.contour for number in numbers for one in self._regions[number].contours]
+        heights = [value for contour in contours for value in contour.z]
         return f"z {min(heights):.2f} to {max(heights):.2f} mm" if heights else ""
 
     async def on(self, target: Target, numbers: Sequence[int]) -> Found:
@@ -69,10 +69,10 @@ class StructureSet:
     def _on(self, target: Target, numbers: Sequence[int]) -> Found:
         found = Found(how="placed by patient coordinates")
         drawable = [self._regions[number] for number in numbers if self._regions[number].contours]
-        elsewhere = [region for region in drawable
-                     if region.frame_of_reference != target.plane.grid.frame_of_reference]  # fmt: skip
+        own = target.plane.grid.frame_of_reference
+        elsewhere = [region for region in drawable if not own or region.frame_of_reference != own]
         if elsewhere and len(elsewhere) == len(drawable):
-            check_space(target, elsewhere[0].frame_of_reference, "The structure set")
+            check_space(target, elsewhere[0].frame_of_reference, "the structure set")
         if elsewhere:
             found.notes.append(f"Regions in another frame of reference are not drawn: {_named(elsewhere)}.")
         farthest, askew, unread = 0.0, [], [self._regions[number] for number in numbers if self._regions[number].unread]
@@ -92,6 +92,7 @@ class StructureSet:
             )
         if unread:
             found.notes.append(f"Not all contours of these regions could be read: {_named(unread)}.")
+        found.is_whole = not (elsewhere or askew or unread)
         return found
 
 
