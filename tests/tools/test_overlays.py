@@ -7,6 +7,7 @@ from copy import deepcopy
 from functools import cache
 from typing import Any
 
+import httpx
 import numpy as np
 import pydicom
 import pytest
@@ -217,6 +218,21 @@ async def test_without_a_place_only_the_named_source_tells(connect: Any) -> None
     assert "placed by the image that its frames name as their source" in text_of(result)
     assert f"{segmentation.pixel_array.sum():,} pixels" in text_of(result)
     assert "no frame of the segmentation says that it was made from this image" in said
+
+
+@pytest.mark.parametrize("status", [400, 404, 501])
+async def test_an_archive_that_searches_series_within_a_study_alone_will_do(connect: Any, status: int) -> None:
+    images = series(5)
+    fake = Dcm4chee(Store(*images, segments()))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status) if request.url.path.endswith("/rs/series") else fake(request)
+
+    asked = {"study_uid": images[0].StudyInstanceUID, "series_uid": images[0].SeriesInstanceUID, "slice": 2}
+    async with connect(pacs=(answer, "dcm4chee")) as client:
+        result = await call(client, "render_frame", **asked, overlay=SEG)
+        assert "Copy UIDs whole" in await refusal(client, "render_frame", **asked, overlay="1.2.9.6")
+    assert "on this image 2 of 2" in text_of(result)
 
 
 REFUSED = [

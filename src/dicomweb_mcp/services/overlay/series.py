@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ...archives.base import Archive, Place
+from ...archives.base import Archive, NotFound, NotOffered, NotUnderstood, Place, Refused
 from ...dicom.facts import few
 from ...dicom.geometry import SAME_DIRECTION, dot
 from ...dicom.kinds import Kind, kind_of
@@ -15,7 +15,7 @@ from ...errors import BadArgument
 from ..app import App
 from ..left_out import whole_object
 from ..listing import objects_of
-from ..lookup import find_place
+from ..lookup import find_place, first_row
 from .base import Found, Source, Target
 from .segmentation import Segmentation
 from .structures import StructureSet
@@ -157,8 +157,12 @@ async def _place(app: App, archive: Archive, study_uid: str, series_uid: str) ->
     """The place of the overlay, which must be in the study of the images."""
     try:
         place = await find_place(app, archive, None, series_uid, None)
-    except BadArgument:  # the archive cannot look up the study: then it is asked for there
-        place = await find_place(app, archive, study_uid, series_uid, None)
+    except (BadArgument, NotOffered, NotUnderstood, Refused):  # the archive cannot look up the study
+        place = Place(study_uid, series_uid)
+    except NotFound:  # nowhere, or it does not search without a study
+        if not await first_row(archive, Level.SERIES, series_uid, study_uid):
+            raise
+        place = Place(study_uid, series_uid)
     if place.study_uid != study_uid:
         raise BadArgument(
             f"The overlay series belongs to another study ({place.study_uid}) than the images ({study_uid}): it is not "
