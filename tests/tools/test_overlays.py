@@ -235,6 +235,20 @@ async def test_an_archive_that_searches_series_within_a_study_alone_will_do(conn
     assert "on this image 2 of 2" in text_of(result)
 
 
+async def test_a_part_of_several_names_is_none_of_another_object(connect: Any) -> None:
+    """Two objects of one series: what is ambiguous in the first is not quietly taken from the second."""
+    images = series(5)
+    first, second = segments(), segments(SOPInstanceUID="1.2.9.1.2")
+    first.SegmentSequence[0].SegmentLabel, first.SegmentSequence[1].SegmentLabel = "Left kidney", "Right kidney"
+    second.SegmentSequence[0].SegmentLabel = "Kidney cyst"
+    async with connect(**over(*images, first, second)) as client:
+        asked = {"series_uid": images[0].SeriesInstanceUID, "slice": 2, "overlay": SEG}
+        said = await refusal(client, "render_frame", **asked, segment="kidney")
+        cyst = text_of(await call(client, "render_frame", **asked, segment="cyst"))
+    assert "Several are called kidney: 1 Left kidney, 2 Right kidney" in said
+    assert "on this image 1 of 1: 1 Kidney cyst" in cyst
+
+
 REFUSED = [
     pytest.param({"segment": 1}, "give overlay", id="segment alone"),
     pytest.param({"slice": "largest"}, "give overlay", id="largest alone"),

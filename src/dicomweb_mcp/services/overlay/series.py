@@ -8,7 +8,7 @@ from ...archives.base import Archive, NotFound, NotOffered, NotUnderstood, Place
 from ...dicom.facts import few
 from ...dicom.geometry import SAME_DIRECTION, dot
 from ...dicom.kinds import Kind, kind_of
-from ...dicom.objects.named import chosen
+from ...dicom.objects.named import Ambiguous, chosen
 from ...dicom.rules import Level
 from ...dicom.values import DicomJson, clean, text
 from ...errors import BadArgument
@@ -187,6 +187,8 @@ def _wanted(sources: Sequence[Source], segment: int | str | None) -> list[list[i
     for source in sources:
         try:
             found.append([chosen(segment, source.names)])
+        except Ambiguous:
+            raise
         except BadArgument as reason:
             problem = problem or reason
             found.append([])
