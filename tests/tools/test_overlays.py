@@ -20,7 +20,7 @@ from dicomweb_mcp.archives.base import Place
 from dicomweb_mcp.dicom import functional_groups
 from dicomweb_mcp.dicom.values import items
 from dicomweb_mcp.services.overlay import Misplaced, Target, segmentation
-from fakes.base import Fake
+from fakes.base import Asked, Fake, multipart
 from fakes.dcm4chee import Dcm4chee
 from fakes.google import IDC_BASE, Google
 from fakes.store import SHIPPED, Store
@@ -233,6 +233,23 @@ async def test_an_archive_that_searches_series_within_a_study_alone_will_do(conn
         result = await call(client, "render_frame", **asked, overlay=SEG)
         assert "Copy UIDs whole" in await refusal(client, "render_frame", **asked, overlay="1.2.9.6")
     assert "on this image 2 of 2" in text_of(result)
+
+
+def cut_off(asked: Asked) -> httpx.Response:
+    """Frames of which next to nothing came."""
+    parts = [(["Content-Type: application/octet-stream"], b"\0\0")] * len(asked.path.rpartition("/")[2].split(","))
+    kind = 'multipart/related; type="application/octet-stream"; boundary=b'
+    return httpx.Response(200, content=multipart(parts, "b"), headers={"Content-Type": kind})
+
+
+async def test_frames_that_were_of_no_use_are_asked_for_again(connect: Any) -> None:
+    images = series(5)
+    fake = Google(Store(*images, segments()))
+    asked = {"series_uid": images[0].SeriesInstanceUID, "slice": 2, "overlay": SEG}
+    async with connect(pacs=(fake, "google")) as client:
+        fake.fail(cut_off, only=f"/series/{SEG}/instances/1.2.9.1.1/frames/")
+        assert "cannot be shown" in await refusal(client, "render_frame", **asked)
+        assert "on this image 2 of 2" in text_of(await call(client, "render_frame", **asked))
 
 
 async def test_a_part_of_several_names_is_none_of_another_object(connect: Any) -> None:

@@ -167,6 +167,8 @@ class Segmentation:
         what: str,
     ) -> None:
         """Hand what each of these frames shows to ``use``, in a worker thread. Raises BadArgument for too many."""
+        from ...pixels.problems import Undecodable
+
         if not frames:
             return
         size = len(frames) * self._frame_bytes
@@ -186,7 +188,11 @@ class Segmentation:
 
         async with aclosing(object_frames(self._archive, self._place, self._obj, sorted(by_number), what)) as arriving:
             async for batch in arriving:
-                await anyio.to_thread.run_sync(used, batch, abandon_on_cancel=True)
+                try:
+                    await anyio.to_thread.run_sync(used, batch, abandon_on_cancel=True)
+                except Undecodable:
+                    self._archive.forget(self._place)  # the next answer may be a better one
+                    raise
 
     @cached_property
     def _pixels(self) -> "SegmentPixels":
