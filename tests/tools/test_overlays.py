@@ -472,3 +472,33 @@ async def test_a_point_is_not_called_empty_because_it_has_no_area(connect: Any) 
         said = await refusal(client, "render_frame", **asked, slice="largest")
     assert "1 Isocentre has no area in parallel planes" in said
     assert "it lies at z 20.00 to 20.00 mm" in said
+
+
+# ---- objects that contradict themselves -----------------------------------------------------------------------------
+
+
+async def test_a_number_that_two_share_has_both_names(connect: Any) -> None:
+    """Nobody can say whose the frames and contours of that number are."""
+    images = series(5)
+    twice = segments()
+    twice.SegmentSequence[1].SegmentNumber = 1
+    square = contour((1, 1, 20), (9, 1, 20), (9, 9, 20))
+    regions = structures(images[0], {"Liver": [square], "Spleen": []})
+    regions.StructureSetROISequence[1].ROINumber = 1
+    async with connect(**over(*images, twice, regions)) as client:
+        asked = {"series_uid": images[0].SeriesInstanceUID, "slice": 2}
+        segment = text_of(await call(client, "render_frame", **asked, overlay=SEG))
+        region = text_of(await call(client, "render_frame", **asked, overlay=RTSS))
+    assert "on this image 1 of 1: 1 Block / Point of interest #" in segment
+    assert "on this image 1 of 1: 1 Liver / Spleen #" in region
+
+
+async def test_frames_of_a_segment_that_is_not_described_are_not_passed_over_in_silence(connect: Any) -> None:
+    images = series(5)
+    found = segments()
+    del found.SegmentSequence[0]
+    async with connect(**over(*images, found)) as client:
+        asked = {"series_uid": images[0].SeriesInstanceUID, "overlay": SEG}
+        said = text_of(await call(client, "render_frame", **asked, slice=3))
+    assert "nothing of the segment could be drawn on this image" in said
+    assert "Frames of segments that are not described are not drawn: 1." in said

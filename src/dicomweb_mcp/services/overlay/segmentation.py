@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ...archives.base import Archive, Frame, Place
+from ...dicom.facts import few
 from ...dicom.functional_groups import PER_FRAME, SHARED, frame_count, frame_views
 from ...dicom.geometry import normal
 from ...dicom.objects.cielab import hex_colour
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ...pixels.overlay.segments import Mask, Masks, SegmentPixels
 
 LONGEST_NAME = 64
+MOST_NAMELESS = 10
 MOST_FRAMES, MOST_BYTES = 2_000, 64 << 20  # read for one image
 MOST_SEARCHED, MOST_SEARCHED_BYTES = 10_000, 256 << 20  # read to find the fullest plane
 DERIVATION = "DerivationImageSequence"
@@ -37,18 +39,23 @@ class Segmentation:
 
     def __init__(self, archive: Archive, place: Place, obj: DicomJson) -> None:
         self._archive, self._place, self._obj = archive, place, obj
-        described = {integer(item, "SegmentNumber"): item for item in items(obj, "SegmentSequence")}
-        self._described = {number: item for number, item in described.items() if number}  # 0 is the background
+        self._described: dict[int, list[DicomJson]] = defaultdict(list)  # several against the standard
+        for item in items(obj, "SegmentSequence"):
+            if found := integer(item, "SegmentNumber"):  # 0 is the background
+                self._described[found].append(item)
 
     @property
     def names(self) -> Mapping[int, str]:
-        return {number: clean(text(item, "SegmentLabel"), LONGEST_NAME) for number, item in self._described.items()}
+        return {
+            number: " / ".join(clean(text(item, "SegmentLabel"), LONGEST_NAME) for item in described)
+            for number, described in self._described.items()
+        }
 
     @property
     def recommended(self) -> Mapping[int, str]:
         return {
-            number: hex_colour(numbers(item, "RecommendedDisplayCIELabValue"))
-            for number, item in self._described.items()
+            number: hex_colour(numbers(described[0], "RecommendedDisplayCIELabValue"))
+            for number, described in self._described.items()
         }
 
     def reach(self, numbers: Sequence[int]) -> str:
@@ -123,7 +130,7 @@ class Segmentation:
         wanted = [frame for layer in sampler.layers for frame in layer.frames if frame.segment in (*numbers, None)]
         masks = Masks(lambda frame, inside: sampler.mask(layers[frame.number], frame, inside))
         await self._read(wanted, numbers, masks.add, (MOST_FRAMES, MOST_BYTES), NOT_DRAWN)
-        return self._found(masks, _placed(sampler))
+        return self._found(masks, _placed(sampler), numbers)
 
     # ---- where its frames have no place ------------------------------------------------------------------------------
 
@@ -147,7 +154,7 @@ class Segmentation:
         wanted = [frame for frame in sources if frame.segment in (*numbers, None)]
         masks = Masks(lambda _, inside: inside)
         await self._read(wanted, numbers, masks.add, (MOST_FRAMES, MOST_BYTES), NOT_DRAWN)
-        return self._found(masks, "placed by the image that its frames name as their source")
+        return self._found(masks, "placed by the image that its frames name as their source", numbers)
 
     def _made_from(self, target: Target) -> list[SegmentFrame]:
         """The frames that say that they were made from an image, as far as there are groups to say it."""
@@ -206,11 +213,17 @@ class Segmentation:
 
         return PixelDescription.of(self._obj, "").frame_bytes
 
-    def _found(self, masks: "Masks", how: str) -> Found:
+    def _found(self, masks: "Masks", how: str, numbers: Sequence[int]) -> Found:
         parts = {segment: Part(f"{count:,} pixels", mask=mask) for segment, (mask, count) in masks.found().items()}
         is_fractional = self._pixels.whole is not None
         note = "The segmentation is fractional: what is drawn is half of the whole or more."
-        return Found(parts, how, [note] if is_fractional else [])
+        found = Found(parts, how, [note] if is_fractional else [])
+        nameless = {segment for frame in self._frames if (segment := frame.segment)} - self._described.keys()
+        if nameless and len(numbers) == len(self._described):
+            said = few(sorted(nameless), MOST_NAMELESS)
+            found.notes.append(f"Frames of segments that are not described are not drawn: {said}.")
+            found.is_whole = False
+        return found
 
 
 def _place(frame: SegmentFrame) -> float:

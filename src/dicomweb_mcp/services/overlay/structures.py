@@ -1,7 +1,7 @@
 """A structure set drawn on an image: the contours that lie in its plane (PS3.3 C.8.8.6)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median_low
 
@@ -30,7 +30,11 @@ class StructureSet:
 
     def __init__(self, obj: DicomJson, found: Sequence[Region]) -> None:
         self._obj = obj
-        self._regions = {region.number: region for region in found}
+        self._regions: dict[int, Region] = {}
+        for region in found:
+            same = self._regions.get(region.number)  # against the standard; the contours are those of both
+            name = f"{same.name} / {region.name}" if same else region.name
+            self._regions[region.number] = replace(same or region, name=name)
 
     @classmethod
     async def of(cls, obj: DicomJson) -> "StructureSet":
