@@ -100,7 +100,10 @@ def overlay_fact(drawing: Drawing) -> dict[str, str]:
 def _overlaid(drawing: Drawing, sample: Sample) -> list[str]:
     """What of the overlay lies on one image."""
     on = drawing.overlaid.get(sample.number) if drawing.overlay else None
-    return [f"overlay: {'; '.join(on.parts) or 'nothing of it'}"] if on else []
+    if on is None:
+        return []
+    nothing = "nothing of it" if on.is_whole else "nothing of it could be drawn"
+    return [f"overlay: {'; '.join(on.parts) or nothing}"]
 
 
 def place_words(layout: "Layout", nth: int, beside: int) -> str:

@@ -119,6 +119,8 @@ class Reformatted(Drawing):
             async with self.decoding:
                 await anyio.to_thread.run_sync(take, abandon_on_cancel=True)
         except Problem as problem:
+            uid = self.slices[nth].instance_uid
+            self.archive.forget(Place(self.place.study_uid, self.place.series_uid, uid))  # the next may be better
             raise self._with_a_gap(nth, problem) from None
         if nth == len(self.slices) // 2:
             self.syntax = frame.transfer_syntax
@@ -164,6 +166,7 @@ async def _metadata(archive: Archive, place: Place, listed: Listed, stack: Stack
                 check_place(archive, place, obj)
                 found[uid] = obj
     if lacking := len(wanted) - len(found):
+        archive.forget(place)
         raise NotUnderstood(
             archive.name, f"leaves {lacking} of the images out of the metadata of their series. {INSTEAD}"
         )
