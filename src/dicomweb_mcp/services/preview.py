@@ -56,7 +56,7 @@ async def show_series(app: App, archive_name: str | None, request: SeriesRequest
         return await compared(app, archive, place, stack, listed, request)
     if request.plane not in ("native", own_plane(stack)):
         return await _sheet(await reformatted(archive, place, listed, stack, request), request)
-    samples = chosen(stack, request.samples, request.slices, listed.only)
+    samples = chosen(stack, request.samples, request.slices, listed.metadata)
     return await _sheet(Drawing(archive, place, stack, samples, request.windows), request)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from ..archives.base import (
     Refused,
     Unreachable,
 )  # fmt: skip
-from ..dicom.functional_groups import frame_count, frame_view
+from ..dicom.functional_groups import frame_view
 from ..dicom.geometry import Stack
 from ..dicom.kinds import Kind, kind_of
 from ..dicom.values import DicomJson, clean, integer, text
@@ -110,17 +110,15 @@ class Drawing:
         return found
 
     async def _read(self, group: list[Sample]) -> None:
-        """The metadata of one instance; of several frames without places the middle one stands for it."""
+        """The metadata of one instance."""
         try:
             self._raise_what_ended_it()
             obj = await instance_metadata(self.archive, self._instance(group[0]))
         except Problem as problem:
             self._fail(group, problem)
             return
-        frames = frame_count(obj)
         for sample in group:
-            frame = sample.frame if sample.slice.origin else (frames + 1) // 2
-            sample.obj, sample.slice = obj, replace(sample.slice, frame=frame, frames=frames)
+            sample.tell(obj)
 
     def _refuse_what_is_no_series_of_images(self) -> None:
         known = [sample.obj for sample in self.samples if sample.obj]
