@@ -57,11 +57,6 @@ class Drawn:
     def picture(self) -> "Picture | None":
         return self.rendered.picture if self.rendered else None
 
-    @property
-    def is_reduced(self) -> bool:
-        """Whether the tile is smaller than its place, because its bytes had to be few."""
-        return bool(self.rendered and any(step.startswith("reduced") for step in self.rendered.picture.steps))
-
 
 @dataclass
 class Drawing:
@@ -189,7 +184,7 @@ class Drawing:
         return []
 
     async def render(self, renderer: Renderer, sizes: Mapping[int, int], fetched: tuple[Sample, Frame]) -> None:
-        """The tiles of one frame, one for each window; losslessly, as nothing but the sheet is handed on."""
+        """The tiles of one frame, one for each window."""
         from ..pixels.request import LARGEST_SIZE, SMALLEST_SIZE
 
         sample, frame = fetched
@@ -197,7 +192,7 @@ class Drawing:
         for window in self.windows:
             try:
                 async with self.decoding:
-                    rendered = await renderer.render(frame, window=window, size=size, format="png", fill=self.fills)
+                    rendered = await renderer.render(frame, window=window, size=size, for_sheet=True, fill=self.fills)
             except Problem as problem:
                 self._fail([sample], problem, [window])
             else:
