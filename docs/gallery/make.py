@@ -22,11 +22,11 @@ from mcp import Client
 from mcp.types import ImageContent, TextContent
 
 sys.path.insert(0, str(Path(__file__).parent))
-import phantom  # noqa: E402 - beside this script, which is no package
+import phantom
 
-from dicomweb_mcp.server import build  # noqa: E402
-from dicomweb_mcp.services.app import App  # noqa: E402
-from dicomweb_mcp.settings.sources import load  # noqa: E402
+from dicomweb_mcp.server import build
+from dicomweb_mcp.services.app import App
+from dicomweb_mcp.settings.sources import load
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "gallery.md"
@@ -47,8 +47,8 @@ with gantry tilt from neurolabusc/dcm_qa_ct (BSD 2-Clause); the head of ellipsoi
 
 @dataclass(frozen=True)
 class Entry:
-    """One call. ``files`` are put into the folder that is asked, and ``arguments`` that are callables get the folder's
-    files; those not given are the series of the first file."""
+    """One call. ``files`` are put into the folder that is asked, the phantom where there are none; the series is that
+    of the first file."""
 
     name: str
     title: str
@@ -105,7 +105,10 @@ ENTRIES = (
         "inverse", "MONOCHROME1", "Low values are bright, as the file says.",
         [OWN / "seg-sm-ann-sr" / "dx_image.dcm"],
     ),
-    Entry("palette", "Palette colour", "Indices looked up in the tables of the file.", [SHIPPED / "examples_palette.dcm"]),
+    Entry(
+        "palette", "Palette colour", "Indices looked up in the tables of the file.",
+        [SHIPPED / "examples_palette.dcm"],
+    ),
     Entry("rgb", "Colour", "Ultrasound in RGB; a window has no meaning here.", [SHIPPED / "examples_rgb_color.dcm"]),
     Entry(
         "cine", "A frame of a cine", "JPEG in YBR, decoded here.", [SHIPPED / "examples_ybr_color.dcm"],
@@ -123,6 +126,18 @@ ENTRIES = (
     ),
     Entry("frames", "A cine by time", "Frames of one file.", [SHIPPED / "examples_ybr_color.dcm"],
           "preview_series", {"samples": 6}),
+    Entry(
+        "overlays", "Segments on several slices", "Each tile has what lies on its own slice.",
+        [*ABDOMEN, OVERLAPS], "preview_series", {"overlay": series(OVERLAPS)},
+    ),
+    Entry(
+        "coronal", "Another plane", "Cut out of axial slices; the head is up, the patient's right on the left.", [],
+        "preview_series", {"plane": "coronal", "samples": 6},
+    ),
+    Entry(
+        "pair", "Two series at the same places", "A CT and a PET of other pixels and slices, at one scale in mm.", [],
+        "preview_series", {"compare_with": phantom.PET, "samples": 4},
+    ),
 )  # fmt: skip
 
 

@@ -94,7 +94,7 @@ async def test_the_tools_and_their_arguments() -> None:
         "render_frame": {"archive", "study_uid", "series_uid", "instance_uid", "frame", "slice", "position_mm", "stack",
                          "window", "region", "size", "format", "probe", "statistics", "overlay", "segment"},
         "preview_series": {"archive", "study_uid", "series_uid", "samples", "slices", "stack", "plane",
-                           "compare_with", "windows", "size", "format"},
+                           "compare_with", "overlay", "segment", "windows", "size", "format"},
         "store_instances": {"archive", "paths", "study_uid", "dry_run"},
     }  # fmt: skip
     assert {tool.name: set(tool.input_schema["properties"]) for tool in await tools("idc")} == expected

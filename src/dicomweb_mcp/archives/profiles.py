@@ -15,7 +15,8 @@ Searchable = Mapping[str, frozenset[Match]]
 
 STUDY, SERIES, INSTANCE = Level.STUDY, Level.SERIES, Level.INSTANCE
 OCTETS = 'multipart/related; type="application/octet-stream"'
-AS_STORED = f"{OCTETS}; transfer-syntax=*"
+ANY_SYNTAX = "transfer-syntax=*"
+AS_STORED = f"{OCTETS}; {ANY_SYNTAX}"
 FILES = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 
 

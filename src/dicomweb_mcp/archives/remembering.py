@@ -78,12 +78,12 @@ class RememberingArchive:
         if last is not None:
             yield last
 
-    async def frames(self, place: Place, numbers: Sequence[int]) -> list[Frame]:
-        keys = {number: self._memory.key(self.name, "frame", place, number) for number in numbers}
+    async def frames(self, place: Place, numbers: Sequence[int], *, decoded: bool = False) -> list[Frame]:
+        keys = {number: self._memory.key(self.name, "frame", place, (number, decoded)) for number in numbers}
         found: dict[int, Frame] = {number: self._memory.recall(key) for number, key in keys.items()}
         missing = [number for number, frame in found.items() if frame is None]
         if missing:
-            for number, frame in zip(missing, await self._archive.frames(place, missing), strict=True):
+            for number, frame in zip(missing, await self._archive.frames(place, missing, decoded=decoded), strict=True):
                 found[number] = frame
                 self._memory.keep(keys[number], frame, len(frame.data) + len(frame.transfer_syntax))
         return [found[number] for number in numbers]

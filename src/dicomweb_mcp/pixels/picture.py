@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import BadArgument
-from .overlay.drawing import Drawing, Mark, legend_height, with_legend
+from .overlay.drawing import Mark, Marking, legend_height, with_legend
 from .request import DEFAULT_SIZE, FORMATS, LARGEST_SIZE, SMALLEST_SIZE
 
 MOST_BYTES = 900_000
@@ -50,14 +50,14 @@ class _Canvas:
 
     native: Image.Image
     smooth: bool
-    drawing: Drawing | None
+    marking: Marking | None
     legend: Sequence[Mark]
 
     def at(self, target: tuple[int, int]) -> Image.Image:
         """Resized to ``target``, drawn over, and with the legend below it."""
         shown = _resized(self.native, target, self.smooth)
-        if self.drawing and self.drawing.marks:
-            shown = self.drawing.over(shown)
+        if self.marking and self.marking.marks:
+            shown = self.marking.over(shown)
         return with_legend(shown, self.legend) if self.legend else shown
 
     def encoded(self, data: bytes, kind: str, shown: Image.Image, steps: Sequence[str]) -> Picture:
@@ -73,7 +73,7 @@ def encode(
     format: str = "auto",
     pixel_height: float = 1.0,
     smooth: bool = True,
-    drawing: Drawing | None = None,
+    marking: Marking | None = None,
     legend: Sequence[Mark] = (),
     fill: bool = False,
     for_sheet: bool = False,
@@ -82,14 +82,14 @@ def encode(
 
     ``smooth`` is False for labels, which must not be mixed. A picture under 256 pixels grows by a whole factor; with
     ``fill`` the long edge has ``size`` pixels, however many there are. "auto" is PNG, or JPEG where PNG is over 900,000
-    bytes. ``drawing`` is drawn over it after it has its size, and ``legend`` names marks below it, within ``size``. One
+    bytes. ``marking`` is drawn over it after it has its size, and ``legend`` names marks below it, within ``size``. One
     that is ``for_sheet`` is no answer by itself: not compressed, and of any number of bytes.
 
     Raises BadArgument.
     """
     check_request(size, format)
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    canvas = _Canvas(image, smooth, drawing, legend if size >= LEAST_WITH_LEGEND else ())
+    canvas = _Canvas(image, smooth, marking, legend if size >= LEAST_WITH_LEGEND else ())
     target, steps = _with_room(canvas, size, pixel_height, fill)
     if for_sheet:
         shown = canvas.at(target)

@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 from ..dicom.geometry import FARTHEST
 from ..dicom.values import DicomJson, integer, numbers
 from ..errors import BadArgument
-from .picture import ENLARGED_TO, MOST_ASPECT, SQUARE_ENOUGH, Picture, encode
+from .overlay.drawing import Mark, legend_height
+from .picture import ENLARGED_TO, LEAST_WITH_LEGEND, MOST_ASPECT, SQUARE_ENOUGH, Picture, encode
 from .render import SPACINGS
 from .request import SMALLEST_SIZE
 
@@ -96,18 +97,27 @@ def shape_in_mm(view: DicomJson) -> Shape:
     return (columns * found[1], rows * found[0]) if is_known else (0.0, 0.0)
 
 
-def lay_out(shapes: Sequence[Shape], *, beside: int, lines: int, size: int, in_mm: bool = False) -> Layout:
-    """The layout with the largest tiles that keeps the sheet within ``size``; all tiles have one scale. Shapes are in
-    square pixels, which grow by whole factors; ``in_mm`` they are lengths, and have any scale.
+def lay_out(
+    shapes: Sequence[Shape],
+    *,
+    beside: int,
+    lines: int,
+    size: int,
+    in_mm: bool = False,
+    legend: Sequence[Mark] = (),
+) -> Layout:
+    """The layout with the largest tiles that keeps the sheet and its ``legend`` within ``size``; all tiles have one
+    scale. Shapes are in square pixels, which grow by whole factors; ``in_mm`` they are lengths, and have any scale.
 
     Raises BadArgument when the tiles would be too small to see anything.
     """
     width, height = max(1.0, *(shape[0] for shape in shapes)), max(1.0, *(shape[1] for shape in shapes))
     strip = lines * LINE
+    below = legend_height(legend, size // 2) if size >= LEAST_WITH_LEGEND else 0  # the sheet may be narrower than size
     best: tuple[float, int, int] | None = None
     for across in range(1, len(shapes) + 1):
         down = math.ceil(len(shapes) / across)
-        free = size - GAP - across * (GAP + (beside - 1) * SEAM), size - GAP - down * (GAP + strip)
+        free = size - GAP - across * (GAP + (beside - 1) * SEAM), size - below - GAP - down * (GAP + strip)
         scale = min(free[0] / (across * beside * width), free[1] / (down * height))
         candidate = (scale if in_mm else _whole(scale, max(width, height)), -across * down, across)
         best = candidate if best is None else max(best, candidate)
@@ -132,9 +142,11 @@ def _edge(length: float, scale: float, in_mm: bool) -> int:
     return math.ceil(length * scale) if scale >= 1 and not in_mm else max(1, math.floor(length * scale))
 
 
-def compose(tiles: Sequence[Tile], layout: Layout, *, size: int, format: str = "auto") -> Picture:
-    """The sheet, within the budgets of every picture."""
-    return encode(_drawn(tiles, layout), size=size, format=format)
+def compose(
+    tiles: Sequence[Tile], layout: Layout, *, size: int, format: str = "auto", legend: Sequence[Mark] = ()
+) -> Picture:
+    """The sheet, within the budgets of every picture; a ``legend`` names marks below it."""
+    return encode(_drawn(tiles, layout), size=size, format=format, legend=legend)
 
 
 def _drawn(tiles: Sequence[Tile], layout: Layout) -> NDArray[np.uint8]:

@@ -18,6 +18,7 @@ from ..errors import BadArgument
 from .app import App
 from .instance import instance_metadata
 from .lookup import find_place, first_row
+from .overlay import Overlay
 from .pair_sheet import Pair, PairSheet, spot_of
 from .pictures import Shown
 from .samples import Sample, SeriesRequest, chosen, sample_of
@@ -28,7 +29,13 @@ SWAP = "To choose one of them, make that series series_uid with its stack, and t
 
 
 async def compared(
-    app: App, archive: Archive, place: Place, stack: Stack, listed: Listed, request: SeriesRequest
+    app: App,
+    archive: Archive,
+    place: Place,
+    stack: Stack,
+    listed: Listed,
+    request: SeriesRequest,
+    overlay: Overlay | None = None,
 ) -> Shown:
     """The sheet of both series. Raises BadArgument where nothing tells which of their images lie at one place."""
     if stack.reach is None:
@@ -50,6 +57,8 @@ async def compared(
     await second.read()
     _refuse_another_space(first, [sample.obj for sample in found if sample.obj])
     _refuse_without_a_scale("second", second)
+    first.overlay = overlay
+    second.overlay = overlay if other_place.study_uid == place.study_uid else None
     return await PairSheet(first, second, pairs, request).show()
 
 

@@ -22,13 +22,16 @@ from .preview_caption import (
     lines,
     notes,
     numbered,
+    overlay_fact,
     pixels,
     place_words,
+    rendered_by,
 )  # fmt: skip
 from .samples import Sample, SeriesRequest
 from .tiles import Drawing
 
 if TYPE_CHECKING:
+    from ..pixels.overlay.drawing import Mark
     from ..pixels.picture import Picture
     from ..pixels.sheet import Layout, Shape, Tile
 
@@ -80,7 +83,9 @@ class PairSheet:
         if not any(drawn.rendered for drawing in (self.first, self.second) for drawn in drawing.tiles.values()):
             self.first.refuse_nothing()
         tiles = [tile for pair in self.pairs for tile in (*self._a(pair, sizes[0]), *self._b(pair, sizes[1]))]
-        work = partial(compose, tiles, layout, size=self.request.size, format=self.request.format)
+        drawn = {mark.name for drawing in (self.first, self.second) for mark in drawing.legend()}
+        legend = [mark for mark in self._names if mark.name in drawn]
+        work = partial(compose, tiles, layout, size=self.request.size, format=self.request.format, legend=legend)
         picture = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
         return Shown(picture, self._facts(layout, picture), self._notes())
 
@@ -91,7 +96,14 @@ class PairSheet:
         for pair in self.pairs:
             each = first[pair.sample.number], second[pair.other.number] if pair.other else (0.0, 0.0)
             shapes.append((max(each[0][0], each[1][0]), max(each[0][1], each[1][1])))
-        return lay_out(shapes, beside=2 * windows, lines=1 + (windows > 1), size=self.request.size, in_mm=True)
+        return lay_out(
+            shapes, beside=2 * windows, lines=1 + (windows > 1), size=self.request.size, in_mm=True, legend=self._names
+        )
+
+    @property
+    def _names(self) -> "Sequence[Mark]":
+        """All that the overlay may draw."""
+        return self.first.overlay.names if self.first.overlay else ()
 
     # ---- tiles -------------------------------------------------------------------------------------------------------
 
@@ -124,13 +136,13 @@ class PairSheet:
     def _facts(self, layout: "Layout", picture: "Picture") -> dict[str, str]:
         facts = {"archive": self.first.archive.name}
         for name, drawing in (("A", self.first), ("B", self.second)):
-            said = identity(drawing) | about(drawing) | pixels(drawing.tiles)
+            said = identity(drawing) | about(drawing) | overlay_fact(drawing) | pixels(drawing.tiles)
             facts |= {f"{name} {keyword}": value for keyword, value in said.items()}
         facts["tiles"] = (
             f"{layout_words(layout)}; in each pair A, then B; {layout.scale:.3g} picture pixels for one mm in all"
         )
         facts["picture"] = size(picture)
-        facts["rendered by"] = "this program, from the stored frames"
+        facts["rendered by"] = rendered_by([self.first, self.second])
         windows = len(self.request.windows)
         mine = lines(self.first)
         theirs = {sample.number: line for sample, line in zip(self.second.samples, lines(self.second), strict=True)}

@@ -13,6 +13,7 @@ from ..errors import BadArgument
 from .app import App
 from .comparison import compared
 from .lookup import find_place
+from .overlay import Overlay, open_overlay
 from .pictures import Shown
 from .preview_caption import caption, labels
 from .reformat import only_volume, own_plane, reformatted
@@ -40,8 +41,11 @@ async def show_series(app: App, archive_name: str | None, request: SeriesRequest
         raise BadArgument(
             "compare_with shows images as they are: leave plane out, or preview each series in that plane."
         )
-    if request.compare_with:
-        checked_uid(request.compare_with, "compare_with")
+    for name, uid in (("compare_with", request.compare_with), ("overlay", request.overlay)):
+        if uid is not None:
+            checked_uid(uid, name)
+    if request.segment is not None and request.overlay is None:
+        raise BadArgument("segment is about the segments of an overlay: give overlay, the UID of its series, too.")
     archive = app.remembering(archive_name)
     place = await find_place(app, archive, request.study_uid, request.series_uid, None)
     if place.level is Level.STUDY:
@@ -52,12 +56,18 @@ async def show_series(app: App, archive_name: str | None, request: SeriesRequest
     stack = await listed.walked(request.stack)
     if request.stack is None and (request.compare_with or request.plane != "native"):
         stack = await only_volume(listed, stack)
+    overlay = None
+    if request.overlay:
+        overlay = await open_overlay(app, archive, place.study_uid, request.overlay, request.segment)
     if request.compare_with:
-        return await compared(app, archive, place, stack, listed, request)
+        return await compared(app, archive, place, stack, listed, request, overlay)
     if request.plane not in ("native", own_plane(stack)):
-        return await _sheet(await reformatted(archive, place, listed, stack, request), request)
-    samples = chosen(stack, request.samples, request.slices, listed.metadata)
-    return await _sheet(Drawing(archive, place, stack, samples, request.windows), request)
+        drawing = await reformatted(archive, place, listed, stack, request)
+    else:
+        samples = chosen(stack, request.samples, request.slices, listed.metadata)
+        drawing = Drawing(archive, place, stack, samples, request.windows)
+    drawing.overlay = overlay
+    return await _sheet(drawing, request)
 
 
 async def _sheet(drawing: Drawing, request: SeriesRequest) -> Shown:
@@ -65,19 +75,20 @@ async def _sheet(drawing: Drawing, request: SeriesRequest) -> Shown:
 
     await drawing.read()
     shapes = drawing.shapes(shape_of)
-    layout = _layout(shapes, request)
+    layout = _layout(shapes, request, drawing.overlay)
     await drawing.draw({number: layout.tile_size(shape) for number, shape in shapes.items()})
     drawing.refuse_nothing()
-    work = partial(compose, _tiles(drawing, layout, shapes), layout, size=request.size, format=request.format)
+    tiles = _tiles(drawing, layout, shapes)
+    work = partial(compose, tiles, layout, size=request.size, format=request.format, legend=drawing.legend())
     picture = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
     return Shown(picture, *caption(drawing, layout, picture))
 
 
-def _layout(shapes: "dict[int, Shape]", request: SeriesRequest) -> "Layout":
+def _layout(shapes: "dict[int, Shape]", request: SeriesRequest, overlay: Overlay | None) -> "Layout":
     from ..pixels.sheet import lay_out
 
-    windows = len(request.windows)
-    return lay_out(list(shapes.values()), beside=windows, lines=1 + (windows > 1), size=request.size)
+    windows, legend = len(request.windows), overlay.names if overlay else ()
+    return lay_out(list(shapes.values()), beside=windows, lines=1 + (windows > 1), size=request.size, legend=legend)
 
 
 def _tiles(drawing: Drawing, layout: "Layout", shapes: "dict[int, Shape]") -> "list[Tile]":

@@ -52,8 +52,8 @@ def caption(drawing: Drawing, layout: "Layout", picture: "Picture") -> tuple[dic
     facts["tiles"] = f"{layout_words(layout)}; {_scale(layout)}"
     facts["picture"] = size(picture)
     facts |= pixels(drawing.tiles)
-    facts["rendered by"] = "this program, from the stored frames"
-    facts |= drawing.said
+    facts["rendered by"] = rendered_by([drawing])
+    facts |= {**overlay_fact(drawing), **drawing.said}
     for nth, said in enumerate(lines(drawing)):
         facts[place_words(layout, nth * len(drawing.windows), len(drawing.windows))] = said
     obj = next(sample.obj for sample in drawing.samples if sample.obj)
@@ -71,13 +71,36 @@ def lines(drawing: Drawing) -> list[str]:
         for window in drawing.windows:
             drawn = drawing.tiles[sample.number, window]
             own[window] = [*_own_window(drawn, same[window], origin[window]), *_shown(drawn, shared)]
-        found.append(", ".join([_identified(sample, drawing.stack, of_one), *_once(own)]))
+        found.append(", ".join([_identified(sample, drawing.stack, of_one), *_once(own), *_overlaid(drawing, sample)]))
     return found
 
 
 def notes(drawing: Drawing) -> tuple[str, ...]:
     """What else is to be said of all tiles of a series."""
-    return *drawing.stack.notes, *drawing.notes, *_about(drawing), *_shared_notes(drawing.tiles)
+    overlaid = dict.fromkeys(note for on in drawing.overlaid.values() for note in on.notes)
+    return *drawing.stack.notes, *drawing.notes, *_about(drawing), *overlaid, *_shared_notes(drawing.tiles)
+
+
+def rendered_by(drawings: Sequence[Drawing]) -> str:
+    """Who made the tiles, and from what."""
+    as_stored = all(drawn.as_stored for drawing in drawings for drawn in drawing.tiles.values())
+    return (
+        "this program, from the stored frames" if as_stored else "this program; the archive decoded some of the frames"
+    )
+
+
+def overlay_fact(drawing: Drawing) -> dict[str, str]:
+    """What is drawn over the tiles, and how it was placed."""
+    if not drawing.overlay:
+        return {}
+    ways = dict.fromkeys(on.how for on in drawing.overlaid.values() if on.how)
+    return {"overlay": "; ".join([drawing.overlay.title, *ways])}
+
+
+def _overlaid(drawing: Drawing, sample: Sample) -> list[str]:
+    """What of the overlay lies on one image."""
+    on = drawing.overlaid.get(sample.number) if drawing.overlay else None
+    return [f"overlay: {'; '.join(on.parts) or 'nothing of it'}"] if on else []
 
 
 def place_words(layout: "Layout", nth: int, beside: int) -> str:

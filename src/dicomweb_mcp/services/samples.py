@@ -22,6 +22,8 @@ class SeriesRequest:
     stack: int | str | None = None
     plane: PlaneName = "native"
     compare_with: str | None = None
+    overlay: str | None = None
+    segment: int | str | None = None
     windows: Sequence[str] = ("auto",)
     size: int = DEFAULT_SIZE
     format: Format = "auto"

@@ -28,12 +28,14 @@ from ..dicom.values import DicomJson, clean, integer, text
 from ..dicom.video import refusal_of
 from ..errors import BadArgument, Problem
 from .instance import instance_metadata
+from .overlay import OnImage, Overlay, Target
 from .overview import HOW_TO_PICK
 from .parallel import side_by_side
-from .rendering import Renderer
+from .rendering import Renderer, readable_frames
 from .samples import Sample
 
 if TYPE_CHECKING:
+    from ..pixels.overlay.drawing import Mark
     from ..pixels.picture import Picture
     from ..pixels.render import Rendered
     from ..pixels.sheet import Shape
@@ -47,10 +49,11 @@ PERHAPS_ALONE = (Failed, NotFound, NotUnderstood, Refused)  # of several frames:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One tile: what was rendered and from which transfer syntax, or why nothing was."""
+    """One tile: what was rendered and from which bytes (see ``Frame``), or why nothing was."""
 
     rendered: "Rendered | None" = None
     transfer_syntax: str = ""
+    as_stored: bool = True
     problem: str = ""
 
     @property
@@ -61,8 +64,8 @@ class Drawn:
 @dataclass
 class Drawing:
     """The tiles of one series while they are made. ``said`` are facts in place of the usual ones or besides them.
-    ``fills``: each picture is as long as its tile, whatever its pixels. ``lost`` is what ended the asking: the archive
-    is asked nothing more then. ``first`` is what failed first."""
+    ``overlay`` is drawn on each. ``fills``: each picture is as long as its tile, whatever its pixels. ``lost`` is what
+    ended the asking: the archive is asked nothing more then. ``first`` is what failed first."""
 
     archive: Archive
     place: Place
@@ -72,6 +75,8 @@ class Drawing:
     said: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     fills: bool = False
+    overlay: Overlay | None = None
+    overlaid: dict[int, OnImage] = field(default_factory=dict)  # by number of the sample
     lost: Problem | None = None
     first: Problem | None = None
     tiles: dict[tuple[int, str], Drawn] = field(default_factory=dict)  # by number of the sample and window
@@ -173,7 +178,8 @@ class Drawing:
         """The frames that come, each with its sample."""
         try:
             self._raise_what_ended_it()
-            frames = await self.archive.frames(self._instance(batch[0]), [sample.frame for sample in batch])
+            numbers = [sample.frame for sample in batch]
+            frames = await readable_frames(self.archive, self._instance(batch[0]), numbers)
             return list(zip(batch, frames, strict=True))
         except PERHAPS_ALONE as problem:
             if len(batch) > 1:
@@ -189,14 +195,21 @@ class Drawing:
 
         sample, frame = fetched
         size = min(LARGEST_SIZE, max(SMALLEST_SIZE, sizes[sample.number]))
+        try:
+            on = await self.overlay.on(Target(sample.obj, sample.frame)) if self.overlay else OnImage()
+        except Problem as problem:
+            self._fail([sample], problem)
+            return
+        self.overlaid[sample.number] = on
+        asked = {"size": size, "for_sheet": True, "fill": self.fills, "marks": on.marks, "legend": False}
         for window in self.windows:
             try:
                 async with self.decoding:
-                    rendered = await renderer.render(frame, window=window, size=size, for_sheet=True, fill=self.fills)
+                    rendered = await renderer.render(frame, window=window, **asked)
             except Problem as problem:
                 self._fail([sample], problem, [window])
             else:
-                self.tiles[sample.number, window] = Drawn(rendered, frame.transfer_syntax)
+                self.tiles[sample.number, window] = Drawn(rendered, frame.transfer_syntax, frame.as_stored)
 
     # ---- what failed -------------------------------------------------------------------------------------------------
 
@@ -212,6 +225,11 @@ class Drawing:
     def _raise_what_ended_it(self) -> None:
         if self.lost:
             raise self.lost
+
+    def legend(self) -> "list[Mark]":
+        """What of the overlay was drawn on any tile."""
+        drawn = {mark.name for on in self.overlaid.values() for mark in on.marks}
+        return [mark for mark in self.overlay.names if mark.name in drawn] if self.overlay else []
 
     def refuse_nothing(self) -> None:
         """Raises what failed first where no tile can be shown."""

@@ -20,6 +20,12 @@ WhichStack = Annotated[
     int | str | None,
     Field(description='Of several at one place or in several planes: number, or "axial", "EchoTime=30", "b=1000"'),
 ]
+OverlaySeries = Annotated[
+    str | None, Field(description="UID of a SEG or RTSTRUCT series of this study, drawn where it belongs")
+]
+SegmentName = Annotated[
+    int | str | None, Field(description="Number or name of the one segment or region of overlay to draw")
+]
 
 
 async def render_frame(
@@ -63,12 +69,8 @@ async def render_frame(
         list[int] | None,
         Field(description="[x, y, width, height]: minimum, mean, maximum, deviation in this part of the native frame"),
     ] = None,
-    overlay: Annotated[
-        str | None, Field(description="UID of a SEG or RTSTRUCT series of this study, drawn on the image")
-    ] = None,
-    segment: Annotated[
-        int | str | None, Field(description="Number or name of the one segment or region of overlay to draw")
-    ] = None,
+    overlay: OverlaySeries = None,
+    segment: SegmentName = None,
 ) -> CallToolResult:
     """Show one image as a picture, with its facts as text: which slice and where it lies, the window and where that
     came from, real values, edges (which side of the patient), sizes, compression.

@@ -14,7 +14,7 @@ from ..services.preview import show_series
 from ..services.samples import SeriesRequest
 from .answers import picture_result
 from .arguments import Archive, SeriesUid, StudyUid
-from .pictures import PictureFormat, Size, WhichStack, caption, image_content
+from .pictures import OverlaySeries, PictureFormat, SegmentName, Size, WhichStack, caption, image_content
 
 MOST_SAMPLES, MOST_WINDOWS = 36, 4
 
@@ -39,6 +39,8 @@ async def preview_series(
     stack: WhichStack = None,
     plane: Annotated[PlaneName, Field(description="Other than native: cuts a regular volume anew")] = "native",
     compare_with: Annotated[str | None, Field(description="Series to show beside it, by position")] = None,
+    overlay: OverlaySeries = None,
+    segment: SegmentName = None,
     windows: Annotated[
         Sequence[Window],
         Field(
@@ -65,6 +67,8 @@ async def preview_series(
         stack=stack,
         plane=plane,
         compare_with=compare_with,
+        overlay=overlay,
+        segment=segment,
         windows=windows,
         size=size,
         format=format,

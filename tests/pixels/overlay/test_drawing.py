@@ -11,7 +11,7 @@ from PIL import Image
 from dicomweb_mcp.dicom.objects.rt.contours import Contour
 from dicomweb_mcp.dicom.volume.plane import Grid, Plane
 from dicomweb_mcp.pixels.overlay.colours import LEAST_APART, colours_of, written
-from dicomweb_mcp.pixels.overlay.drawing import Drawing, Mark, Path, legend_height, path_of, with_legend
+from dicomweb_mcp.pixels.overlay.drawing import Mark, Marking, Path, legend_height, path_of, with_legend
 from dicomweb_mcp.pixels.picture import encode
 
 RED, BLUE = (255, 64, 64), (64, 160, 255)
@@ -25,7 +25,7 @@ def block(rows: int = 40, columns: int = 50) -> np.ndarray:
 
 def over(mask: np.ndarray, size: tuple[int, int], region: tuple[int, int, int, int] | None = None) -> np.ndarray:
     whole = region or (0, 0, mask.shape[1], mask.shape[0])
-    return np.asarray(Drawing([Mark("1 Liver", RED, mask)], whole).over(Image.new("L", size, 100)))
+    return np.asarray(Marking([Mark("1 Liver", RED, mask)], whole).over(Image.new("L", size, 100)))
 
 
 def test_a_segment_is_outlined_and_faintly_filled_and_nothing_else_changes() -> None:
@@ -67,7 +67,7 @@ def test_a_contour_lies_where_its_coordinates_say() -> None:
     contour = Contour([-5.0, 5.0, 5.0, -5.0], [50.0, 50.0, 60.0, 60.0], [7.0] * 4)
     path = path_of(contour, plane, is_closed=True)
     assert path.points.tolist() == [[5, 5], [15, 5], [15, 10], [5, 10]]
-    drawn = np.asarray(Drawing([Mark("1 A", RED, paths=[path])], (0, 0, 30, 20)).over(Image.new("L", (300, 200), 0)))
+    drawn = np.asarray(Marking([Mark("1 A", RED, paths=[path])], (0, 0, 30, 20)).over(Image.new("L", (300, 200), 0)))
     places = np.argwhere((drawn == RED).all(axis=-1))
     # The middle of native pixel n is at 10 n + 4.5 of a picture ten times as large.
     assert places.min(axis=0) == pytest.approx([54.5, 54.5], abs=1.5)
@@ -84,7 +84,7 @@ def test_on_an_oblique_image_too() -> None:
 def test_open_contours_are_not_closed_and_points_are_crosses() -> None:
     corner = Path(np.array([[2.0, 2.0], [30.0, 2.0], [30.0, 20.0]]), is_closed=False)
     dot = Path(np.array([[10.0, 15.0]]))
-    drawn = np.asarray(Drawing([Mark("1 A", RED, paths=[corner, dot])], (0, 0, 40, 30)).over(Image.new("L", (40, 30))))
+    drawn = np.asarray(Marking([Mark("1 A", RED, paths=[corner, dot])], (0, 0, 40, 30)).over(Image.new("L", (40, 30))))
     red = (drawn == RED).all(axis=-1)
     assert red[2, 15]
     assert red[15, 30]

@@ -81,9 +81,9 @@ async def test_masks_are_those_of_highdicom(app: App, name: str, images: list[Pa
             assert (mark.mask == truth[mark.name]).all()
             assert (
                 f"{mark.name} #{''.join(f'{part:02x}' for part in mark.colour)}, {mark.mask.sum():,} pixels"
-                in drawn.said
+                in drawn.parts
             )
         met += len(truth)
         if truth:
-            assert "on the pixels of the image itself" in drawn.said
+            assert "on the pixels of the image itself" in drawn.how
     assert met

@@ -48,7 +48,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class Marking:
     """Marks over a ``region`` of the native frame."""
 
     marks: Sequence[Mark]

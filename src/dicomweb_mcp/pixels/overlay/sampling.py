@@ -65,14 +65,13 @@ class Sampler:
         found = np.zeros((rows, columns), dtype=bool)
         across, down = _across(self._image, frame)
         for start in range(0, rows, ROWS_AT_ONCE):
-            y = np.arange(start, min(start + ROWS_AT_ONCE, rows))[:, None]
-            x = np.arange(columns)[None, :]
-            u, v, w = (_at(line, x, y) for line in (across, down, self._along))
-            u, v = np.floor(u + 0.5), np.floor(v + 0.5)
-            here = (w >= layer.low) & (w < layer.high)
-            here &= (u >= 0) & (u < inside.shape[1]) & (v >= 0) & (v < inside.shape[0])
-            part = found[start : start + len(y)]
-            part[here] = inside[v[here].astype(np.intp), u[here].astype(np.intp)]
+            stop = min(start + ROWS_AT_ONCE, rows)
+            y, x = np.mgrid[start:stop, 0:columns]
+            w = _at(self._along, x, y)
+            y, x = (places[(w >= layer.low) & (w < layer.high)] for places in (y, x))
+            u, v = (np.floor(_at(line, x, y) + 0.5).astype(np.intp) for line in (across, down))
+            within = (u >= 0) & (u < inside.shape[1]) & (v >= 0) & (v < inside.shape[0])
+            found[y[within], x[within]] = inside[v[within], u[within]]
         return found
 
     def _planes(self, frames: Sequence[SegmentFrame]) -> Iterator[Layer]:

@@ -31,11 +31,12 @@ DRAWABLE = (Kind.SEGMENTATION, Kind.STRUCTURE_SET)
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """What was drawn on one image, and what is to be said of it."""
+class OnImage:
+    """What of an overlay lies on one image: the marks, each in words, and how they were placed."""
 
-    marks: "Sequence[Mark]"
-    said: str
+    marks: "Sequence[Mark]" = ()
+    parts: Sequence[str] = ()
+    how: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -49,10 +50,10 @@ class Overlay:
     notes: tuple[str, ...]
     colours: "dict[tuple[int, int], Colour]" = field(default_factory=dict)
 
-    async def on(self, target: Target) -> Drawn:
+    async def on(self, target: Target) -> OnImage:
         """What of it lies on an image. Raises Misplaced where that cannot be known, Undecodable or ArchiveError."""
         marks: list[Mark] = []
-        said: list[str] = []
+        parts: list[str] = []
         notes: list[str] = list(self.notes)
         ways: list[str] = []
         for nth, (source, numbers) in enumerate(zip(self.sources, self.wanted, strict=True)):
@@ -60,11 +61,11 @@ class Overlay:
             notes += found.notes
             if found.parts:
                 ways.append(found.how)
-            self._add(nth, source, found, marks, said)
+            self._add(nth, source, found, marks, parts)
         if len(marks) > MOST_MARKS:
             notes.append(f"Only the first {MOST_MARKS} of {len(marks)} are drawn: give segment to choose one.")
-            marks, said = marks[:MOST_MARKS], said[:MOST_MARKS]
-        return Drawn(marks, self._words(said, ways), tuple(dict.fromkeys(notes)))
+            marks, parts = marks[:MOST_MARKS], parts[:MOST_MARKS]
+        return OnImage(marks, parts, "; ".join(dict.fromkeys(ways)), tuple(dict.fromkeys(notes)))
 
     async def fullest(self, axis: Sequence[float]) -> float:
         """The position along an axis of the plane that holds the most of the one segment or region that is drawn.
@@ -87,28 +88,39 @@ class Overlay:
             )
         return dot(axis, cut.point)
 
-    def _add(self, nth: int, source: Source, found: Found, marks: "list[Mark]", said: list[str]) -> None:
+    def _add(self, nth: int, source: Source, found: Found, marks: "list[Mark]", parts: list[str]) -> None:
         from ...pixels.overlay.colours import written
         from ...pixels.overlay.drawing import Mark
 
         for number, part in found.parts.items():
             name, colour = self._name(source, number), self.colours[nth, number]
             marks.append(Mark(name, colour, part.mask, part.paths))
-            said.append(f"{name} {written(colour)}, {part.size}")
+            parts.append(f"{name} {written(colour)}, {part.size}")
 
     def _name(self, source: Source, number: int) -> str:
         return f"{number} {source.names[number]}".strip()
 
-    def _words(self, said: Sequence[str], ways: Sequence[str]) -> str:
+    def words(self, on: OnImage) -> str:
+        """What is drawn on an image, or that nothing of it lies there."""
         count = sum(map(len, self.wanted))
-        if said:
-            how = "; ".join(dict.fromkeys(ways))
-            return f"{self.title}; {how}; on this image {len(said)} of {count}: {'; '.join(said)}"
+        if on.parts:
+            return f"{self.title}; {on.how}; on this image {len(on.parts)} of {count}: {'; '.join(on.parts)}"
         reach = [source.reach for source in self.sources if source.reach]
         where = f"; it lies at {'; '.join(reach)}" if reach else ""
-        what = "the segment" if count == 1 else f"none of the {count} segments"
-        nothing = f"{what} does not touch this image" if count == 1 else f"{what} touches this image"
-        return f'{self.title}; {nothing}{where}; slice="largest" with segment shows the slice with the most of it'
+        nothing = "the segment does not touch" if count == 1 else f"none of the {count} segments touches"
+        found = 'slice="largest" with segment shows the slice with the most of it'
+        return f"{self.title}; {nothing} this image{where}; {found}"
+
+    @property
+    def names(self) -> "list[Mark]":
+        """All that may be drawn, by name and colour."""
+        from ...pixels.overlay.drawing import Mark
+
+        return [
+            Mark(self._name(source, number), self.colours[nth, number])
+            for nth, (source, numbers) in enumerate(zip(self.sources, self.wanted, strict=True))
+            for number in numbers
+        ]
 
 
 async def open_overlay(

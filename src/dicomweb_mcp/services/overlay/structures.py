@@ -9,7 +9,7 @@ import anyio
 
 from ...dicom.geometry import CLOSE, SAME_PLACE, dot, normal, same_place
 from ...dicom.objects.rt.contours import FLATTEST, stacked
-from ...dicom.objects.rt.regions import Drawn, Region, regions
+from ...dicom.objects.rt.regions import DrawnContour, Region, regions
 from ...dicom.values import DicomJson
 from .base import Cut, Found, Misplaced, Part, Target, check_space
 
@@ -21,7 +21,7 @@ class _Placed:
     """Contours of a region that are parallel to an image, each with its place along the image's normal; and how many
     are not."""
 
-    contours: Sequence[tuple[float, Drawn]]
+    contours: Sequence[tuple[float, DrawnContour]]
     askew: int
 
 
@@ -117,7 +117,9 @@ def _parallel(region: Region, target: Target) -> _Placed:
     return _Placed(found, len(region.contours) - len(found))
 
 
-def _nearest(contours: Sequence[tuple[float, Drawn]], position: float, thickness: float) -> tuple[float, list[Drawn]]:
+def _nearest(
+    contours: Sequence[tuple[float, DrawnContour]], position: float, thickness: float
+) -> tuple[float, list[DrawnContour]]:
     """The contours of the plane that is nearest to a position, if it is no farther than half the usual distance of
     planes and half the thickness of the image."""
     if not contours:
@@ -133,7 +135,7 @@ def _nearest(contours: Sequence[tuple[float, Drawn]], position: float, thickness
     return abs(best - position), [one for place, one in contours if abs(place - best) <= near]
 
 
-def _part(contours: Sequence[Drawn], target: Target) -> Part:
+def _part(contours: Sequence[DrawnContour], target: Target) -> Part:
     from ...pixels.overlay.drawing import path_of
 
     paths = [path_of(one.contour, target.plane, is_closed=one.is_closed) for one in contours]

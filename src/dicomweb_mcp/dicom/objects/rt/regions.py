@@ -10,7 +10,7 @@ LONGEST_NAME = 64
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnContour:
     """One contour; ``is_closed`` by its ContourGeometricType."""
 
     contour: Contour
@@ -25,7 +25,7 @@ class Region:
     name: str
     colour: str
     frame_of_reference: str
-    contours: tuple[Drawn, ...]
+    contours: tuple[DrawnContour, ...]
     unread: int
 
 
@@ -44,7 +44,7 @@ def regions(obj: DicomJson) -> list[Region]:
                 unread += 1
                 continue
             points += len(read)
-            contours.append(Drawn(read, text(contour, "ContourGeometricType") in CLOSED))
+            contours.append(DrawnContour(read, text(contour, "ContourGeometricType") in CLOSED))
         colour = next((colour for one in own if (colour := display_colour(one))), "")
         name, space = clean(text(item, "ROIName"), LONGEST_NAME), text(item, "ReferencedFrameOfReferenceUID")
         found.append(Region(number, name, colour, space, tuple(contours), unread))
