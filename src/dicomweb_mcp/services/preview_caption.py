@@ -265,8 +265,6 @@ def _shown(drawn: Drawn, shared: Sequence[str]) -> list[str]:
     if rendered.value_range is not None:
         low, high = rendered.value_range
         parts.append(f"values {low:g} to {high:g}{unit_words(rendered)}")
-    if drawn.is_reduced:
-        parts.append("smaller than the others because of its bytes")
     return parts + [note.rstrip(".") for note in rendered.notes if note not in shared]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from ..archives.base import (
     Refused,
     Unreachable,
 )  # fmt: skip
-from ..dicom.functional_groups import frame_count, frame_view
+from ..dicom.functional_groups import frame_view
 from ..dicom.geometry import Stack
 from ..dicom.kinds import Kind, kind_of
 from ..dicom.values import DicomJson, clean, integer, text
@@ -59,11 +59,6 @@ class Drawn:
     @property
     def picture(self) -> "Picture | None":
         return self.rendered.picture if self.rendered else None
-
-    @property
-    def is_reduced(self) -> bool:
-        """Whether the tile is smaller than its place, because its bytes had to be few."""
-        return bool(self.rendered and any(step.startswith("reduced") for step in self.rendered.picture.steps))
 
 
 @dataclass
@@ -115,17 +110,15 @@ class Drawing:
         return found
 
     async def _read(self, group: list[Sample]) -> None:
-        """The metadata of one instance; of several frames without places the middle one stands for it."""
+        """The metadata of one instance."""
         try:
             self._raise_what_ended_it()
             obj = await instance_metadata(self.archive, self._instance(group[0]))
         except Problem as problem:
             self._fail(group, problem)
             return
-        frames = frame_count(obj)
         for sample in group:
-            frame = sample.frame if sample.slice.origin else (frames + 1) // 2
-            sample.obj, sample.slice = obj, replace(sample.slice, frame=frame, frames=frames)
+            sample.tell(obj)
 
     def _refuse_what_is_no_series_of_images(self) -> None:
         known = [sample.obj for sample in self.samples if sample.obj]
@@ -197,7 +190,7 @@ class Drawing:
         return []
 
     async def render(self, renderer: Renderer, sizes: Mapping[int, int], fetched: tuple[Sample, Frame]) -> None:
-        """The tiles of one frame, one for each window; losslessly, as nothing but the sheet is handed on."""
+        """The tiles of one frame, one for each window."""
         from ..pixels.request import LARGEST_SIZE, SMALLEST_SIZE
 
         sample, frame = fetched
@@ -208,7 +201,7 @@ class Drawing:
             self._fail([sample], problem)
             return
         self.overlaid[sample.number] = on
-        asked = {"size": size, "format": "png", "fill": self.fills, "marks": on.marks, "legend": False}
+        asked = {"size": size, "for_sheet": True, "fill": self.fills, "marks": on.marks, "legend": False}
         for window in self.windows:
             try:
                 async with self.decoding:
