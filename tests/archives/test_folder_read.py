@@ -120,6 +120,18 @@ async def test_bulk_values_small_large_and_nested(archive: FolderArchive, folder
         await archive.bulkdata(Place("1.1", "1.1.1"), uri)
 
 
+async def test_values_too_long_for_their_vr_in_explicit_syntaxes_are_read(archive: FolderArchive, folder: Path) -> None:
+    """PS3.5 6.2.2: they are written as UN then. A contour of 2,700 points and more is one."""
+    points = [float(number) for number in range(20_000)]
+    contour = Dataset()
+    contour.ContourData = points
+    with pytest.warns(UserWarning, match="changed from 'DS' to 'UN'"):
+        path = make_file(folder / "a.dcm", "1.1", "1.1.1", "1.1.1.1", ContourSequence=[contour])
+    assert pydicom.dcmread(path).ContourSequence[0][0x30060050].VR == "UN"
+    found = (await _metadata(archive, PLACE))["30060040"]["Value"][0]
+    assert found["30060050"] == {"vr": "DS", "Value": points}
+
+
 async def test_big_endian_bulk_values_are_little_endian(archive: FolderArchive, folder: Path) -> None:
     path = make_file(folder / "a.dcm", "1.1", "1.1.1", "1.1.1.1")
     dataset = pydicom.dcmread(path)

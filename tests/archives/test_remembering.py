@@ -131,6 +131,20 @@ async def test_pages_are_told_apart_and_all_searches_but_those_within_a_series_a
     assert len(server.asked) == 3 + 6
 
 
+@pytest.mark.parametrize(("found", "requests"), [(["1.2.3"], 1), ([], 2), (["1.2.4"], 2), (["1.2.3", "1.2.4"], 2)])
+async def test_of_a_series_by_its_uid_the_row_is_remembered_and_nothing_else(found: list[str], requests: int) -> None:
+    server = of_json([{"0020000E": {"vr": "UI", "Value": [uid]}} for uid in found])
+    archive = server.remembered()
+    rules = PROFILES["generic"].rules
+    by_uid = make_plan(Query(Level.SERIES, study_uid="1.2", filters={"SeriesInstanceUID": "1.2.3"}), rules)
+    for _ in range(2):
+        assert len((await archive.search(by_uid, limit=2, offset=0)).rows) == len(found)
+    assert len(server.asked) == requests
+    archive.forget(SERIES)
+    await archive.search(by_uid, limit=2, offset=0)
+    assert len(server.asked) == requests + 1
+
+
 async def test_that_there_is_nothing_is_asked_again_but_not_where_a_list_ends() -> None:
     server = of_json([])
     archive = server.remembered()

@@ -19,8 +19,8 @@ def new_orthanc(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Ortha
     """Makes an empty Orthanc that is not started: ``with new_orthanc() as server: ...``."""
     need_orthanc()
 
-    def make(login: tuple[str, str] | None = None) -> Orthanc:
-        return Orthanc(tmp_path_factory.mktemp("orthanc"), login)
+    def make(login: tuple[str, str] | None = None, **dicomweb: object) -> Orthanc:
+        return Orthanc(tmp_path_factory.mktemp("orthanc"), login, **dicomweb)
 
     return make
 

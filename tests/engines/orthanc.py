@@ -51,12 +51,12 @@ class Orthanc:
     """One server with everything it writes below ``folder``; use it as a context manager, or ``start`` and ``stop``.
 
     Start it from the main thread: on Linux it is killed when the thread that started it ends (see ``loopback.c``).
-    ``login`` is a name and a password that it then asks for (HTTP Basic). ``shim`` tells whether it is kept on loopback
+    ``login`` is a name and a password that it then asks for (HTTP Basic). ``dicomweb`` are more settings of its plugin. ``shim`` tells whether it is kept on loopback
     by the preloaded library; without a C compiler its port is open, but other machines are refused (401).
     """
 
-    def __init__(self, folder: Path, login: tuple[str, str] | None = None):
-        self.folder, self.login = folder, login
+    def __init__(self, folder: Path, login: tuple[str, str] | None = None, **dicomweb: object):
+        self.folder, self.login, self.dicomweb = folder, login, dicomweb
         self.port = 0
         self.shim: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -143,7 +143,13 @@ class Orthanc:
             "RegisteredUsers": dict([self.login]) if self.login else {},
             "DicomServerEnabled": False,
             "OverwriteInstances": False,
-            "DicomWeb": {"Enable": True, "Root": "/dicom-web/", "StudiesMetadata": "Full", "SeriesMetadata": "Full"},
+            "DicomWeb": {
+                "Enable": True,
+                "Root": "/dicom-web/",
+                "StudiesMetadata": "Full",
+                "SeriesMetadata": "Full",
+                **self.dicomweb,
+            },
         }
 
     def _launch(self) -> None:

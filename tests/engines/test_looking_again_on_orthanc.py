@@ -1,9 +1,9 @@
-"""Looking again at pictures of an Orthanc that is gone: what is shown then came without any request."""
+"""Pictures of an Orthanc: from whatever metadata its series have, and again when it is gone, without any request."""
 
 from collections.abc import Callable
 
 import pytest
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 
 from dicomweb_mcp.archives.base import Unreachable
@@ -16,13 +16,43 @@ from engines.orthanc import Orthanc
 pytestmark = pytest.mark.anyio
 
 
-async def test_pictures_are_shown_again_without_a_server(new_orthanc: Callable[..., Orthanc]) -> None:
+def ct_slices(count: int) -> list[Dataset]:
+    """Each with a RescaleSlope of its own."""
     slices = []
-    for k in range(1, 5):
+    for k in range(1, count + 1):
         one = dcmread(get_testdata_file("CT_small.dcm"))
-        one.InstanceNumber, one.ImagePositionPatient = k, [0, 0, 10.0 * k]
+        one.InstanceNumber, one.ImagePositionPatient, one.RescaleSlope = k, [0, 0, 10.0 * k], k
         one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{k}"
         slices.append(one)
+    return slices
+
+
+EXTRAPOLATED = [
+    "BitsAllocated", "BitsStored", "Columns", "HighBit", "PhotometricInterpretation", "PixelSpacing",
+    "PixelRepresentation", "RescaleIntercept", "RescaleSlope", "Rows", "SOPClassUID", "SamplesPerPixel",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("given", ["Full", "MainDicomTags", "Extrapolate"])
+async def test_values_are_those_of_each_instance(new_orthanc: Callable[..., Orthanc], given: str) -> None:
+    """Also of a server that gives the metadata of a series out of its index, and guesses the rest from a few."""
+    slices = ct_slices(4)
+    uids = {"study_uid": str(slices[0].StudyInstanceUID), "series_uid": str(slices[0].SeriesInstanceUID)}
+    with new_orthanc(SeriesMetadata=given, SeriesMetadataExtrapolatedTags=EXTRAPOLATED) as server:
+        server.store(slices)
+        app = App(load(archives=[f"pacs={server.url}"], environment={}))
+        try:
+            for k, one in enumerate(slices, start=1):
+                shown = await show_frame(app, None, FrameRequest(**uids, slice=k, probe=((1, 2),)))
+                real = one.pixel_array[2, 1] * one.RescaleSlope + one.RescaleIntercept
+                assert shown.facts["probe"].startswith(f"[1, 2] {real:.0f} ")
+                assert shown.facts["slice"].startswith(f"{k} of 4 in geometric order")
+        finally:
+            await app.close()
+
+
+async def test_pictures_are_shown_again_without_a_server(new_orthanc: Callable[..., Orthanc]) -> None:
+    slices = ct_slices(4)
     uid = str(slices[0].SeriesInstanceUID)
     with new_orthanc() as server:
         server.store(slices)

@@ -4,6 +4,8 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.data import get_testdata_file
+from pydicom.pixels import pixel_array
 
 from dicomweb_mcp.errors import BadArgument
 from dicomweb_mcp.pixels.media import from_media
@@ -119,6 +121,25 @@ def test_the_budget_holds_for_the_worst_picture(format):
     assert opened(picture).size[0] > 400
     assert "reduced to" in picture.steps[-1]
     assert picture.mime_type == ("image/png" if format == "png" else "image/jpeg")
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_a_tile_of_a_sheet_is_exact_and_of_any_number_of_bytes(colour):
+    pixels = noise(1501, 1207, colour)
+    picture = encode(pixels, size=1568, for_sheet=True)
+    assert np.array_equal(np.asarray(opened(picture)), pixels)
+    assert len(picture.data) > MOST_BYTES
+    assert picture.steps == ()
+
+
+@pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small.dcm", "examples_rgb_color.dcm"])
+def test_a_png_is_as_small_as_pillow_makes_it(name):
+    """Grey ones are packed in another way, colour would grow by half then."""
+    pixels = pixel_array(get_testdata_file(name)).astype(float)
+    pixels = (255 * (pixels - pixels.min()) / np.ptp(pixels)).astype(np.uint8)
+    picture, usual = encode(pixels, size=1568, format="png"), BytesIO()
+    opened(picture).save(usual, "PNG")
+    assert len(picture.data) <= 1.03 * len(usual.getvalue())
 
 
 def test_a_jpeg_is_what_was_asked_for():

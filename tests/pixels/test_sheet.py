@@ -22,7 +22,7 @@ HOSTILE = (
 
 
 def tile(pixels: NDArray[np.uint8], *labels: str, size: int = 1568) -> Tile:
-    return Tile(encode(pixels, size=size, format="png"), [(label,) for label in labels], size)
+    return Tile(encode(pixels, size=size, for_sheet=True), [(label,) for label in labels], size)
 
 
 def pixels_of(picture: Picture) -> NDArray[Any]:
@@ -139,7 +139,7 @@ def test_tiles_below_the_smallest_size_are_shrunk() -> None:
     layout = lay_out([(600.0, 600.0), (20.0, 20.0)], beside=1, lines=1, size=1300)
     assert layout.scale == 1
     large = tile(np.full((600, 600), 200, np.uint8), "1")
-    little = Tile(encode(small, size=64, format="png"), [("2",)], layout.tile_size((20.0, 20.0)))
+    little = Tile(encode(small, size=64, for_sheet=True), [("2",)], layout.tile_size((20.0, 20.0)))
     sheet = pixels_of(compose([large, little], layout, size=1300))
     assert (cells(sheet, layout, 2)[1] == 99).sum() == 400
 

@@ -173,6 +173,19 @@ async def test_after_an_answer_that_was_of_no_use_it_is_asked_again(only: str, l
     await look(app, **asked)
 
 
+@pytest.mark.parametrize("only", ["/frames/", f"{UID}/metadata"])
+async def test_after_slices_that_made_no_volume_they_are_asked_for_again(only: str) -> None:
+    app, fake = over("google", SERIES)
+    if only == "/frames/":
+        body, kind = OF_NO_USE[only], "multipart/related; boundary=b"
+    else:
+        body, kind = json.dumps([Store(SERIES[0]).instances[0].attributes]).encode(), "application/dicom+json"
+    fake.fail(lambda _: httpx.Response(200, content=body, headers={"Content-Type": kind}), only=only)
+    with pytest.raises(NotUnderstood):
+        await preview(app, plane="coronal")
+    await preview(app, plane="coronal")
+
+
 async def test_tools_that_answer_with_data_ask_the_archive() -> None:
     app, fake = over("google", SERIES)
     study = str(SERIES[0].StudyInstanceUID)

@@ -43,6 +43,7 @@ def header(number: int, **values: Any) -> Dataset:
     )  # fmt: skip
     found.StudyInstanceUID, found.SeriesInstanceUID, found.SOPInstanceUID = STUDY, SERIES, f"{SERIES}.{number}"
     found.InstanceNumber = number * 7919 % 10_007
+    found.add_new("PixelData", "OW", b"")
     for keyword, value in values.items():
         setattr(found, keyword, value)
     return found

@@ -1,11 +1,13 @@
 """render_frame with an overlay: drawn where it belongs in the patient, refused where that is not known."""
 
 import io
+from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
 from functools import cache
 from typing import Any
 
+import httpx
 import numpy as np
 import pydicom
 import pytest
@@ -14,11 +16,16 @@ from highdicom.seg import Segmentation, SegmentDescription
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
 
-from fakes.base import Fake
+from dicomweb_mcp.archives.base import Place
+from dicomweb_mcp.dicom import functional_groups
+from dicomweb_mcp.dicom.values import items
+from dicomweb_mcp.services.overlay import Misplaced, Target, segmentation
+from fakes.base import Asked, Fake, multipart
 from fakes.dcm4chee import Dcm4chee
 from fakes.google import IDC_BASE, Google
 from fakes.store import SHIPPED, Store
-from segmentations import make, read
+from segmentations import as_json, make, read
+from support import open_over
 from tools.reading import call, refusal, text_of
 from tools.test_preview import place_of, series, shown, tile_lines
 
@@ -213,6 +220,52 @@ async def test_without_a_place_only_the_named_source_tells(connect: Any) -> None
     assert "no frame of the segmentation says that it was made from this image" in said
 
 
+@pytest.mark.parametrize("status", [400, 404, 501])
+async def test_an_archive_that_searches_series_within_a_study_alone_will_do(connect: Any, status: int) -> None:
+    images = series(5)
+    fake = Dcm4chee(Store(*images, segments()))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status) if request.url.path.endswith("/rs/series") else fake(request)
+
+    asked = {"study_uid": images[0].StudyInstanceUID, "series_uid": images[0].SeriesInstanceUID, "slice": 2}
+    async with connect(pacs=(answer, "dcm4chee")) as client:
+        result = await call(client, "render_frame", **asked, overlay=SEG)
+        assert "Copy UIDs whole" in await refusal(client, "render_frame", **asked, overlay="1.2.9.6")
+    assert "on this image 2 of 2" in text_of(result)
+
+
+def cut_off(asked: Asked) -> httpx.Response:
+    """Frames of which next to nothing came."""
+    parts = [(["Content-Type: application/octet-stream"], b"\0\0")] * len(asked.path.rpartition("/")[2].split(","))
+    kind = 'multipart/related; type="application/octet-stream"; boundary=b'
+    return httpx.Response(200, content=multipart(parts, "b"), headers={"Content-Type": kind})
+
+
+async def test_frames_that_were_of_no_use_are_asked_for_again(connect: Any) -> None:
+    images = series(5)
+    fake = Google(Store(*images, segments()))
+    asked = {"series_uid": images[0].SeriesInstanceUID, "slice": 2, "overlay": SEG}
+    async with connect(pacs=(fake, "google")) as client:
+        fake.fail(cut_off, only=f"/series/{SEG}/instances/1.2.9.1.1/frames/")
+        assert "cannot be shown" in await refusal(client, "render_frame", **asked)
+        assert "on this image 2 of 2" in text_of(await call(client, "render_frame", **asked))
+
+
+async def test_a_part_of_several_names_is_none_of_another_object(connect: Any) -> None:
+    """Two objects of one series: what is ambiguous in the first is not quietly taken from the second."""
+    images = series(5)
+    first, second = segments(), segments(SOPInstanceUID="1.2.9.1.2")
+    first.SegmentSequence[0].SegmentLabel, first.SegmentSequence[1].SegmentLabel = "Left kidney", "Right kidney"
+    second.SegmentSequence[0].SegmentLabel = "Kidney cyst"
+    async with connect(**over(*images, first, second)) as client:
+        asked = {"series_uid": images[0].SeriesInstanceUID, "slice": 2, "overlay": SEG}
+        said = await refusal(client, "render_frame", **asked, segment="kidney")
+        cyst = text_of(await call(client, "render_frame", **asked, segment="cyst"))
+    assert "Several are called kidney: 1 Left kidney, 2 Right kidney" in said
+    assert "on this image 1 of 1: 1 Kidney cyst" in cyst
+
+
 REFUSED = [
     pytest.param({"segment": 1}, "give overlay", id="segment alone"),
     pytest.param({"slice": "largest"}, "give overlay", id="largest alone"),
@@ -259,7 +312,7 @@ async def test_contours_are_drawn_on_their_plane(connect: Any) -> None:
     assert "the nearest contours lie up to" not in text_of(on)
     assert "the nearest contours lie up to 1.00 mm from the plane of the image" in text_of(near)
     assert "not parallel to this image are not drawn: 1 Square" in text_of(on)
-    assert "none of the 3 segments touches this image" in text_of(away)
+    assert "none of the 3 segments could be drawn on this image" in text_of(away), "the askew contour crosses it"
     assert "slice: 5 of 5" in text_of(largest)
     places = np.argwhere((shown(on)[:256] == (0, 255, 0)).all(axis=-1))
     # The picture is twice as large; the middle of native pixel n is at 2 n + 0.5.
@@ -373,3 +426,145 @@ async def test_a_segment_needs_an_overlay_there_too(connect: Any) -> None:
     async with connect(**over(*images)) as client:
         said = await refusal(client, "preview_series", series_uid=images[0].SeriesInstanceUID, segment=1)
     assert "give overlay" in said
+
+
+# ---- segmentations that have no place -------------------------------------------------------------------------------
+
+
+def placeless(*sources: Dataset, frames: int | None = None) -> Dataset:
+    """Frames without a place, each made from one image; all is inside of the one segment."""
+    groups = [
+        make(
+            SegmentIdentificationSequence=[make(ReferencedSegmentNumber=1)],
+            DerivationImageSequence=[make(SourceImageSequence=[source])],
+        )
+        for source in sources
+    ]
+    found = segments(PerFrameFunctionalGroupsSequence=groups, NumberOfFrames=frames or len(groups))
+    found.PixelData = b"\xff" * (found.NumberOfFrames * SIZE * SIZE // 8)
+    del found.SharedFunctionalGroupsSequence
+    return found
+
+
+@pytest.mark.parametrize(("preserved", "is_drawn"), [("YES", True), ("NO", False), ("REORIENTED_ONLY", False)])
+async def test_a_source_whose_pixels_were_moved_does_not_place_a_segment(
+    connect: Any, preserved: str, is_drawn: bool
+) -> None:
+    image = series(1)[0]
+    source = make(ReferencedSOPInstanceUID=image.SOPInstanceUID, SpatialLocationsPreserved=preserved)
+    asked = {"series_uid": image.SeriesInstanceUID, "overlay": SEG}
+    async with connect(**over(image, placeless(source))) as client:
+        if is_drawn:
+            assert f"{SIZE * SIZE:,} pixels" in text_of(await call(client, "render_frame", **asked))
+        else:
+            assert "made from this image, pixel for pixel" in await refusal(client, "render_frame", **asked)
+
+
+async def test_frames_without_groups_of_their_own_are_not_drawn(connect: Any) -> None:
+    images = series(2)
+    source = make(ReferencedSOPInstanceUID=images[0].SOPInstanceUID)
+    async with connect(**over(*images, placeless(source, frames=2))) as client:
+        asked = {"series_uid": images[0].SeriesInstanceUID, "overlay": SEG}
+        drawn = text_of(await call(client, "render_frame", **asked, slice=1))
+        said = await refusal(client, "render_frame", **asked, slice=2)
+    assert "on this image 1 of 2: 1 Block" in drawn
+    assert "no frame of the segmentation says that it was made from this image" in said
+
+
+async def test_ever_more_frames_without_a_place_take_no_more_time_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The groups are gone through once, and not once for each frame."""
+    image, count = series(1)[0], 200
+    sources = [make(ReferencedSOPInstanceUID=f"1.2.9.5.{number}") for number in range(count)]
+    found = segmentation.Segmentation(
+        open_over(Google(Store()), "google"), Place("1.2", SEG, "1.2.9.1.1"), as_json(placeless(*sources))
+    )
+    looked = Counter[str]()
+    monkeypatch.setattr(segmentation, "items", lambda obj, keyword: looked.update([keyword]) or items(obj, keyword))
+    monkeypatch.setattr(
+        functional_groups, "items", lambda obj, keyword: looked.update([keyword]) or items(obj, keyword)
+    )
+    with pytest.raises(Misplaced, match="made from this image"):
+        await found.on(Target(as_json(image)), [1])
+    assert looked["PerFrameFunctionalGroupsSequence"] < 10
+
+
+# ---- what is said where nothing is drawn ----------------------------------------------------------------------------
+
+
+async def test_where_a_segment_lies_is_told_of_itself_and_not_of_the_others(connect: Any) -> None:
+    images = series(5)
+    square = [contour((1, 1, z), (9, 1, z), (9, 9, z)) for z in (20, 40)]
+    found = structures(images[0], {"Low": square[:1], "High": square[1:]})
+    async with connect(**over(*images, segments(), found)) as client:
+        asked = {"series_uid": images[0].SeriesInstanceUID, "slice": 5}
+        segment = text_of(await call(client, "render_frame", **asked, overlay=SEG, segment="Point"))
+        region = text_of(await call(client, "render_frame", **asked, overlay=RTSS, segment="Low"))
+    assert "the segment does not touch this image; it lies at 20.00 to 20.00 mm along" in segment
+    assert "it lies at z 20.00 to 20.00 mm" in region
+
+
+async def test_what_cannot_be_drawn_is_not_said_to_lie_elsewhere(connect: Any) -> None:
+    """The contours cross the image, or cannot be read; only those in its plane are drawn."""
+    images = series(5)
+    across = contour((10, 5, 0), (30, 5, 0), (30, 5, 60))
+    unread = contour((1, 1, 30), (9, 1, 30), (9, 9, 30))
+    unread.ContourData = unread.ContourData[:-1]
+    found = structures(images[0], {"Across": [across], "Unread": [unread]})
+    async with connect(**over(*images, found)) as client:
+        asked = {"series_uid": images[0].SeriesInstanceUID, "slice": 3, "overlay": RTSS}
+        for name in ("Across", "Unread"):
+            said = text_of(await call(client, "render_frame", **asked, segment=name))
+            assert "does not touch this image" not in said
+            assert "nothing of the segment could be drawn on this image" in said
+        assert "none of the 2 segments could be drawn" in text_of(await call(client, "render_frame", **asked))
+
+
+async def test_regions_and_images_without_a_frame_of_reference_have_none_in_common(connect: Any) -> None:
+    images = series(2)
+    found = structures(images[0], {"A": [contour((1, 1, 20), (9, 1, 20), (9, 9, 20))]})
+    del found.StructureSetROISequence[0].ReferencedFrameOfReferenceUID
+    for image in images:
+        del image.FrameOfReferenceUID
+    async with connect(**over(*images, found)) as client:
+        said = await refusal(client, "render_frame", series_uid=images[0].SeriesInstanceUID, slice=2, overlay=RTSS)
+    assert "This image names no FrameOfReferenceUID, so where the structure set lies on it is not known" in said
+
+
+async def test_a_point_is_not_called_empty_because_it_has_no_area(connect: Any) -> None:
+    images = series(2)
+    found = structures(images[0], {"Isocentre": [contour((9, 9, 20), kind="POINT")]})
+    async with connect(**over(*images, found)) as client:
+        asked = {"series_uid": images[0].SeriesInstanceUID, "overlay": RTSS, "segment": 1}
+        said = await refusal(client, "render_frame", **asked, slice="largest")
+    assert "1 Isocentre has no area in parallel planes" in said
+    assert "it lies at z 20.00 to 20.00 mm" in said
+
+
+# ---- objects that contradict themselves -----------------------------------------------------------------------------
+
+
+async def test_a_number_that_two_share_has_both_names(connect: Any) -> None:
+    """Nobody can say whose the frames and contours of that number are."""
+    images = series(5)
+    twice = segments()
+    twice.SegmentSequence[1].SegmentNumber = 1
+    square = contour((1, 1, 20), (9, 1, 20), (9, 9, 20))
+    regions = structures(images[0], {"Liver": [square], "Spleen": []})
+    regions.StructureSetROISequence[1].ROINumber = 1
+    async with connect(**over(*images, twice, regions)) as client:
+        asked = {"series_uid": images[0].SeriesInstanceUID, "slice": 2}
+        segment = text_of(await call(client, "render_frame", **asked, overlay=SEG))
+        region = text_of(await call(client, "render_frame", **asked, overlay=RTSS))
+    assert "on this image 1 of 1: 1 Block / Point of interest #" in segment
+    assert "on this image 1 of 1: 1 Liver / Spleen #" in region
+
+
+async def test_frames_of_a_segment_that_is_not_described_are_not_passed_over_in_silence(connect: Any) -> None:
+    images = series(5)
+    found = segments()
+    del found.SegmentSequence[0]
+    async with connect(**over(*images, found)) as client:
+        asked = {"series_uid": images[0].SeriesInstanceUID, "overlay": SEG}
+        said = text_of(await call(client, "render_frame", **asked, slice=3))
+    assert "nothing of the segment could be drawn on this image" in said
+    assert "Frames of segments that are not described are not drawn: 1." in said

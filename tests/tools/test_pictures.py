@@ -12,6 +12,7 @@ from PIL import Image, ImageCms
 from pydicom.data import get_testdata_file
 from pydicom.pixels import apply_modality_lut, apply_windowing, pixel_array
 
+from dicomweb_mcp.pixels.decode import DECODERS
 from fakes.base import Fake
 from fakes.dcm4chee import Dcm4chee
 from fakes.google import IDC_BASE, Google
@@ -426,3 +427,31 @@ async def test_idc_has_viewers_of_its_own(connect: Any, tool: str) -> None:
         said = text_of(await call(client, tool, archive="idc", series_uid=ct.SeriesInstanceUID)).splitlines()
         assert link in said
         assert "viewer" not in text_of(await call(client, tool, archive="pacs", series_uid=ct.SeriesInstanceUID))
+
+
+@pytest.mark.parametrize("tool", ["render_frame", "preview_series"])
+async def test_what_is_not_decoded_here_is_decoded_by_the_archive(
+    connect: Any, tool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rather than left to a window of the archive's own: nothing but who decoded it is different."""
+    ct = dataset("693_J2KI.dcm")
+    asked = {"series_uid": ct.SeriesInstanceUID, "format": "png"}
+    async with connect(pacs=(Google(Store.shipped("693_J2KI.dcm")), "google")) as client:
+        here = await call(client, tool, **asked)
+    monkeypatch.delitem(DECODERS, ct.file_meta.TransferSyntaxUID)
+    async with connect(pacs=(Google(Store.shipped("693_J2KI.dcm")), "google")) as client:
+        there = await call(client, tool, **asked)
+    assert (shown(there) == shown(here)).all()
+    assert "the archive decoded" not in text_of(here)
+    assert "as the archive decoded it" in text_of(there) or "the archive decoded some of the frames" in text_of(there)
+    assert "Explicit VR Little Endian" in text_of(there)
+
+
+async def test_what_nobody_decodes_is_still_explained(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    ct = dataset("693_J2KI.dcm")
+    fake = Google(Store.shipped("693_J2KI.dcm"))
+    monkeypatch.delitem(DECODERS, ct.file_meta.TransferSyntaxUID)
+    fake.fail(406, only="/frames/", times=10)
+    async with connect(pacs=(fake, "google")) as client:
+        said = await refusal(client, "render_frame", series_uid=ct.SeriesInstanceUID, window="lung")
+    assert "Archive pacs" in said

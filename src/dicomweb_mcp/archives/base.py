@@ -185,8 +185,9 @@ class Archive(Protocol):
         """
         ...
 
-    async def frames(self, place: Place, numbers: Sequence[int]) -> list[Frame]:
-        """Frames of one instance by number (from 1), in the order asked."""
+    async def frames(self, place: Place, numbers: Sequence[int], *, decoded: bool = False) -> list[Frame]:
+        """Frames of one instance by number (from 1), in the order asked: as they are stored where the archive gives
+        them so; with ``decoded`` as native pixels, Refused by one that does not decode."""
         ...
 
     async def rendered(self, place: Place, frame: int, *, viewport: tuple[int, int]) -> Media:

@@ -37,7 +37,7 @@ from .dialects import query_string, reason
 from .multipart import BadMultipart, MediaType, Part, parts
 from .objects import LARGE, rows_of
 from .part10.outgoing import Outgoing
-from .profiles import AS_STORED, FILES, PROFILES, Profile
+from .profiles import ANY_SYNTAX, AS_STORED, FILES, PROFILES, Profile
 from .stow import store_body
 from .wire import Answer, MiB, Patience, Wire
 
@@ -123,11 +123,14 @@ class DicomwebArchive:
         if not arriving.count:
             raise NotFound(self.name, f"has no {place}. Copy UIDs whole from a search answer.")
 
-    async def frames(self, place: Place, numbers: Sequence[int]) -> list[Frame]:
+    async def frames(self, place: Place, numbers: Sequence[int], *, decoded: bool = False) -> list[Frame]:
         found: list[Frame] = []
         step = self.profile.frames_per_request
+        accepts = tuple(accept for accept in self.profile.frame_accepts if not (decoded and ANY_SYNTAX in accept))
+        if not accepts:
+            raise Refused(self.name, "gives frames as they are stored.")
         for start in range(0, len(numbers), step):
-            found += await self._frames(place, numbers[start : start + step])
+            found += await self._frames(place, numbers[start : start + step], accepts)
         return found
 
     async def rendered(self, place: Place, frame: int, *, viewport: tuple[int, int]) -> Media:
@@ -200,10 +203,9 @@ class DicomwebArchive:
     async def close(self) -> None:
         await self._wire.close()
 
-    async def _frames(self, place: Place, numbers: Sequence[int]) -> list[Frame]:
-        """One request's frames; the profile's media types are tried in turn while the server declines."""
+    async def _frames(self, place: Place, numbers: Sequence[int], accepts: Sequence[str]) -> list[Frame]:
+        """One request's frames; the media types are tried in turn while the server declines."""
         path = f"{place.path}/frames/{','.join(map(str, numbers))}"
-        accepts = self.profile.frame_accepts
         for position, accept in enumerate(accepts, start=1):
             try:
                 answer = await self._wire.get(path, accept=accept, most=MOST_FRAMES)
@@ -219,7 +221,7 @@ class DicomwebArchive:
             )
         media_type = bodies[0][0]
         syntax = media_type.transfer_syntax or MediaType.parse(answer.content_type).transfer_syntax
-        as_stored = "transfer-syntax=*" in accept
+        as_stored = ANY_SYNTAX in accept
         if not syntax:
             syntax = await self._stored_syntax(place) if as_stored else EXPLICIT
         return [

@@ -15,7 +15,8 @@ Searchable = Mapping[str, frozenset[Match]]
 
 STUDY, SERIES, INSTANCE = Level.STUDY, Level.SERIES, Level.INSTANCE
 OCTETS = 'multipart/related; type="application/octet-stream"'
-AS_STORED = f"{OCTETS}; transfer-syntax=*"
+ANY_SYNTAX = "transfer-syntax=*"
+AS_STORED = f"{OCTETS}; {ANY_SYNTAX}"
 FILES = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 
 
@@ -29,7 +30,8 @@ class Profile:
     Of a server that is not ``trusted`` the rows must show every filter that it was sent; where it is not sure that
     it ``honours_offset``, a page is compared with the first one.
     Instance searches of one that ``returns_any`` attribute asked for do so as faithfully as its metadata; one that
-    ``leaves_out_sequences`` drops large ones from both.
+    ``leaves_out_sequences`` drops large ones from both. Where it gives the metadata of a whole series sooner than such
+    a search, they are asked for with ``metadata_first``.
     ``frame_accepts`` are tried in order while it declines. One that ``packs_slowly`` is asked for pixels without a
     content coding, because packing them takes it longer than a network of over 50 Mbit/s takes to bring them.
     Of one that ``counts_bytes`` every byte is counted by day (``archives.traffic``).
@@ -55,6 +57,7 @@ class Profile:
     counts: bool = False
     returns_any: bool = False
     leaves_out_sequences: bool = False
+    metadata_first: bool = False
     renders: bool = True
     packs_slowly: bool = False
     renders_colour: bool = False
@@ -280,6 +283,7 @@ ORTHANC = Profile(
     largest=_capped(None, None, None),
     honours_offset=True,  # its /system has been asked whether it is Orthanc
     parallel=6,
+    metadata_first=True,  # of 140 slices: 45 ms instead of 80
     packs_slowly=True,  # half a megabyte of CT: 50 ms instead of 4
 )
 

@@ -15,7 +15,7 @@ from ..dicom.encoded import json_text
 from ..dicom.query import Plan
 from ..dicom.rules import Level
 from ..dicom.stow import StoreResponse
-from ..dicom.values import DicomJson
+from ..dicom.values import DicomJson, text
 from .arriving import Arriving
 from .base import Archive, File, Frame, Health, Media, Page, Place
 from .memory import Memory
@@ -25,7 +25,7 @@ from .profiles import Profile
 
 
 class RememberingArchive:
-    """Another archive, and a memory of its frames, metadata, bulk data and lists of the instances of a series.
+    """Another archive, and a memory of its frames, metadata, bulk data, rows of a series and lists of its instances.
 
     Failures are not remembered, and neither is that there is nothing; what turns out to be of no use is to be
     forgotten. ``memory`` may be shared by several archives.
@@ -37,16 +37,17 @@ class RememberingArchive:
     # ---- what is remembered ------------------------------------------------------------------------------------------
 
     async def search(self, plan: Plan, *, limit: int, offset: int) -> Page:
-        if plan.level is not Level.INSTANCE or not plan.study_uid or not plan.series_uid:
+        series = _series_of(plan)
+        if series is None:
             return await self._archive.search(plan, limit=limit, offset=offset)
-        series = Place(plan.study_uid, plan.series_uid)
         key = self._memory.key(self.name, "search", series, plan, limit, offset)
         page: Page
         if known := self._memory.recall(key):
             page, body = known
             return replace(page, rows=await rows_of(self.name, body))
         page = await self._archive.search(plan, limit=limit, offset=offset)
-        if (page.rows or offset) and not page.incomplete:  # an empty page behind others is the end of a list
+        is_of_use = bool(offset) if not page.rows else plan.level is Level.INSTANCE or _is_only(page, series)
+        if is_of_use and not page.incomplete:  # an empty page behind others is the end of a list
             body = await to_thread.run_sync(json_list, page.rows, abandon_on_cancel=True)
             self._memory.keep(key, (replace(page, rows=()), body), len(body))
         return page
@@ -77,12 +78,12 @@ class RememberingArchive:
         if last is not None:
             yield last
 
-    async def frames(self, place: Place, numbers: Sequence[int]) -> list[Frame]:
-        keys = {number: self._memory.key(self.name, "frame", place, number) for number in numbers}
+    async def frames(self, place: Place, numbers: Sequence[int], *, decoded: bool = False) -> list[Frame]:
+        keys = {number: self._memory.key(self.name, "frame", place, (number, decoded)) for number in numbers}
         found: dict[int, Frame] = {number: self._memory.recall(key) for number, key in keys.items()}
         missing = [number for number, frame in found.items() if frame is None]
         if missing:
-            for number, frame in zip(missing, await self._archive.frames(place, missing), strict=True):
+            for number, frame in zip(missing, await self._archive.frames(place, missing, decoded=decoded), strict=True):
                 found[number] = frame
                 self._memory.keep(keys[number], frame, len(frame.data) + len(frame.transfer_syntax))
         return [found[number] for number in numbers]
@@ -138,3 +139,19 @@ class RememberingArchive:
 
     async def close(self) -> None:
         await self._archive.close()
+
+
+def _series_of(plan: Plan) -> Place | None:
+    """The only series that a search is about: it looks for its instances, or for it by its UID in a study."""
+    if not plan.study_uid:
+        return None
+    if plan.level is Level.INSTANCE:
+        return Place(plan.study_uid, plan.series_uid) if plan.series_uid else None
+    asked = [(item.attribute.keyword, item.values) for item in plan.sent]
+    is_by_uid = plan.level is Level.SERIES and len(asked) == 1 and asked[0][0] == Level.SERIES.uid
+    return Place(plan.study_uid, asked[0][1][0]) if is_by_uid and len(asked[0][1]) == 1 else None
+
+
+def _is_only(page: Page, series: Place) -> bool:
+    """Whether a page tells of this series and of no other."""
+    return [text(row, Level.SERIES.uid) for row in page.rows] == [series.series_uid]

@@ -69,8 +69,8 @@ class EncodedObject(Mapping[str, Any]):
 
     def _element(self, tag: str) -> dict[str, Any] | None:
         found = self._decoded.get(tag)
-        if found is None and tag in self:
-            found = self._decoded[tag] = element_of(tag, self.raws[tag])
+        if found is None and (raw := self.raws.get(tag)) is not None and _is_object(raw):
+            found = self._decoded[tag] = element_of(tag, raw)
         return found
 
 

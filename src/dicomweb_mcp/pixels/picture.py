@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
+from zlib import Z_RLE
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,12 +76,14 @@ def encode(
     marking: Marking | None = None,
     legend: Sequence[Mark] = (),
     fill: bool = False,
+    for_sheet: bool = False,
 ) -> Picture:
     """``pixels``: (rows, columns) or (rows, columns, 3). ``pixel_height``: of a pixel, in pixel widths.
 
     ``smooth`` is False for labels, which must not be mixed. A picture under 256 pixels grows by a whole factor; with
     ``fill`` the long edge has ``size`` pixels, however many there are. "auto" is PNG, or JPEG where PNG is over 900,000
-    bytes. ``marking`` is drawn over it after it has its size, and ``legend`` names marks below it, within ``size``.
+    bytes. ``marking`` is drawn over it after it has its size, and ``legend`` names marks below it, within ``size``. One
+    that is ``for_sheet`` is no answer by itself: not compressed, and of any number of bytes.
 
     Raises BadArgument.
     """
@@ -88,6 +91,9 @@ def encode(
     image = Image.fromarray(np.ascontiguousarray(pixels))
     canvas = _Canvas(image, smooth, marking, legend if size >= LEAST_WITH_LEGEND else ())
     target, steps = _with_room(canvas, size, pixel_height, fill)
+    if for_sheet:
+        shown = canvas.at(target)
+        return canvas.encoded(_encoded(shown, "PPM"), "x-portable-anymap", shown, steps)
     if format != "jpeg":
         shown = canvas.at(target)
         data = _png(shown)
@@ -150,7 +156,8 @@ def _resized(image: Image.Image, target: tuple[int, int], smooth: bool) -> Image
 
 
 def _png(image: Image.Image) -> bytes:
-    return _encoded(image, "PNG")
+    """Of grey pictures by runs alone, which is as small in half the time; colour has more that comes again."""
+    return _encoded(image, "PNG", compress_type=Z_RLE) if image.mode == "L" else _encoded(image, "PNG")
 
 
 def _jpeg(image: Image.Image, quality: int) -> bytes:

@@ -87,12 +87,13 @@ def render_frame(
     marks: Sequence[Mark] = (),
     legend: bool = True,
     fill: bool = False,
+    for_sheet: bool = False,
 ) -> Rendered:
     """``frame``: the bytes of frame ``index`` (0-based) of ``obj``, in ``transfer_syntax``.
 
     ``region`` and ``statistics`` are (x, y, width, height) in native pixels, 0-based, ``probe`` points (x, y) of the
     frame, whatever its region is. Percentiles are those of the whole frame. ``marks`` are drawn over the picture, and
-    named in a ``legend`` below it. ``fill``: as ``picture.encode`` has it.
+    named in a ``legend`` below it. ``fill`` and ``for_sheet``: as ``picture.encode`` has them.
 
     Raises Undecodable (TooLarge, MissingBulk) for pixels, BadArgument (WindowRefused, RegionRefused) for a request.
     """
@@ -133,6 +134,7 @@ def render_frame(
         marking=Marking(marks, area),
         legend=marks if legend else (),
         fill=fill,
+        for_sheet=for_sheet,
     )
     return Rendered(
         picture=picture,

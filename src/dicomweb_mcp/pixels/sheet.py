@@ -171,7 +171,7 @@ def _drawn(tiles: Sequence[Tile], layout: Layout) -> NDArray[np.uint8]:
 
 
 def _opened(tile: Tile) -> Image.Image | None:
-    """The pixels of a tile. It was encoded without loss; only below the smallest size is it still to be shrunk."""
+    """The pixels of a tile. It came without loss; only below the smallest size is it still to be shrunk."""
     if tile.picture is None:
         return None
     image = Image.open(BytesIO(tile.picture.data))

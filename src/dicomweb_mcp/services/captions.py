@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..archives.base import Archive, Place
+from ..archives.base import Archive, Frame, Place
 from ..dicom.edges import edges
 from ..dicom.functional_groups import frame_view
 from ..dicom.suv import body_weight
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..pixels.samples import Sample
     from ..pixels.statistics import Statistics
 
+STORED, DECODED_THERE = "stored frame", "frame as the archive decoded it"
 SPACINGS = {
     "PixelSpacing": "",
     "ImagerPixelSpacing": " at the detector",
@@ -52,8 +53,8 @@ def _segment(choice: Choice) -> dict[str, str]:
     return {"segment": f"{number} {clean(labels[0])}".strip()} if number is not None and labels else {}
 
 
-def facts_of(rendered: "Rendered", view: DicomJson, transfer_syntax: str) -> dict[str, str]:
-    """What the picture is, in the order of a caption. ``view`` describes the frame, ``transfer_syntax`` its bytes."""
+def facts_of(rendered: "Rendered", view: DicomJson, frame: Frame) -> dict[str, str]:
+    """What the picture is, in the order of a caption. ``view`` describes the frame."""
     columns, rows = rendered.native
     x, y, width, height = rendered.region
     return {
@@ -64,8 +65,8 @@ def facts_of(rendered: "Rendered", view: DicomJson, transfer_syntax: str) -> dic
         **({} if (width, height) == rendered.native else {"region": f"x {x}, y {y}, {width} x {height} pixels"}),
         "picture": size(rendered.picture),
         **_scale(rendered),
-        "pixels": encoding(rendered, transfer_syntax),
-        "rendered by": "this program, from the stored frame",
+        "pixels": encoding(rendered, frame.transfer_syntax),
+        "rendered by": f"this program, from the {STORED if frame.as_stored else DECODED_THERE}",
     }
 
 

@@ -1,6 +1,6 @@
 """Two series side by side: for each image of the first (A) the one of the second (B) that lies at the same place."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import anyio
@@ -21,7 +21,7 @@ from .lookup import find_place, first_row
 from .overlay import Overlay
 from .pair_sheet import Pair, PairSheet, spot_of
 from .pictures import Shown
-from .samples import Sample, SeriesRequest, chosen
+from .samples import Sample, SeriesRequest, chosen, sample_of
 from .slices import Listed, list_images
 from .tiles import Drawing
 
@@ -41,7 +41,7 @@ async def compared(
     if stack.reach is None:
         raise BadArgument(" ".join(("compare_with needs images of one stack in space.", *stack.notes)))
     other_place = await _place_of(app, archive, place, checked_uid(request.compare_with or "", "compare_with"))
-    samples = chosen(stack, request.samples, request.slices, listed.only)
+    samples = chosen(stack, request.samples, request.slices, listed.metadata)
     first = Drawing(archive, place, stack, samples, request.windows, fills=True)
     await first.read()
     if not any(sample.obj for sample in samples):
@@ -51,7 +51,7 @@ async def compared(
     _refuse_another_space(first, [await _any_metadata(archive, other_place, other_listed)])
     spots = [spot_of(first, sample) for sample in samples]
     other_stack = await _parallel_stack(other_listed, spots)
-    pairs = _paired(samples, spots, other_stack, other_listed.only)
+    pairs = _paired(samples, spots, other_stack, other_listed.metadata)
     found = list({pair.other.number: pair.other for pair in pairs if pair.other}.values())
     second = Drawing(archive, other_place, other_stack, found, request.windows, fills=True)
     await second.read()
@@ -132,13 +132,15 @@ def _is_there(part: Part, spots: Sequence[Spot]) -> bool:
     return any(spot.nearest(walked.slices, walked.reach or 0.0) for spot in spots)
 
 
-def _paired(samples: Sequence[Sample], spots: Sequence[Spot], stack: Stack, obj: DicomJson) -> list[Pair]:
+def _paired(
+    samples: Sequence[Sample], spots: Sequence[Spot], stack: Stack, metadata: Mapping[str, DicomJson]
+) -> list[Pair]:
     others: dict[int, Sample] = {}
     pairs = []
     for sample, spot in zip(samples, spots, strict=True):
         if near := spot.nearest(stack.slices, stack.reach or 0.0):
             number, distance = near
-            other = others.setdefault(number, Sample(number, stack.slices[number - 1], obj))
+            other = others.setdefault(number, sample_of(stack, number, metadata))
             pairs.append(Pair(sample, other, distance))
         else:
             pairs.append(Pair(sample))

@@ -22,8 +22,19 @@ async def instance_metadata(archive: Archive, place: Place) -> DicomJson:
 
 def check_place(archive: Archive, place: Place, obj: DicomJson) -> None:
     """Metadata that say that they belong elsewhere are not shown as those of this place. Raises NotUnderstood."""
-    asked = {"StudyInstanceUID": place.study_uid, "SeriesInstanceUID": place.series_uid}
-    for keyword, uid in asked.items():
-        said = text(obj, keyword)
-        if uid and said and said != uid:
+    for keyword, uid in _asked(place).items():
+        if not _agree(text(obj, keyword), uid):
             raise NotUnderstood(archive.name, f"answered with metadata of another {keyword} than {uid}.")
+
+
+def belongs(place: Place, obj: DicomJson) -> bool:
+    """Whether metadata do not say that they belong elsewhere."""
+    return all(_agree(text(obj, keyword), uid) for keyword, uid in _asked(place).items())
+
+
+def _asked(place: Place) -> dict[str, str | None]:
+    return {"StudyInstanceUID": place.study_uid, "SeriesInstanceUID": place.series_uid}
+
+
+def _agree(said: str, uid: str | None) -> bool:
+    return not said or not uid or said == uid

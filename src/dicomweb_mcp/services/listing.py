@@ -19,6 +19,7 @@ async def objects_of(archive: Archive, place: Place) -> tuple[list[DicomJson], l
     if not scan.rows:
         raise NotFound(archive.name, f"has no {place} with instances. Copy UIDs whole from list_series.")
     if not all(is_uid(text(row, "SOPInstanceUID")) for row in scan.rows):
+        archive.forget(place)
         raise NotUnderstood(archive.name, "lists instances of this series whose UIDs are none.")
     notes = [] if scan.ended else [f"Only {len(scan.rows):,} instances of the series were looked at; it has more."]
     rows = sorted(scan.rows, key=lambda row: (integer(row, "InstanceNumber", 0) or 0, text(row, "SOPInstanceUID")))

@@ -25,6 +25,7 @@ from .preview_caption import (
     overlay_fact,
     pixels,
     place_words,
+    rendered_by,
 )  # fmt: skip
 from .samples import Sample, SeriesRequest
 from .tiles import Drawing
@@ -141,7 +142,7 @@ class PairSheet:
             f"{layout_words(layout)}; in each pair A, then B; {layout.scale:.3g} picture pixels for one mm in all"
         )
         facts["picture"] = size(picture)
-        facts["rendered by"] = "this program, from the stored frames"
+        facts["rendered by"] = rendered_by([self.first, self.second])
         windows = len(self.request.windows)
         mine = lines(self.first)
         theirs = {sample.number: line for sample, line in zip(self.second.samples, lines(self.second), strict=True)}

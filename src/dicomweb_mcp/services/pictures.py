@@ -17,7 +17,7 @@ from .archive_picture import LONGEST_PROBLEM, is_cheaper, large_colour, last_res
 from .captions import cautions, facts_of, identity, viewer_fact
 from .lookup import find_place
 from .overlay import OnImage, Overlay, Target, open_overlay
-from .rendering import Renderer
+from .rendering import Renderer, readable_frames
 from .slices import Choice, choose, list_images, nearest
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ async def _picture(archive: Archive, choice: Choice, request: FrameRequest, over
             pass  # the stored frame will do
     drawn = await overlay.on(Target(choice.obj, choice.frame)) if overlay else OnImage()
     try:
-        frame = (await archive.frames(choice.place, [choice.frame]))[0]
+        (frame,) = await readable_frames(archive, choice.place, [choice.frame])
         rendered = await Renderer(archive, choice.place, choice.obj).render(
             frame,
             window=request.window,
@@ -159,7 +159,7 @@ async def _picture(archive: Archive, choice: Choice, request: FrameRequest, over
         if not archive.profile.renders or request.needs_values:
             raise
         return Shown(*await last_resort(archive, choice, request.size, request.format, problem), ())
-    facts = facts_of(rendered, frame_view(choice.obj, choice.frame - 1), frame.transfer_syntax)
+    facts = facts_of(rendered, frame_view(choice.obj, choice.frame - 1), frame)
     if overlay:
         facts = {"overlay": overlay.words(drawn), **facts}
     return Shown(rendered.picture, facts, (*drawn.notes, *rendered.notes))

@@ -64,7 +64,7 @@ async def show_series(app: App, archive_name: str | None, request: SeriesRequest
     if request.plane not in ("native", own_plane(stack)):
         drawing = await reformatted(archive, place, listed, stack, request)
     else:
-        samples = chosen(stack, request.samples, request.slices, listed.only)
+        samples = chosen(stack, request.samples, request.slices, listed.metadata)
         drawing = Drawing(archive, place, stack, samples, request.windows)
     drawing.overlay = overlay
     return await _sheet(drawing, request)

@@ -52,7 +52,7 @@ def caption(drawing: Drawing, layout: "Layout", picture: "Picture") -> tuple[dic
     facts["tiles"] = f"{layout_words(layout)}; {_scale(layout)}"
     facts["picture"] = size(picture)
     facts |= pixels(drawing.tiles)
-    facts["rendered by"] = "this program, from the stored frames"
+    facts["rendered by"] = rendered_by([drawing])
     facts |= {**overlay_fact(drawing), **drawing.said}
     for nth, said in enumerate(lines(drawing)):
         facts[place_words(layout, nth * len(drawing.windows), len(drawing.windows))] = said
@@ -81,6 +81,14 @@ def notes(drawing: Drawing) -> tuple[str, ...]:
     return *drawing.stack.notes, *drawing.notes, *_about(drawing), *overlaid, *_shared_notes(drawing.tiles)
 
 
+def rendered_by(drawings: Sequence[Drawing]) -> str:
+    """Who made the tiles, and from what."""
+    as_stored = all(drawn.as_stored for drawing in drawings for drawn in drawing.tiles.values())
+    return (
+        "this program, from the stored frames" if as_stored else "this program; the archive decoded some of the frames"
+    )
+
+
 def overlay_fact(drawing: Drawing) -> dict[str, str]:
     """What is drawn over the tiles, and how it was placed."""
     if not drawing.overlay:
@@ -92,7 +100,10 @@ def overlay_fact(drawing: Drawing) -> dict[str, str]:
 def _overlaid(drawing: Drawing, sample: Sample) -> list[str]:
     """What of the overlay lies on one image."""
     on = drawing.overlaid.get(sample.number) if drawing.overlay else None
-    return [f"overlay: {'; '.join(on.parts) or 'nothing of it'}"] if on else []
+    if on is None:
+        return []
+    nothing = "nothing of it" if on.is_whole else "nothing of it could be drawn"
+    return [f"overlay: {'; '.join(on.parts) or nothing}"]
 
 
 def place_words(layout: "Layout", nth: int, beside: int) -> str:
@@ -254,8 +265,6 @@ def _shown(drawn: Drawn, shared: Sequence[str]) -> list[str]:
     if rendered.value_range is not None:
         low, high = rendered.value_range
         parts.append(f"values {low:g} to {high:g}{unit_words(rendered)}")
-    if drawn.is_reduced:
-        parts.append("smaller than the others because of its bytes")
     return parts + [note.rstrip(".") for note in rendered.notes if note not in shared]
 
 

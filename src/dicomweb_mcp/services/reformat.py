@@ -22,7 +22,7 @@ from ..dicom.volume.walk import walk
 from ..errors import BadArgument, Problem
 from .instance import check_place
 from .parallel import side_by_side
-from .rendering import Renderer
+from .rendering import Renderer, readable_frames
 from .samples import Sample, SeriesRequest, chosen
 from .slices import Listed
 from .tiles import BATCH_BYTES, DECODED_AT_ONCE, LONGEST_PROBLEM, PERHAPS_ALONE, Drawing
@@ -103,7 +103,7 @@ class Reformatted(Drawing):
         slices = [self.slices[nth] for nth in batch]
         place = Place(self.place.study_uid, self.place.series_uid, slices[0].instance_uid)
         try:
-            frames = await self.archive.frames(place, [item.frame for item in slices])
+            frames = await readable_frames(self.archive, place, [item.frame for item in slices])
         except PERHAPS_ALONE as problem:
             if len(batch) == 1:
                 raise self._with_a_gap(batch[0], problem) from None
@@ -119,6 +119,8 @@ class Reformatted(Drawing):
             async with self.decoding:
                 await anyio.to_thread.run_sync(take, abandon_on_cancel=True)
         except Problem as problem:
+            uid = self.slices[nth].instance_uid
+            self.archive.forget(Place(self.place.study_uid, self.place.series_uid, uid))  # the next may be better
             raise self._with_a_gap(nth, problem) from None
         if nth == len(self.slices) // 2:
             self.syntax = frame.transfer_syntax
@@ -164,6 +166,7 @@ async def _metadata(archive: Archive, place: Place, listed: Listed, stack: Stack
                 check_place(archive, place, obj)
                 found[uid] = obj
     if lacking := len(wanted) - len(found):
+        archive.forget(place)
         raise NotUnderstood(
             archive.name, f"leaves {lacking} of the images out of the metadata of their series. {INSTEAD}"
         )

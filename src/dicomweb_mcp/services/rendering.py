@@ -1,14 +1,14 @@
 """A frame that was fetched -> its picture, made here in a worker thread, with the tables and profiles that it needs."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from ..archives.base import Archive, ArchiveError, Frame, NotUnderstood, Place, Refused
+from ..archives.base import Archive, ArchiveError, Failed, Frame, NotFound, NotUnderstood, Place, Refused
 from ..dicom.values import DicomJson, text, transfer_syntaxes
 
 if TYPE_CHECKING:
@@ -17,6 +17,20 @@ if TYPE_CHECKING:
 
 MOST_TABLES = 8  # lookup tables and profiles fetched for one instance
 ICC_PROFILE = "ICCProfile"
+
+
+async def readable_frames(archive: Archive, place: Place, numbers: Sequence[int]) -> list[Frame]:
+    """Frames of one instance; decoded by the archive where this program has no decoder for their transfer syntax and
+    the archive has one. Raises ArchiveError."""
+    from ..pixels.decode import DECODERS
+
+    frames = await archive.frames(place, numbers)
+    if all(frame.transfer_syntax in DECODERS for frame in frames):
+        return frames
+    try:
+        return await archive.frames(place, numbers, decoded=True)
+    except (Refused, Failed, NotFound, NotUnderstood):
+        return frames  # what they are is said when they cannot be decoded
 
 
 @dataclass

@@ -1,8 +1,9 @@
 """Which images stand for a series: evenly spaced ones in geometric order, or those that were asked for."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from ..dicom.functional_groups import frame_count
 from ..dicom.geometry import Slice, Stack
 from ..dicom.values import DicomJson, numbers
 from ..dicom.volume.reformat import PlaneName
@@ -41,16 +42,35 @@ class Sample:
         """The frame that stands for it: its own."""
         return self.slice.frame
 
+    def tell(self, obj: DicomJson) -> None:
+        """Its metadata; of several frames without places the middle one stands for them."""
+        frames = frame_count(obj)
+        frame = self.slice.frame if self.slice.origin else (frames + 1) // 2
+        self.obj, self.slice = obj, replace(self.slice, frame=frame, frames=frames)
 
-def chosen(stack: Stack, samples: int, wanted: Sequence[int] | None, obj: DicomJson | None = None) -> list[Sample]:
-    """The slices that were asked for, else ``samples`` evenly spaced ones; with the metadata of the one object whose
-    frames all of them are, where that is known. Raises BadArgument."""
+
+def chosen(
+    stack: Stack, samples: int, wanted: Sequence[int] | None, metadata: Mapping[str, DicomJson] | None = None
+) -> list[Sample]:
+    """The slices that were asked for, else ``samples`` evenly spaced ones; with their metadata, where they are known by
+    SOPInstanceUID. Raises BadArgument."""
     count = len(stack.slices)
     picked = list(dict.fromkeys(wanted)) if wanted else evenly(count, samples)
     for number in picked:
         if not 1 <= number <= count:
             raise BadArgument(f"There is no slice {number}: slices are numbers from 1 to {count}.")
-    return [Sample(number, stack.slices[number - 1], obj or {}) for number in picked]
+    return [sample_of(stack, number, metadata or {}) for number in picked]
+
+
+def sample_of(stack: Stack, number: int, metadata: Mapping[str, DicomJson]) -> Sample:
+    """The ``number``-th slice, with its metadata where they are known: of a single object each frame is an image."""
+    sample = Sample(number, stack.slices[number - 1])
+    obj = metadata.get(sample.slice.instance_uid, {})
+    if len(metadata) == 1:
+        sample.obj = obj
+    elif obj:
+        sample.tell(obj)
+    return sample
 
 
 def evenly(count: int, samples: int) -> list[int]:

@@ -1,6 +1,6 @@
 """Which image: an instance's frame, or a slice of a series in geometric order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -19,13 +19,13 @@ from ..dicom.volume.parts import Image, images_of, is_plain
 from ..dicom.volume.walk import walk
 from ..errors import BadArgument
 from .app import App
-from .instance import instance_metadata
+from .instance import belongs, instance_metadata
 from .lookup import find_place
 from .overview import SLIDE_FIELDS, are_of_a_slide, kind, overview
 from .paging import every_match
+from .series_metadata import MOST_METADATA, metadata_first, name_pixels
 
 MOST_SLICES = 5_000
-MOST_METADATA = 500  # instances whose metadata is read to learn their positions, where a search does not return them
 SLICE_FIELDS = (
     "ImagePositionPatient", "ImageOrientationPatient", "InstanceNumber", "NumberOfFrames", "Rows", "Columns",
 )  # fmt: skip
@@ -59,9 +59,10 @@ class Listed:
         return [image for obj in self.objects for image in images_of(obj, each_frame=len(self.objects) == 1)]
 
     @property
-    def only(self) -> DicomJson:
-        """The metadata of a series of one instance, whose frames are its images; else an empty object."""
-        return self.objects[0] if len(self.objects) == 1 else {}
+    def metadata(self) -> Mapping[str, DicomJson]:
+        """The metadata by SOPInstanceUID, if they are known and are enough to show every image."""
+        is_enough = self.is_complete and (len(self.objects) == 1 or name_pixels(self.objects))
+        return {text(obj, "SOPInstanceUID"): obj for obj in self.objects} if is_enough else {}
 
     async def walked(self, stack: int | str | None = None) -> Stack:
         """What a walk through the images meets, or through one of their stacks (see ``walk``). Raises BadArgument with
@@ -114,7 +115,8 @@ async def choose(
         return replace(found, how=how)
     walked = await listed.walked(stack)
     chosen, how = _pick(walked, slice) if position_mm is None else _nearest(walked, position_mm)
-    found = await _frame_of(archive, _instance(place, chosen), chosen.frame if chosen.origin else None)
+    obj = listed.metadata.get(chosen.instance_uid)
+    found = await _frame_of(archive, _instance(place, chosen), chosen.frame if chosen.origin else None, obj)
     return replace(found, how=how, notes=walked.notes)
 
 
@@ -124,9 +126,10 @@ def _refuse_both(**given: object) -> None:
         raise BadArgument(f"Give {names[0]} or {names[1]}, not both.")
 
 
-async def _frame_of(archive: Archive, place: Place, frame: int | None) -> Choice:
-    """A frame of an instance, the middle one by default."""
-    obj = await instance_metadata(archive, place)
+async def _frame_of(archive: Archive, place: Place, frame: int | None, obj: DicomJson | None = None) -> Choice:
+    """A frame of an instance, the middle one by default. ``obj`` is its metadata, where they are known."""
+    if obj is None:
+        obj = await instance_metadata(archive, place)
     frames = _frames(obj)
     number = _existing((frames + 1) // 2 if frame is None else frame, frames)
     return Choice(place, obj, number, frames, in_the_middle=frame is None and frames > 1)
@@ -228,7 +231,23 @@ def _instance(place: Place, chosen: Slice) -> Place:
 async def list_images(archive: Archive, place: Place) -> Listed:
     """The images of a series, with what tells where they lie and what tells them apart. That comes with the search
     where the archive returns it. Raises BadArgument or ArchiveError."""
-    rules, any_field = (await archive.settle()).rules, archive.profile.returns_any
+    await archive.settle()
+    rows, told = list(await metadata_first(archive, place)), True
+    if not rows:
+        rows, told = await _searched(archive, place)
+    images = [row for row in rows if integer(row, "Rows") is not None] or rows
+    if len(images) == 1 and not told:
+        only = replace(place, instance_uid=text(images[0], "SOPInstanceUID"))
+        images, told = [await instance_metadata(archive, only)], True
+    others = len(rows) - len(images)
+    note = f"{others} of the {len(rows)} objects of this series are no images and were left out."
+    return Listed(images, (note,) if others else (), told)
+
+
+async def _searched(archive: Archive, place: Place) -> tuple[list[DicomJson], bool]:
+    """What a search says of the objects of a series, or their metadata where it does not say enough; and whether they
+    are metadata."""
+    rules, any_field = archive.profile.rules, archive.profile.returns_any
     fields = dict.fromkeys((*SLICE_FIELDS, *((*GEOMETRY_FIELDS, *SLIDE_FIELDS) if any_field else ())))
     query = Query(Level.INSTANCE, study_uid=place.study_uid, series_uid=place.series_uid, fields=tuple(fields))
     _, scan = await every_match(archive, make_plan(query, rules), MOST_SLICES)
@@ -242,21 +261,15 @@ async def list_images(archive: Archive, place: Place) -> Listed:
     if not all(is_uid(text(row, "SOPInstanceUID")) for row in scan.rows):
         archive.forget(place)
         raise NotUnderstood(archive.name, "lists instances of this series whose UIDs are none.")
-    rows, told = list(scan.rows), False
+    rows = list(scan.rows)
     is_slide = are_of_a_slide(rows)  # whose metadata, which tell of every tile, are long
     if (
         1 < len(rows) <= MOST_METADATA
         and not is_slide
         and not await anyio.to_thread.run_sync(_are_told, rows, any_field)
     ):
-        rows, told = await _from_metadata(archive, place, rows)
-    images = [row for row in rows if integer(row, "Rows") is not None] or rows
-    if len(images) == 1 and not told:
-        only = replace(place, instance_uid=text(images[0], "SOPInstanceUID"))
-        images, told = [await instance_metadata(archive, only)], True
-    others = len(rows) - len(images)
-    note = f"{others} of the {len(rows)} objects of this series are no images and were left out."
-    return Listed(images, (note,) if others else (), told)
+        return await _from_metadata(archive, place, rows)
+    return rows, False
 
 
 def _are_told(rows: Sequence[DicomJson], any_field: bool) -> bool:
@@ -270,7 +283,10 @@ def _are_told(rows: Sequence[DicomJson], any_field: bool) -> bool:
 async def _from_metadata(archive: Archive, place: Place, rows: list[DicomJson]) -> tuple[list[DicomJson], bool]:
     """The metadata of the same instances, for archives whose searches do not say enough; the rows when it is not
     exactly theirs, and which of the two."""
+    found = {}
     async with aclosing(archive.metadata(place)) as objects:
-        found = {text(obj, "SOPInstanceUID"): obj async for obj in objects}
+        async for obj in objects:
+            if belongs(place, obj):
+                found[text(obj, "SOPInstanceUID")] = obj
     uids = [text(row, "SOPInstanceUID") for row in rows]
     return ([found[uid] for uid in uids], True) if found.keys() == set(uids) else (rows, False)

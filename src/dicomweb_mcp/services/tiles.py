@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from ..archives.base import (
     Refused,
     Unreachable,
 )  # fmt: skip
-from ..dicom.functional_groups import frame_count, frame_view
+from ..dicom.functional_groups import frame_view
 from ..dicom.geometry import Stack
 from ..dicom.kinds import Kind, kind_of
 from ..dicom.values import DicomJson, clean, integer, text
@@ -31,7 +31,7 @@ from .instance import instance_metadata
 from .overlay import OnImage, Overlay, Target
 from .overview import HOW_TO_PICK
 from .parallel import side_by_side
-from .rendering import Renderer
+from .rendering import Renderer, readable_frames
 from .samples import Sample
 
 if TYPE_CHECKING:
@@ -49,20 +49,16 @@ PERHAPS_ALONE = (Failed, NotFound, NotUnderstood, Refused)  # of several frames:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One tile: what was rendered and from which transfer syntax, or why nothing was."""
+    """One tile: what was rendered and from which bytes (see ``Frame``), or why nothing was."""
 
     rendered: "Rendered | None" = None
     transfer_syntax: str = ""
+    as_stored: bool = True
     problem: str = ""
 
     @property
     def picture(self) -> "Picture | None":
         return self.rendered.picture if self.rendered else None
-
-    @property
-    def is_reduced(self) -> bool:
-        """Whether the tile is smaller than its place, because its bytes had to be few."""
-        return bool(self.rendered and any(step.startswith("reduced") for step in self.rendered.picture.steps))
 
 
 @dataclass
@@ -114,17 +110,15 @@ class Drawing:
         return found
 
     async def _read(self, group: list[Sample]) -> None:
-        """The metadata of one instance; of several frames without places the middle one stands for it."""
+        """The metadata of one instance."""
         try:
             self._raise_what_ended_it()
             obj = await instance_metadata(self.archive, self._instance(group[0]))
         except Problem as problem:
             self._fail(group, problem)
             return
-        frames = frame_count(obj)
         for sample in group:
-            frame = sample.frame if sample.slice.origin else (frames + 1) // 2
-            sample.obj, sample.slice = obj, replace(sample.slice, frame=frame, frames=frames)
+            sample.tell(obj)
 
     def _refuse_what_is_no_series_of_images(self) -> None:
         known = [sample.obj for sample in self.samples if sample.obj]
@@ -184,7 +178,8 @@ class Drawing:
         """The frames that come, each with its sample."""
         try:
             self._raise_what_ended_it()
-            frames = await self.archive.frames(self._instance(batch[0]), [sample.frame for sample in batch])
+            numbers = [sample.frame for sample in batch]
+            frames = await readable_frames(self.archive, self._instance(batch[0]), numbers)
             return list(zip(batch, frames, strict=True))
         except PERHAPS_ALONE as problem:
             if len(batch) > 1:
@@ -195,7 +190,7 @@ class Drawing:
         return []
 
     async def render(self, renderer: Renderer, sizes: Mapping[int, int], fetched: tuple[Sample, Frame]) -> None:
-        """The tiles of one frame, one for each window; losslessly, as nothing but the sheet is handed on."""
+        """The tiles of one frame, one for each window."""
         from ..pixels.request import LARGEST_SIZE, SMALLEST_SIZE
 
         sample, frame = fetched
@@ -206,7 +201,7 @@ class Drawing:
             self._fail([sample], problem)
             return
         self.overlaid[sample.number] = on
-        asked = {"size": size, "format": "png", "fill": self.fills, "marks": on.marks, "legend": False}
+        asked = {"size": size, "for_sheet": True, "fill": self.fills, "marks": on.marks, "legend": False}
         for window in self.windows:
             try:
                 async with self.decoding:
@@ -214,7 +209,7 @@ class Drawing:
             except Problem as problem:
                 self._fail([sample], problem, [window])
             else:
-                self.tiles[sample.number, window] = Drawn(rendered, frame.transfer_syntax)
+                self.tiles[sample.number, window] = Drawn(rendered, frame.transfer_syntax, frame.as_stored)
 
     # ---- what failed -------------------------------------------------------------------------------------------------
 

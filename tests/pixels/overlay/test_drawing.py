@@ -10,7 +10,7 @@ from PIL import Image
 
 from dicomweb_mcp.dicom.objects.rt.contours import Contour
 from dicomweb_mcp.dicom.volume.plane import Grid, Plane
-from dicomweb_mcp.pixels.overlay.colours import LEAST_APART, colours_of, written
+from dicomweb_mcp.pixels.overlay.colours import LEAST_APART, MOST_DIFFERENT, PALETTE, colours_of, written
 from dicomweb_mcp.pixels.overlay.drawing import Mark, Marking, Path, legend_height, path_of, with_legend
 from dicomweb_mcp.pixels.picture import encode
 
@@ -123,3 +123,11 @@ def test_each_has_its_own_colour() -> None:
         assert max(one) - min(one) >= 40
         for other in first[:nth]:
             assert np.linalg.norm(np.subtract(one, other)) >= LEAST_APART
+
+
+@pytest.mark.parametrize("recommended", ["", "#ff4040"])
+def test_more_segments_than_there_are_colours_have_one_each_all_the_same(recommended: str) -> None:
+    """Else the search for one that is free would never end."""
+    found = colours_of({**dict.fromkeys(range(10_000), ""), 7: recommended})
+    assert len(found) == 10_000
+    assert MOST_DIFFERENT * 0.9 < len(set(found.values())) <= MOST_DIFFERENT + len(PALETTE)

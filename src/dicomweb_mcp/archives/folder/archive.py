@@ -119,12 +119,14 @@ class FolderArchive:
                 f"{place} has no bulk value {uri[:120]!r}. Copy the BulkDataURI from its metadata (get_metadata).",
             ) from None
 
-    async def frames(self, place: Place, numbers: Sequence[int]) -> list[Frame]:
+    async def frames(self, place: Place, numbers: Sequence[int], *, decoded: bool = False) -> list[Frame]:
         """Frames as they are stored, in the order asked.
 
         Deflated files are inflated, and one-bit frames begin at bit 0. Raises NotFound with the valid numbers, Refused
         where there are no pixels, NotUnderstood for a damaged file.
         """
+        if decoded:
+            raise Refused(self.name, "gives frames as they are stored.")
         stored = await self._one(place, "a frame")
         try:
             found = await self._read(stored, lambda stored: self._frames.read(stored, numbers))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...dicom.values import BULK_VRS, DEEPEST, DicomJson
 from .dataset import Parsed
-from .values import as_written, tidy
+from .elements import Raw
+from .values import as_written, plain_elements, tidy
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -59,6 +60,8 @@ def _json(element: Any, uri: str, big_endian: bool, depth: int) -> dict[str, Any
     value = _bytes(element)
     if not value:
         return {"vr": vr}
+    if vr == "UN" and (known := plain_elements([Raw(int(element.tag), None, value)], True, lambda _: None)):
+        return known[uri.rpartition("/")[2]]  # too long for its VR in an explicit syntax: PS3.5 6.2.2
     if len(value) > MOST_INLINE:
         return {"vr": vr, "BulkDataURI": uri}
     return {"vr": vr, "InlineBinary": base64.b64encode(_little_endian(value, vr, big_endian)).decode("ascii")}

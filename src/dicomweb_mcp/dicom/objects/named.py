@@ -9,10 +9,14 @@ from ..values import clean
 MOST_NAMED = 40
 
 
+class Ambiguous(BadArgument):
+    """Several things are called so."""
+
+
 def chosen(wanted: int | str, named: Mapping[int, str]) -> int:
     """The number that is meant by a number, a name, or the part of only one name.
 
-    Raises BadArgument with what there is.
+    Raises BadArgument with what there is, Ambiguous for several.
     """
     said = str(wanted).strip().casefold()
     if said.isdecimal() and int(said) in named:
@@ -25,5 +29,5 @@ def chosen(wanted: int | str, named: Mapping[int, str]) -> int:
     fitting = exact or part
     there = few([f"{number} {named[number]}".strip() for number in fitting or named], MOST_NAMED)
     if fitting:
-        raise BadArgument(f"Several are called {clean(str(wanted), 64)}: {there}. Give the number of one.")
+        raise Ambiguous(f"Several are called {clean(str(wanted), 64)}: {there}. Give the number of one.")
     raise BadArgument(f"There is no {clean(str(wanted), 64)}: there are {there}. Give a number or a name.")

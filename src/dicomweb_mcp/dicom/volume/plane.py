@@ -138,8 +138,9 @@ def _plane(sources: tuple[DicomJson, ...]) -> Plane:
     found: dict[str, Any] = {}
     for source in reversed(sources):
         for tag in source.keys() & _wanted():
-            if isinstance(source[tag], dict) and isinstance(source[tag].get("Value"), list) and source[tag]["Value"]:
-                found[tag] = source[tag]
+            element = source[tag]
+            if isinstance(element, dict) and isinstance(element.get("Value"), list) and element["Value"]:
+                found[tag] = element
     keys = tuple([_key(found[tag]) if tag in found else None for tag in _key_tags()])
     clocks = tuple([_key(found[tag]) if tag in found else None for tag in _clock_tags()])
     return Plane(_grid(found), _shared(_vector(found, "ImagePositionPatient", 3, FARTHEST)), _shared(keys), clocks)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from colorsys import hsv_to_rgb
-from itertools import chain, count
+from itertools import chain, count, cycle, islice
 from math import dist
 
 Colour = tuple[int, int, int]
@@ -15,20 +15,25 @@ LEAST_COLOURFUL = 40  # between the strongest and the weakest part; less looks g
 GOLDEN = 0.618034  # of the circle of hues
 LEAST_APART = 60.0  # in the cube of red, green and blue
 MOST_APART = 12  # colours that are held apart
+MOST_DIFFERENT = 1_000  # other hues that are tried: there are not many more, and then colours begin anew
 
 
 def colours_of(wanted: Mapping[int, str]) -> dict[int, Colour]:
     """A colour for each number: the one that its file recommends (``#rrggbb`` or empty) where that is colourful and no
     other one's, else one of the palette. After the palette is used up, other hues follow."""
     found: dict[int, Colour] = {}
+    taken: set[Colour] = set()
     for number, written in wanted.items():
         own = _read(written)
-        if own and max(own) - min(own) >= LEAST_COLOURFUL and _is_free(own, found.values()):
+        if own and max(own) - min(own) >= LEAST_COLOURFUL and _is_free(own, taken):
             found[number] = own
-    left = (colour for colour in chain(PALETTE, _more()) if _is_free(colour, found.values()))
+            taken.add(own)
+    left = (colour for colour in chain(PALETTE, islice(_more(), MOST_DIFFERENT)) if _is_free(colour, taken))
+    free = cycle(chain(left, PALETTE))
     for number in wanted:
         if number not in found:
-            found[number] = next(left)
+            found[number] = next(free)
+            taken.add(found[number])
     return {number: found[number] for number in wanted}
 
 

@@ -55,11 +55,13 @@ class Part:
 
 @dataclass
 class Found:
-    """The parts on one image by the number of their segment or region; ``how`` they were placed, in words."""
+    """The parts on one image by the number of their segment or region; ``how`` they were placed, in words.
+    ``is_whole``: nothing was left out, so that what is not among the parts does not lie on the image."""
 
     parts: dict[int, Part] = field(default_factory=dict)
     how: str = ""
     notes: list[str] = field(default_factory=list)
+    is_whole: bool = True
 
 
 class Source(Protocol):
@@ -75,9 +77,8 @@ class Source(Protocol):
         """The colour of each as the object wants it, ``#rrggbb`` or empty."""
         ...
 
-    @property
-    def reach(self) -> str:
-        """Where it lies along the normal of its planes, in words, or empty."""
+    def reach(self, numbers: Sequence[int]) -> str:
+        """Where these segments or regions lie along the normal of their planes, in words, or empty."""
         ...
 
     async def on(self, target: Target, numbers: Sequence[int]) -> Found:
@@ -96,8 +97,8 @@ def check_space(target: Target, space: str, what: str) -> None:
         return
     if own and space:
         raise Misplaced(
-            f"{what} lies in the frame of reference {space}, and this image in {own}: their coordinates do not "
-            "compare, so nothing is drawn. describe_object names the images that it was made from."
+            f"{what.capitalize()} lies in the frame of reference {space}, and this image in {own}: their coordinates "
+            "do not compare, so nothing is drawn. describe_object names the images that it was made from."
         )
-    lacking = what if own else "This image"
-    raise Misplaced(f"{lacking} names no FrameOfReferenceUID, so where {what} lies on this image is not known.")
+    lacking, where = (what.capitalize(), "this image") if own else ("This image", "it")
+    raise Misplaced(f"{lacking} names no FrameOfReferenceUID, so where {what} lies on {where} is not known.")

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ...archives.base import Archive, Frame, Place
-from ...dicom.functional_groups import frame_count, frame_view, frame_views
+from ...dicom.facts import few
+from ...dicom.functional_groups import PER_FRAME, SHARED, frame_count, frame_views
 from ...dicom.geometry import normal
 from ...dicom.objects.cielab import hex_colour
-from ...dicom.objects.segment_frames import SegmentFrame, have_one_orientation, segment_frames
+from ...dicom.objects.segment_frames import SegmentFrame, have_one_orientation, is_label_map, segment_frames
+from ...dicom.tags import tag_of
 from ...dicom.values import DicomJson, clean, integer, items, number, numbers, text
 from ...errors import BadArgument
 from ..object_frames import object_frames
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
     from ...pixels.overlay.segments import Mask, Masks, SegmentPixels
 
 LONGEST_NAME = 64
+MOST_NAMELESS = 10
 MOST_FRAMES, MOST_BYTES = 2_000, 64 << 20  # read for one image
 MOST_SEARCHED, MOST_SEARCHED_BYTES = 10_000, 256 << 20  # read to find the fullest plane
+DERIVATION = "DerivationImageSequence"
 NOT_DRAWN = "what lies on this image"
 NOT_FOUND = "the slice with the most of it"
 
@@ -35,29 +39,36 @@ class Segmentation:
 
     def __init__(self, archive: Archive, place: Place, obj: DicomJson) -> None:
         self._archive, self._place, self._obj = archive, place, obj
-        described = {integer(item, "SegmentNumber"): item for item in items(obj, "SegmentSequence")}
-        self._described = {number: item for number, item in described.items() if number}  # 0 is the background
+        self._described: dict[int, list[DicomJson]] = defaultdict(list)  # several against the standard
+        for item in items(obj, "SegmentSequence"):
+            if found := integer(item, "SegmentNumber"):  # 0 is the background
+                self._described[found].append(item)
 
     @property
     def names(self) -> Mapping[int, str]:
-        return {number: clean(text(item, "SegmentLabel"), LONGEST_NAME) for number, item in self._described.items()}
+        return {
+            number: " / ".join(clean(text(item, "SegmentLabel"), LONGEST_NAME) for item in described)
+            for number, described in self._described.items()
+        }
 
     @property
     def recommended(self) -> Mapping[int, str]:
         return {
-            number: hex_colour(numbers(item, "RecommendedDisplayCIELabValue"))
-            for number, item in self._described.items()
+            number: hex_colour(numbers(described[0], "RecommendedDisplayCIELabValue"))
+            for number, described in self._described.items()
         }
 
-    @property
-    def reach(self) -> str:
-        places = [frame.position for frame in self._frames if frame.position is not None]
+    def reach(self, numbers: Sequence[int]) -> str:
+        if is_label_map(self._obj) and len(numbers) < len(self._described):
+            return ""  # only the pixels know
+        frames = [frame for frame in self._frames if frame.segment in (*numbers, None)]
+        places = [frame.position for frame in frames if frame.position is not None]
         return f"{min(places):.2f} to {max(places):.2f} mm along the normal of its frames" if places else ""
 
     async def on(self, target: Target, numbers: Sequence[int]) -> Found:
         await self._prepared()
         if target.plane.is_placed and target.plane.grid.pixel_spacing and self._is_placed:
-            check_space(target, self._space, "The segmentation")
+            check_space(target, self._space, "the segmentation")
             return await self._by_place(target, numbers)
         return await self._by_reference(target, numbers)
 
@@ -119,7 +130,7 @@ class Segmentation:
         wanted = [frame for layer in sampler.layers for frame in layer.frames if frame.segment in (*numbers, None)]
         masks = Masks(lambda frame, inside: sampler.mask(layers[frame.number], frame, inside))
         await self._read(wanted, numbers, masks.add, (MOST_FRAMES, MOST_BYTES), NOT_DRAWN)
-        return self._found(masks, _placed(sampler))
+        return self._found(masks, _placed(sampler), numbers)
 
     # ---- where its frames have no place ------------------------------------------------------------------------------
 
@@ -133,26 +144,24 @@ class Segmentation:
                 "The segmentation or the image has no place in the patient, and their frames differ in size."
             )
         if self._space and target.plane.grid.frame_of_reference not in ("", self._space):
-            check_space(target, self._space, "The segmentation")
-        wanted = [frame for frame in self._frames if frame.segment in (*numbers, None) and self._is_of(frame, target)]
-        if not any(self._is_of(frame, target) for frame in self._frames):
+            check_space(target, self._space, "the segmentation")
+        sources = await anyio.to_thread.run_sync(self._made_from, target, abandon_on_cancel=True)
+        if not sources:
             raise Misplaced(
                 "The segmentation or the image has no place in the patient, and no frame of the segmentation says that "
-                "it was made from this image."
+                "it was made from this image, pixel for pixel."
             )
+        wanted = [frame for frame in sources if frame.segment in (*numbers, None)]
         masks = Masks(lambda _, inside: inside)
         await self._read(wanted, numbers, masks.add, (MOST_FRAMES, MOST_BYTES), NOT_DRAWN)
-        return self._found(masks, "placed by the image that its frames name as their source")
+        return self._found(masks, "placed by the image that its frames name as their source", numbers)
 
-    def _is_of(self, frame: SegmentFrame, target: Target) -> bool:
-        view = frame_view(self._obj, frame.number - 1)
-        for derivation in items(view, "DerivationImageSequence"):
-            for source in items(derivation, "SourceImageSequence"):
-                frames = numbers(source, "ReferencedFrameNumber")
-                is_told = target.frame in frames or (not frames and frame_count(target.obj) == 1)
-                if text(source, "ReferencedSOPInstanceUID") == target.uid and is_told:
-                    return True
-        return False
+    def _made_from(self, target: Target) -> list[SegmentFrame]:
+        """The frames that say that they were made from an image, as far as there are groups to say it."""
+        said = {tag: self._obj[tag] for tag in map(tag_of, (SHARED, PER_FRAME, DERIVATION)) if tag in self._obj}
+        known = min(len(self._frames), len(items(said, PER_FRAME)) or len(self._frames))
+        views = frame_views(said, known)
+        return [frame for frame, view in zip(self._frames, views, strict=False) if _is_of(view, target)]
 
     # ---- pixels ------------------------------------------------------------------------------------------------------
 
@@ -165,6 +174,8 @@ class Segmentation:
         what: str,
     ) -> None:
         """Hand what each of these frames shows to ``use``, in a worker thread. Raises BadArgument for too many."""
+        from ...pixels.problems import Undecodable
+
         if not frames:
             return
         size = len(frames) * self._frame_bytes
@@ -184,7 +195,11 @@ class Segmentation:
 
         async with aclosing(object_frames(self._archive, self._place, self._obj, sorted(by_number), what)) as arriving:
             async for batch in arriving:
-                await anyio.to_thread.run_sync(used, batch, abandon_on_cancel=True)
+                try:
+                    await anyio.to_thread.run_sync(used, batch, abandon_on_cancel=True)
+                except Undecodable:
+                    self._archive.forget(self._place)  # the next answer may be a better one
+                    raise
 
     @cached_property
     def _pixels(self) -> "SegmentPixels":
@@ -198,16 +213,34 @@ class Segmentation:
 
         return PixelDescription.of(self._obj, "").frame_bytes
 
-    def _found(self, masks: "Masks", how: str) -> Found:
+    def _found(self, masks: "Masks", how: str, numbers: Sequence[int]) -> Found:
         parts = {segment: Part(f"{count:,} pixels", mask=mask) for segment, (mask, count) in masks.found().items()}
         is_fractional = self._pixels.whole is not None
         note = "The segmentation is fractional: what is drawn is half of the whole or more."
-        return Found(parts, how, [note] if is_fractional else [])
+        found = Found(parts, how, [note] if is_fractional else [])
+        nameless = {segment for frame in self._frames if (segment := frame.segment)} - self._described.keys()
+        if nameless and len(numbers) == len(self._described):
+            said = few(sorted(nameless), MOST_NAMELESS)
+            found.notes.append(f"Frames of segments that are not described are not drawn: {said}.")
+            found.is_whole = False
+        return found
 
 
 def _place(frame: SegmentFrame) -> float:
     """Equal for frames of one plane."""
     return round(frame.position or 0.0, 2)
+
+
+def _is_of(view: DicomJson, target: Target) -> bool:
+    """Whether a frame was made from an image, without its pixels having been moved (PS3.3 C.7.6.16.2.6)."""
+    for derivation in items(view, DERIVATION):
+        for source in items(derivation, "SourceImageSequence"):
+            frames = numbers(source, "ReferencedFrameNumber")
+            is_told = target.frame in frames or (not frames and frame_count(target.obj) == 1)
+            is_same = text(source, "SpatialLocationsPreserved") in ("", "YES")
+            if text(source, "ReferencedSOPInstanceUID") == target.uid and is_told and is_same:
+                return True
+    return False
 
 
 def _placed(sampler: "Sampler") -> str:

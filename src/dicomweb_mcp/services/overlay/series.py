@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ...archives.base import Archive, Place
+from ...archives.base import Archive, NotFound, NotOffered, NotUnderstood, Place, Refused
 from ...dicom.facts import few
 from ...dicom.geometry import SAME_DIRECTION, dot
 from ...dicom.kinds import Kind, kind_of
-from ...dicom.objects.named import chosen
+from ...dicom.objects.named import Ambiguous, chosen
 from ...dicom.rules import Level
 from ...dicom.values import DicomJson, clean, text
 from ...errors import BadArgument
 from ..app import App
 from ..left_out import whole_object
 from ..listing import objects_of
-from ..lookup import find_place
+from ..lookup import find_place, first_row
 from .base import Found, Source, Target
 from .segmentation import Segmentation
 from .structures import StructureSet
@@ -32,12 +32,14 @@ DRAWABLE = (Kind.SEGMENTATION, Kind.STRUCTURE_SET)
 
 @dataclass(frozen=True)
 class OnImage:
-    """What of an overlay lies on one image: the marks, each in words, and how they were placed."""
+    """What of an overlay lies on one image: the marks, each in words, and how they were placed. ``is_whole``: nothing
+    more can lie there."""
 
     marks: "Sequence[Mark]" = ()
     parts: Sequence[str] = ()
     how: str = ""
     notes: tuple[str, ...] = ()
+    is_whole: bool = True
 
 
 @dataclass
@@ -56,16 +58,18 @@ class Overlay:
         parts: list[str] = []
         notes: list[str] = list(self.notes)
         ways: list[str] = []
+        is_whole = True
         for nth, (source, numbers) in enumerate(zip(self.sources, self.wanted, strict=True)):
             found = await source.on(target, numbers)
             notes += found.notes
+            is_whole = is_whole and found.is_whole
             if found.parts:
                 ways.append(found.how)
             self._add(nth, source, found, marks, parts)
         if len(marks) > MOST_MARKS:
             notes.append(f"Only the first {MOST_MARKS} of {len(marks)} are drawn: give segment to choose one.")
             marks, parts = marks[:MOST_MARKS], parts[:MOST_MARKS]
-        return OnImage(marks, parts, "; ".join(dict.fromkeys(ways)), tuple(dict.fromkeys(notes)))
+        return OnImage(marks, parts, "; ".join(dict.fromkeys(ways)), tuple(dict.fromkeys(notes)), is_whole)
 
     async def fullest(self, axis: Sequence[float]) -> float:
         """The position along an axis of the plane that holds the most of the one segment or region that is drawn.
@@ -80,7 +84,10 @@ class Overlay:
         source, number = places[0]
         cut = await source.fullest(number)
         if cut is None:
-            raise BadArgument(f"{self._name(source, number)} is empty or has no place, so no slice holds most of it.")
+            raise BadArgument(
+                f"{self._name(source, number)} has no area in parallel planes, so no slice holds the most of it"
+                f"{self._where()}: choose by slice or position_mm."
+            )
         if abs(dot(axis, cut.normal)) < SAME_DIRECTION:
             raise BadArgument(
                 f"The planes of {self._name(source, number)} are not parallel to these images, so which of them holds "
@@ -105,11 +112,13 @@ class Overlay:
         count = sum(map(len, self.wanted))
         if on.parts:
             return f"{self.title}; {on.how}; on this image {len(on.parts)} of {count}: {'; '.join(on.parts)}"
-        reach = [source.reach for source in self.sources if source.reach]
-        where = f"; it lies at {'; '.join(reach)}" if reach else ""
-        nothing = "the segment does not touch" if count == 1 else f"none of the {count} segments touches"
-        found = 'slice="largest" with segment shows the slice with the most of it'
-        return f"{self.title}; {nothing} this image{where}; {found}"
+        if on.is_whole:
+            nothing = "the segment does not touch" if count == 1 else f"none of the {count} segments touches"
+        else:
+            what = "nothing of the segment" if count == 1 else f"none of the {count} segments"
+            nothing = f"{what} could be drawn on"
+        largest = 'slice="largest" with segment shows the slice with the most of it'
+        return f"{self.title}; {nothing} this image{self._where()}; {largest}"
 
     @property
     def names(self) -> "list[Mark]":
@@ -121,6 +130,11 @@ class Overlay:
             for nth, (source, numbers) in enumerate(zip(self.sources, self.wanted, strict=True))
             for number in numbers
         ]
+
+    def _where(self) -> str:
+        """Where the segments or regions that are drawn lie, in words that follow others."""
+        reach = [source.reach(numbers) for source, numbers in zip(self.sources, self.wanted, strict=True)]
+        return f"; it lies at {'; '.join(filter(None, reach))}" if any(reach) else ""
 
 
 async def open_overlay(
@@ -157,8 +171,12 @@ async def _place(app: App, archive: Archive, study_uid: str, series_uid: str) ->
     """The place of the overlay, which must be in the study of the images."""
     try:
         place = await find_place(app, archive, None, series_uid, None)
-    except BadArgument:  # the archive cannot look up the study: then it is asked for there
-        place = await find_place(app, archive, study_uid, series_uid, None)
+    except (BadArgument, NotOffered, NotUnderstood, Refused):  # the archive cannot look up the study
+        place = Place(study_uid, series_uid)
+    except NotFound:  # nowhere, or it does not search without a study
+        if not await first_row(archive, Level.SERIES, series_uid, study_uid):
+            raise
+        place = Place(study_uid, series_uid)
     if place.study_uid != study_uid:
         raise BadArgument(
             f"The overlay series belongs to another study ({place.study_uid}) than the images ({study_uid}): it is not "
@@ -183,6 +201,8 @@ def _wanted(sources: Sequence[Source], segment: int | str | None) -> list[list[i
     for source in sources:
         try:
             found.append([chosen(segment, source.names)])
+        except Ambiguous:
+            raise
         except BadArgument as reason:
             problem = problem or reason
             found.append([])

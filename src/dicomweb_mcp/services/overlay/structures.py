@@ -1,7 +1,7 @@
 """A structure set drawn on an image: the contours that lie in its plane (PS3.3 C.8.8.6)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median_low
 
@@ -30,7 +30,11 @@ class StructureSet:
 
     def __init__(self, obj: DicomJson, found: Sequence[Region]) -> None:
         self._obj = obj
-        self._regions = {region.number: region for region in found}
+        self._regions: dict[int, Region] = {}
+        for region in found:
+            same = self._regions.get(region.number)  # against the standard; the contours are those of both
+            name = f"{same.name} / {region.name}" if same else region.name
+            self._regions[region.number] = replace(same or region, name=name)
 
     @classmethod
     async def of(cls, obj: DicomJson) -> "StructureSet":
@@ -45,9 +49,9 @@ class StructureSet:
     def recommended(self) -> Mapping[int, str]:
         return {number: region.colour for number, region in self._regions.items()}
 
-    @property
-    def reach(self) -> str:
-        heights = [value for region in self._regions.values() for one in region.contours for value in one.contour.z]
+    def reach(self, numbers: Sequence[int]) -> str:
+        contours = [one.contour for number in numbers for one in self._regions[number].contours]
+        heights = [value for contour in contours for value in contour.z]
         return f"z {min(heights):.2f} to {max(heights):.2f} mm" if heights else ""
 
     async def on(self, target: Target, numbers: Sequence[int]) -> Found:
@@ -69,10 +73,10 @@ class StructureSet:
     def _on(self, target: Target, numbers: Sequence[int]) -> Found:
         found = Found(how="placed by patient coordinates")
         drawable = [self._regions[number] for number in numbers if self._regions[number].contours]
-        elsewhere = [region for region in drawable
-                     if region.frame_of_reference != target.plane.grid.frame_of_reference]  # fmt: skip
+        own = target.plane.grid.frame_of_reference
+        elsewhere = [region for region in drawable if not own or region.frame_of_reference != own]
         if elsewhere and len(elsewhere) == len(drawable):
-            check_space(target, elsewhere[0].frame_of_reference, "The structure set")
+            check_space(target, elsewhere[0].frame_of_reference, "the structure set")
         if elsewhere:
             found.notes.append(f"Regions in another frame of reference are not drawn: {_named(elsewhere)}.")
         farthest, askew, unread = 0.0, [], [self._regions[number] for number in numbers if self._regions[number].unread]
@@ -92,6 +96,7 @@ class StructureSet:
             )
         if unread:
             found.notes.append(f"Not all contours of these regions could be read: {_named(unread)}.")
+        found.is_whole = not (elsewhere or askew or unread)
         return found
 
 
