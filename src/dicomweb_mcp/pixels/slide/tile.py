@@ -33,14 +33,13 @@ class TileReader:
     """
 
     def __init__(self, obj: DicomJson, transfer_syntax: str) -> None:
-        """``obj`` needs the Image Pixel attributes alone."""
+        """Of ``obj`` the Image Pixel attributes alone are read, and nothing of it is kept."""
         description = PixelDescription.of(obj, transfer_syntax)
         if description.kind != "integer":
             raise Undecodable(f"Tiles of {description.kind} pixels are no picture of a slide.")
         self.description = description
         self.is_colour = not description.photometric_interpretation.startswith("MONOCHROME")
         self.dtype = np.dtype(np.uint8) if self.is_colour else _grey_type(description)
-        self._obj = obj
         is_palette = description.photometric_interpretation == "PALETTE COLOR"
         self._palette = Palette.of(obj, is_signed=description.is_signed) if is_palette else None
 
@@ -70,7 +69,7 @@ class TileReader:
         if self._palette:
             return self._palette.apply(decoded.array)
         if self.is_colour:
-            return to_rgb(decoded, self.description, self._obj)
+            return to_rgb(decoded, self.description, {})  # only a palette would be looked up
         if self.description.photometric_interpretation == "MONOCHROME1":
             return self._inverse(decoded.array)
         return decoded.array
