@@ -8,11 +8,15 @@ from pydicom.pixels.processing import apply_color_lut, convert_color_space
 from dicomweb_mcp.pixels.colour import to_rgb
 from dicomweb_mcp.pixels.decode import Decoded, decode
 from dicomweb_mcp.pixels.description import PixelDescription
-from dicomweb_mcp.pixels.palette import apply_palette
+from dicomweb_mcp.pixels.palette import Palette
 from dicomweb_mcp.pixels.problems import MissingBulk, Undecodable
 
 LITTLE = "1.2.840.10008.1.2.1"
 CHANNELS = ("Red", "Green", "Blue")
+
+
+def apply_palette(indices, obj, *, is_signed):
+    return Palette.of(obj, is_signed=is_signed).apply(indices)
 
 
 def inline(data: bytes) -> dict:

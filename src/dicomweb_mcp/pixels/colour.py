@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..dicom.values import DicomJson
 from .decode import Decoded
 from .description import PixelDescription
-from .palette import apply_palette
+from .palette import Palette
 from .problems import Undecodable
 
 RGB_OF_YBR = np.asarray(
@@ -26,7 +26,7 @@ def to_rgb(decoded: Decoded, description: PixelDescription, obj: DicomJson) -> N
     """
     photometric = decoded.photometric_interpretation
     if photometric == "PALETTE COLOR":
-        return apply_palette(decoded.array, obj, is_signed=description.is_signed)
+        return Palette.of(obj, is_signed=description.is_signed).apply(decoded.array)
     if photometric == "YBR_FULL":
         return _scaled(_rgb_of_ybr(decoded.array, description.bits_stored), description)
     if photometric == "RGB":

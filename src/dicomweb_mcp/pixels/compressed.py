@@ -17,19 +17,32 @@ RGB_IDS = {(82, 71, 66), (114, 103, 98)}
 Result = tuple[NDArray[Any], str, tuple[str, ...]]
 
 
-def decode_stream(frame: bytes, description: PixelDescription, family: Family) -> Result:
-    """Array, its photometric interpretation, and notes.
+def decode_stream(frame: bytes, description: PixelDescription, family: Family, *, into_rgb: bool = False) -> Result:
+    """Array, its photometric interpretation, and notes. ``into_rgb``: YCbCr of a lossy JPEG of 8 bits is turned into
+    RGB by the decoder.
 
     The header is held against the description before anything is decoded, so that a bomb is refused by its header.
     Raises Undecodable.
     """
     header = _checked_header(frame, description, family)
     photometric, notes = _photometric(header, description)
+    is_turned = into_rgb and photometric == "YBR_FULL" and _can_turn(header)
     try:
-        array = _decoded(frame, header)
+        array = _rgb_of_jpeg(frame) if is_turned else _decoded(frame, header)
     except Exception as reason:  # imagecodecs has an error class per codec, and ValueError and others besides
         raise Undecodable(f"The {header.family} stream is damaged: {reason}. {SERVER_SIDE}") from reason
-    return _stored_values(array, header, description), photometric, notes
+    return _stored_values(array, header, description), "RGB" if is_turned else photometric, notes
+
+
+def _can_turn(header: Header) -> bool:
+    is_lossy_jpeg = header.family == "JPEG" and header.marker != codestream.LOSSLESS_HEADER
+    return is_lossy_jpeg and header.precision == 8
+
+
+def _rgb_of_jpeg(frame: bytes) -> NDArray[Any]:
+    import imagecodecs
+
+    return np.asarray(imagecodecs.jpeg8_decode(frame, colorspace="YCBCR", outcolorspace="RGB"))
 
 
 def _checked_header(frame: bytes, description: PixelDescription, family: Family) -> Header:

@@ -1,5 +1,6 @@
 """Palette colour (PS3.3 C.7.6.3.1.5, C.7.6.3.1.6 and C.7.9): indices -> RGB."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,25 @@ from .problems import Undecodable
 CHANNELS = ("Red", "Green", "Blue")
 
 
-def apply_palette(indices: NDArray[Any], obj: DicomJson, *, is_signed: bool) -> NDArray[np.uint8]:
-    """(rows, columns) of stored values -> (rows, columns, 3) of 8 bits.
+@dataclass(frozen=True)
+class Palette:
+    """The tables of red, green and blue, with entries of 8 bits."""
 
-    The tables must be inline. Raises MissingBulk, or Undecodable when they are absent or contradict themselves.
-    """
-    tables = [_table(obj, channel, is_signed) for channel in CHANNELS]
-    eight_bit = _eight_bit([table.entries for table in tables])
-    mapped = [
-        LookupTable(entries, table.first, 8).apply(indices) for entries, table in zip(eight_bit, tables, strict=True)
-    ]
-    return np.stack(mapped, axis=-1).astype(np.uint8, copy=False)
+    tables: tuple[LookupTable, ...]
+
+    @classmethod
+    def of(cls, obj: DicomJson, *, is_signed: bool) -> "Palette":
+        """The tables must be inline. Raises MissingBulk, or Undecodable when they are absent or contradict
+        themselves."""
+        tables = [_table(obj, channel, is_signed) for channel in CHANNELS]
+        eight_bit = _eight_bit([table.entries for table in tables])
+        return cls(
+            tuple(LookupTable(entries, table.first, 8) for entries, table in zip(eight_bit, tables, strict=True))
+        )
+
+    def apply(self, indices: NDArray[Any]) -> NDArray[np.uint8]:
+        """(rows, columns) of stored values -> (rows, columns, 3) of 8 bits."""
+        return np.stack([table.apply(indices) for table in self.tables], axis=-1).astype(np.uint8, copy=False)
 
 
 def _table(obj: DicomJson, channel: str, is_signed: bool) -> LookupTable:

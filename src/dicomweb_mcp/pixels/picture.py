@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import BadArgument
-from .overlay.drawing import Mark, Marking, legend_height, with_legend
+from .overlay.drawing import Marking, Strip
 from .request import DEFAULT_SIZE, FORMATS, LARGEST_SIZE, SMALLEST_SIZE
 
 MOST_BYTES = 900_000
@@ -20,20 +20,20 @@ ENLARGED_TO = 256
 QUALITIES = (88, 80, 70)
 MOST_ASPECT = 20
 SQUARE_ENOUGH = 0.005
-LEAST_WITH_LEGEND = 256  # of the size: on less, a legend would leave no room
+LEAST_WITH_LEGEND = 256  # of the size: on less, a strip below would leave no room
 
 
 @dataclass(frozen=True)
 class Picture:
     """An encoded picture; ``steps`` are the sentences that say how it differs from the native pixels. Of its height,
-    ``legend`` pixels at the bottom are a legend."""
+    ``below`` pixels at the bottom are a legend or a scale bar."""
 
     data: bytes
     mime_type: str
     width: int
     height: int
     steps: tuple[str, ...] = ()
-    legend: int = 0
+    below: int = 0
 
 
 def check_request(size: int, format: str) -> None:
@@ -51,19 +51,24 @@ class _Canvas:
     native: Image.Image
     smooth: bool
     marking: Marking | None
-    legend: Sequence[Mark]
+    below: Strip | None
 
     def at(self, target: tuple[int, int]) -> Image.Image:
-        """Resized to ``target``, drawn over, and with the legend below it."""
+        """Resized to ``target``, drawn over, and with the strip below it."""
         shown = _resized(self.native, target, self.smooth)
         if self.marking and self.marking.marks:
             shown = self.marking.over(shown)
-        return with_legend(shown, self.legend) if self.legend else shown
+        return self.below.under(shown) if self.below else shown
 
     def encoded(self, data: bytes, kind: str, shown: Image.Image, steps: Sequence[str]) -> Picture:
-        below = legend_height(self.legend, shown.width)
-        said = (*steps, *([f"the {below} pixels at the bottom are the legend"] if below else []))
-        return Picture(data, f"image/{kind}", *shown.size, said, below)
+        height = self.height_below(shown.width)
+        if self.below and height:
+            steps = (*steps, f"the {height} pixels at the bottom are {self.below.said(shown.width)}")
+        return Picture(data, f"image/{kind}", *shown.size, tuple(steps), height)
+
+    def height_below(self, width: int) -> int:
+        """Of the strip below a picture of this width."""
+        return self.below.height(width) if self.below else 0
 
 
 def encode(
@@ -74,23 +79,25 @@ def encode(
     pixel_height: float = 1.0,
     smooth: bool = True,
     marking: Marking | None = None,
-    legend: Sequence[Mark] = (),
+    below: Strip | None = None,
     fill: bool = False,
     for_sheet: bool = False,
+    enlarge: bool = True,
 ) -> Picture:
     """``pixels``: (rows, columns) or (rows, columns, 3). ``pixel_height``: of a pixel, in pixel widths.
 
-    ``smooth`` is False for labels, which must not be mixed. A picture under 256 pixels grows by a whole factor; with
-    ``fill`` the long edge has ``size`` pixels, however many there are. "auto" is PNG, or JPEG where PNG is over 900,000
-    bytes. ``marking`` is drawn over it after it has its size, and ``legend`` names marks below it, within ``size``. One
-    that is ``for_sheet`` is no answer by itself: not compressed, and of any number of bytes.
+    ``smooth`` is False for labels, which must not be mixed. A picture under 256 pixels grows by a whole factor, but
+    not where ``enlarge`` is False; with ``fill`` the long edge has ``size`` pixels, however many there are. "auto" is
+    PNG, or JPEG where PNG is over 900,000 bytes. ``marking`` is drawn over it after it has its size, and ``below``
+    stands below it, within ``size``. One that is ``for_sheet`` is no answer by itself: not compressed, and of any
+    number of bytes.
 
     Raises BadArgument.
     """
     check_request(size, format)
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    canvas = _Canvas(image, smooth, marking, legend if size >= LEAST_WITH_LEGEND else ())
-    target, steps = _with_room(canvas, size, pixel_height, fill)
+    canvas = _Canvas(image, smooth, marking, below if size >= LEAST_WITH_LEGEND else None)
+    target, steps = _with_room(canvas, size, pixel_height, fill, enlarge)
     if for_sheet:
         shown = canvas.at(target)
         return canvas.encoded(_encoded(shown, "PPM"), "x-portable-anymap", shown, steps)
@@ -105,19 +112,21 @@ def encode(
     return _within_jpeg(canvas, target, steps)
 
 
-def _with_room(canvas: _Canvas, size: int, pixel_height: float, fill: bool) -> tuple[tuple[int, int], list[str]]:
-    """Width and height of the picture alone, so that its legend fits too; and what was done to get there."""
+def _with_room(
+    canvas: _Canvas, size: int, pixel_height: float, fill: bool, enlarge: bool
+) -> tuple[tuple[int, int], list[str]]:
+    """Width and height of the picture alone, so that what stands below fits too; and what was done to get there."""
     height = size
     while True:
-        target, steps = _fitted(canvas.native.size, (size, height), pixel_height, fill)
-        below = legend_height(canvas.legend, target[0])
+        target, steps = _fitted(canvas.native.size, (size, height), pixel_height, fill, enlarge)
+        below = canvas.height_below(target[0])
         if target[1] + below <= size:
             return target, steps
         height = min(height - 1, size - below)
 
 
 def _fitted(
-    native: tuple[int, int], most: tuple[int, int], pixel_height: float, fill: bool
+    native: tuple[int, int], most: tuple[int, int], pixel_height: float, fill: bool, enlarge: bool
 ) -> tuple[tuple[int, int], list[str]]:
     """Width and height of the picture, and what was done to get there."""
     steps = []
@@ -135,7 +144,7 @@ def _fitted(
     elif fill:
         width, height = width * scale, height * scale
         steps.append(f"enlarged from {native[0]} x {native[1]} pixels")
-    elif longest < ENLARGED_TO:
+    elif enlarge and longest < ENLARGED_TO:
         factor = min(math.ceil(ENLARGED_TO / longest), int(scale))
         if factor > 1:
             width, height = width * factor, height * factor

@@ -16,7 +16,7 @@ from .description import PixelDescription
 from .icc import AS_STORED, icc_profile, to_srgb
 from .levels import Levels
 from .modality import padding, real_values, unit
-from .overlay.drawing import Mark, Marking
+from .overlay.drawing import Legend, Mark, Marking
 from .picture import Picture, check_request, encode
 from .problems import RegionRefused, WindowRefused
 from .request import DEFAULT_SIZE, Point, Region
@@ -132,7 +132,7 @@ def render_frame(
         pixel_height=pixel_height(view),
         smooth=not _is_segmentation(view, description),
         marking=Marking(marks, area),
-        legend=marks if legend else (),
+        below=Legend(marks) if legend and marks else None,
         fill=fill,
         for_sheet=for_sheet,
     )

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ..dicom.geometry import FARTHEST
 from ..dicom.values import DicomJson, integer, numbers
 from ..errors import BadArgument
-from .overlay.drawing import Mark, legend_height
+from .overlay.drawing import Legend, Mark, legend_height
 from .picture import ENLARGED_TO, LEAST_WITH_LEGEND, MOST_ASPECT, SQUARE_ENOUGH, Picture, encode
 from .render import SPACINGS
 from .request import SMALLEST_SIZE
@@ -146,7 +146,7 @@ def compose(
     tiles: Sequence[Tile], layout: Layout, *, size: int, format: str = "auto", legend: Sequence[Mark] = ()
 ) -> Picture:
     """The sheet, within the budgets of every picture; a ``legend`` names marks below it."""
-    return encode(_drawn(tiles, layout), size=size, format=format, legend=legend)
+    return encode(_drawn(tiles, layout), size=size, format=format, below=Legend(legend) if legend else None)
 
 
 def _drawn(tiles: Sequence[Tile], layout: Layout) -> NDArray[np.uint8]:

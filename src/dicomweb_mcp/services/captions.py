@@ -166,7 +166,7 @@ def _spacing(view: DicomJson) -> str:
 
 def _scale(rendered: "Rendered") -> dict[str, str]:
     picture = rendered.picture
-    return scale_of(rendered.region, picture.width, picture.height - picture.legend)
+    return scale_of(rendered.region, picture.width, picture.height - picture.below)
 
 
 def scale_of(region: Region, across: int, high: int) -> dict[str, str]:

@@ -25,7 +25,9 @@ async def describe_slide(
     archive: Archive = None,
     study_uid: StudyUid = None,
     series_uid: SeriesUid = None,
-    tissue: Annotated[bool, Field(description="Also boxes of tissue worth looking at, found on a coarse level")] = False,
+    tissue: Annotated[
+        bool, Field(description="Also boxes of tissue worth looking at, found on a coarse level")
+    ] = False,
 ) -> Annotated[CallToolResult, SlideAnswer]:
     """Say what a whole slide (Modality SM) is: the levels of its pyramid from finest to coarsest with size, resolution,
     tiles and compression; label and overview images; focal planes, optical paths (channels), stain and specimen.
@@ -85,7 +87,9 @@ async def render_region(
     magnification: Annotated[Number | None, Field(description="Resolution wanted, such as 20")] = None,
     whole: Annotated[bool, Field(description="The whole slide")] = False,
     focal_plane: Annotated[int | None, Field(ge=1, description="Number of describe_slide; the middle one")] = None,
-    optical_path: Annotated[str | None, Field(description="Identifier or name of one channel; else all, in colour")] = None,
+    optical_path: Annotated[
+        str | None, Field(description="Identifier or name of one channel; else all, in colour")
+    ] = None,
     scale_bar: Annotated[bool, Field(description="A bar of known length in a margin below")] = False,
     size: Size = DEFAULT_SIZE,
     format: PictureFormat = "auto",

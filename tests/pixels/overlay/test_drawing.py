@@ -11,7 +11,7 @@ from PIL import Image
 from dicomweb_mcp.dicom.objects.rt.contours import Contour
 from dicomweb_mcp.dicom.volume.plane import Grid, Plane
 from dicomweb_mcp.pixels.overlay.colours import LEAST_APART, MOST_DIFFERENT, PALETTE, colours_of, written
-from dicomweb_mcp.pixels.overlay.drawing import Mark, Marking, Path, legend_height, path_of, with_legend
+from dicomweb_mcp.pixels.overlay.drawing import Legend, Mark, Marking, Path, legend_height, path_of, with_legend
 from dicomweb_mcp.pixels.picture import encode
 
 RED, BLUE = (255, 64, 64), (64, 160, 255)
@@ -108,9 +108,9 @@ def test_a_legend_stays_below_and_leaves_the_picture_alone(names: list[str], wid
 @given(st.integers(1, 3000), st.integers(1, 3000), st.sampled_from((64, 256, 700, 1568)), st.integers(1, 60))
 def test_a_picture_with_a_legend_keeps_the_size(rows: int, columns: int, size: int, count: int) -> None:
     marks = [Mark(f"{nth} Segment", RED) for nth in range(count)]
-    picture = encode(np.zeros((rows, columns), np.uint8), size=size, legend=marks)
+    picture = encode(np.zeros((rows, columns), np.uint8), size=size, below=Legend(marks))
     assert max(picture.width, picture.height) <= size
-    assert (picture.legend > 0) == (size >= 256)
+    assert (picture.below > 0) == (size >= 256)
     assert Image.open(BytesIO(picture.data)).size == (picture.width, picture.height)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,6 +98,35 @@ def _trace(pen: ImageDraw.ImageDraw, path: Path, points: list[tuple[float, float
 
 
 # ---- the strip of names ----------------------------------------------------------------------------------------------
+
+
+class Strip(Protocol):
+    """What stands below a picture: it widens with it, and never lies on it."""
+
+    def height(self, width: int) -> int:
+        """How high the strip below a picture of this width is; 0 for none."""
+
+    def under(self, picture: Image.Image) -> Image.Image:
+        """The picture with the strip below it, and nothing on it."""
+
+    def said(self, width: int) -> str:
+        """What the strip is, in words."""
+
+
+@dataclass(frozen=True)
+class Legend:
+    """A square of the colour of each mark and its name."""
+
+    marks: Sequence[Mark]
+
+    def height(self, width: int) -> int:
+        return legend_height(self.marks, width)
+
+    def under(self, picture: Image.Image) -> Image.Image:
+        return with_legend(picture, self.marks)
+
+    def said(self, width: int) -> str:
+        return "the legend"
 
 
 def legend_height(marks: Sequence[Mark], width: int) -> int:

@@ -98,10 +98,11 @@ async def _made(
     from ...pixels.slide.assemble import reduce_for
 
     tiles = Tiles(archive, opened)
-    shown = region(opened.slide, request.box, plane)
+    chosen = [wanted.identifier] if wanted else []
+    shown = region(opened.slide, request.box, plane, chosen)
     paths = [wanted] if wanted else _usual_paths(opened, tiles, shown.level)
-    if len(paths) > 1:
-        shown = region(opened.slide, request.box, plane, layers=len(paths))
+    if len(paths) > 1:  # each needs its tiles
+        shown = region(opened.slide, request.box, plane, [path.identifier for path in paths])
     plane = plane or opened.slide.usual_plane(shown.level)
     size = min(request.size, max(shown.width, shown.height))
     reduce = reduce_for(shown.box, size)
@@ -166,7 +167,9 @@ async def _picture(
         work = partial(encode, assembled[0].pixels, profile=profile)
         return await anyio.to_thread.run_sync(work, abandon_on_cancel=True), [Channel(paths[0])]
     colours = [path.colour or CHANNEL_COLOURS[nth % len(CHANNEL_COLOURS)] for nth, path in enumerate(paths)]
-    lights = [Light(one.pixels, read(colour) or (255, 255, 255)) for one, colour in zip(assembled, colours, strict=True)]
+    lights = [
+        Light(one.pixels, read(colour) or (255, 255, 255)) for one, colour in zip(assembled, colours, strict=True)
+    ]
     composite = await anyio.to_thread.run_sync(compose, lights, abandon_on_cancel=True)
     picture = await anyio.to_thread.run_sync(partial(encode, composite.pixels), abandon_on_cancel=True)
     named = colours if len(paths) > 1 else [""]

@@ -126,4 +126,3 @@ class Tiles:
         self.used.fetched += len(new)
         self.used.bytes += sum(len(frame.data) for frame in new)
         self.used.transfer_syntaxes |= dict.fromkeys(frame.transfer_syntax for frame in frames)
-
