@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from ..archives.base import Archive, ArchiveError, Failed, Frame, NotFound, NotUnderstood, Place, Refused
+from ..dicom.uids import is_uid
 from ..dicom.values import DicomJson, text, transfer_syntaxes
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ async def readable_frames(archive: Archive, place: Place, numbers: Sequence[int]
     from ..pixels.decode import DECODERS
 
     frames = await archive.frames(place, numbers)
-    if all(frame.transfer_syntax in DECODERS for frame in frames):
+    if not any(is_uid(frame.transfer_syntax) and frame.transfer_syntax not in DECODERS for frame in frames):
         return frames
     try:
         return await archive.frames(place, numbers, decoded=True)
