@@ -119,13 +119,15 @@ class Page:
 class Frame:
     """The bytes of one frame, as the transfer syntax that they really have lays them out.
 
-    Without ``as_stored`` the archive decoded them, and may have changed their colours too.
+    Without ``as_stored`` the archive decoded them, and may have changed their colours too. ``is_remembered``: they were
+    not fetched for this call.
     """
 
     number: int
     data: bytes
     transfer_syntax: str
     as_stored: bool = True
+    is_remembered: bool = False
 
 
 @dataclass(frozen=True)

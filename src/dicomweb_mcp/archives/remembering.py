@@ -85,7 +85,9 @@ class RememberingArchive:
         if missing:
             for number, frame in zip(missing, await self._archive.frames(place, missing, decoded=decoded), strict=True):
                 found[number] = frame
-                self._memory.keep(keys[number], frame, len(frame.data) + len(frame.transfer_syntax))
+                self._memory.keep(
+                    keys[number], replace(frame, is_remembered=True), len(frame.data) + len(frame.transfer_syntax)
+                )
         return [found[number] for number in numbers]
 
     async def bulkdata(self, place: Place, uri: str) -> bytes:

@@ -50,7 +50,7 @@ class Renderer:
         from ..pixels.problems import MissingBulk, Undecodable
         from ..pixels.render import render_frame
 
-        self._refuse_foreign_colours(frame)
+        refuse_foreign_colours(self.archive, self.obj, frame)
         for _ in range(MOST_TABLES + 1):
             work = partial(
                 render_frame,
@@ -81,23 +81,25 @@ class Renderer:
                 if missing.keyword != ICC_PROFILE:
                     raise
                 self._tables[uri] = b""
-            self.obj = _with_bulk(self.obj, uri, self._tables[uri])
-
-    def _refuse_foreign_colours(self, frame: Frame) -> None:
-        """A server that decodes a YBR frame may or may not turn it into RGB, and its metadata describe the stored."""
-        stored = transfer_syntaxes(self.obj)
-        decoded_there = not frame.as_stored or (len(stored) == 1 and stored[0] != frame.transfer_syntax)
-        if decoded_there and text(self.obj, "PhotometricInterpretation").startswith("YBR"):
-            raise Refused(
-                self.archive.name,
-                "decoded this colour frame itself, and does not say whether its colours were converted.",
-            )
+            self.obj = with_bulk(self.obj, uri, self._tables[uri])
 
 
-def _with_bulk(node: Any, uri: str, data: bytes) -> Any:
+def refuse_foreign_colours(archive: Archive, obj: DicomJson, frame: Frame) -> None:
+    """A server that decodes a YBR frame may or may not turn it into RGB, and its metadata describe the stored. Raises
+    Refused."""
+    stored = transfer_syntaxes(obj)
+    decoded_there = not frame.as_stored or (len(stored) == 1 and stored[0] != frame.transfer_syntax)
+    if decoded_there and text(obj, "PhotometricInterpretation").startswith("YBR"):
+        raise Refused(
+            archive.name,
+            "decoded this colour frame itself, and does not say whether its colours were converted.",
+        )
+
+
+def with_bulk(node: Any, uri: str, data: bytes) -> Any:
     """The object with the values that a BulkDataURI stands for, wherever it stands."""
     if isinstance(node, Mapping):
         if node.get("BulkDataURI") == uri:
             return {"vr": node.get("vr", "OW"), "InlineBinary": base64.b64encode(data).decode()}
-        return {key: _with_bulk(value, uri, data) for key, value in node.items()}
-    return [_with_bulk(item, uri, data) for item in node] if isinstance(node, list) else node
+        return {key: with_bulk(value, uri, data) for key, value in node.items()}
+    return [with_bulk(item, uri, data) for item in node] if isinstance(node, list) else node

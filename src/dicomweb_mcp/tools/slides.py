@@ -94,7 +94,8 @@ async def render_region(
     size: Size = DEFAULT_SIZE,
     format: PictureFormat = "auto",
 ) -> CallToolResult:
-    """Show a region of a whole slide as a picture, with its facts as text: level, box in pixels and mm, resolution, tiles.
+    """Show a region of a whole slide as a picture, with its facts as text: level, box in pixels and mm, resolution,
+    tiles.
 
     Give whole=true first, then a box: x, y, width, height, or center and field_of_view_um. With level the box is in
     pixels of that level and read from it; without it in pixels of level 0, and read from the level that um_per_px,

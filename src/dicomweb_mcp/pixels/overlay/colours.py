@@ -24,7 +24,7 @@ def colours_of(wanted: Mapping[int, str]) -> dict[int, Colour]:
     found: dict[int, Colour] = {}
     taken: set[Colour] = set()
     for number, written in wanted.items():
-        own = _read(written)
+        own = read(written)
         if own and max(own) - min(own) >= LEAST_COLOURFUL and _is_free(own, taken):
             found[number] = own
             taken.add(own)
@@ -42,7 +42,8 @@ def written(colour: Colour) -> str:
     return "#" + "".join(f"{part:02x}" for part in colour)
 
 
-def _read(text: str) -> Colour | None:
+def read(text: str) -> Colour | None:
+    """The colour of ``#rrggbb``; None for anything else."""
     if len(text) != 7:
         return None
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)

@@ -104,8 +104,8 @@ def _row(opened: OpenedSlide) -> dict[str, Any]:
 
 
 async def _add_tissue(archive: Archive, opened: OpenedSlide, found: DescribedSlide) -> None:
-    """Boxes on the coarsest level that are worth looking at, largest first, in mm where the slide says how large a pixel
-    is, and in pixels of level 0."""
+    """Boxes that are worth looking at, largest first, in pixels of level 0, and in mm where the slide says how large a
+    pixel is."""
     from ...pixels.slide.assemble import Assembly, reduce_for
     from ...pixels.slide.tissue import find_tissue
 
@@ -131,8 +131,8 @@ async def _add_tissue(archive: Archive, opened: OpenedSlide, found: DescribedSli
     found.tissue = [_piece(slide, level, assembled.reduce, piece.box, piece.share) for piece in seen.pieces]
     left_out = f" {seen.left_out} smaller ones are left out." if seen.left_out else ""
     found.table.notes.append(
-        f"tissue: coarse boxes from level {level.number}, {100 * seen.share:.0f} % of the slide in all; a hint where to "
-        f"look, no finding.{left_out}"
+        f"tissue: coarse boxes from level {level.number}, {100 * seen.share:.0f} % of the slide in all; a hint where "
+        f"to look, no finding.{left_out}"
     )
 
 
