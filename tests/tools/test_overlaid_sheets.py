@@ -16,8 +16,8 @@ async def test_each_tile_has_what_lies_on_its_slice(connect: Any) -> None:
     images = series(5)
     asked = {"series_uid": images[0].SeriesInstanceUID, "overlay": SEG, "format": "png"}
     async with connect(**over(*images, segments())) as client:
-        result = await call(client, "preview_series", **asked, slices=[1, 3, 5])
-        single = [shown(await call(client, "render_frame", **asked, slice=k))[:256] for k in (3, 5)]
+        result = await call(client, "preview_series", **asked, slices=[1, 3, 5], windows=["0..600"])
+        single = [shown(await call(client, "render_frame", **asked, slice=k, window="0..600"))[:256] for k in (3, 5)]
     sheet = shown(result)
     for picture in single:
         assert place_of(picture, sheet) is not None

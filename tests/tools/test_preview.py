@@ -108,8 +108,9 @@ async def test_each_tile_is_the_picture_of_its_slice(connect: Any, kind: str, ma
     slices = series(5)
     uid = slices[0].SeriesInstanceUID
     async with connect(pacs=(making(Store(*slices)), kind)) as client:
-        result = await call(client, "preview_series", series_uid=uid, samples=3, format="png")
-        single = [shown(await call(client, "render_frame", series_uid=uid, slice=k, format="png")) for k in (1, 3, 5)]
+        result = await call(client, "preview_series", series_uid=uid, samples=3, windows=["0..600"], format="png")
+        asked = {"series_uid": uid, "window": "0..600", "format": "png"}
+        single = [shown(await call(client, "render_frame", slice=k, **asked)) for k in (1, 3, 5)]
     sheet = shown(result)
     places = [place_of(picture, sheet) for picture in single]
     assert None not in places
@@ -316,18 +317,24 @@ async def test_windows_of_the_files_that_differ_are_said(connect: Any) -> None:
     assert not any("window" in line for line in tile_lines(same))
 
 
-async def test_the_origin_of_windows_that_differ_is_said_once(connect: Any) -> None:
+async def test_images_without_a_window_share_one(connect: Any) -> None:
+    """The same grey means the same in all tiles; in a picture of its own each has its own percentiles."""
     slices = series(3)
     for one in slices:
         one.Modality = "MR"  # which has no customary window
+    slices[1].PixelData = np.full((128, 128), 200, np.int16).tobytes()  # nothing but one value: not a tenth of white
+    uid = slices[0].SeriesInstanceUID
+    ends = [np.percentile(pixel_array(one), [1, 99], method="inverted_cdf") for one in (slices[0], slices[2])]
+    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
     async with connect(pacs=(Google(Store(*slices)), "google")) as client:
-        result = await call(client, "preview_series", series_uid=slices[0].SeriesInstanceUID)
-    once = "each tile its own, said in its line, 1st to 99th percentile of this frame, because the file has no window"
-    assert f"window: {once}" in text_of(result)
-    for one, line in zip(slices, tile_lines(result), strict=True):
-        low, high = np.percentile(pixel_array(one), [1, 99], method="inverted_cdf")
-        assert f"{low:g} is black, {high:g} is white" in line
-        assert "percentile" not in line
+        result = await call(client, "preview_series", series_uid=uid, format="png")
+        given = await call(client, "preview_series", series_uid=uid, windows=[f"{low}..{high}"], format="png")
+        single = await call(client, "render_frame", series_uid=uid, slice=1)
+    words = "window: all in one, because the files have none of their own: lowest 1st to highest 99th percentile"
+    assert f"{words} of these images: {low:g} is black, {high:g} is white" in text_of(result)
+    assert not any("is black" in line for line in tile_lines(result)[::2])
+    assert (shown(result)[:, :300] == shown(given)[:, :300]).all()
+    assert "1st to 99th percentile of this frame" in text_of(single)
 
 
 async def test_lookup_tables_are_fetched_once_for_all_frames(connect: Any) -> None:

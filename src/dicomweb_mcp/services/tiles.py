@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 BATCH_BYTES = 32 * 1_048_576  # uncompressed frames of one instance that are asked for together
 DECODED_AT_ONCE = 4  # of the whole sheet: a frame takes many times its bytes while it is rendered
 LONGEST_PROBLEM = 200
+SHARED = "all in one, because the files have none of their own: lowest 1st to highest 99th percentile of these images"
 ENDS_IT = (AccessDenied, Busy, Unreachable)  # what one request met, the next one would
 PERHAPS_ALONE = (Failed, NotFound, NotUnderstood, Refused)  # of several frames: each alone may still come
 
@@ -77,6 +78,7 @@ class Drawing:
     fills: bool = False
     overlay: Overlay | None = None
     overlaid: dict[int, OnImage] = field(default_factory=dict)  # by number of the sample
+    shared: dict[str, str] = field(default_factory=dict)  # a window that was asked for -> the one that all tiles have
     lost: Problem | None = None
     first: Problem | None = None
     tiles: dict[tuple[int, str], Drawn] = field(default_factory=dict)  # by number of the sample and window
@@ -147,14 +149,34 @@ class Drawing:
     # ---- pixels ------------------------------------------------------------------------------------------------------
 
     async def draw(self, sizes: Mapping[int, int]) -> None:
-        """Fetch and render what did not fail; ``sizes`` are the long edges of the tiles by number of the sample."""
+        """Fetch and render what did not fail; ``sizes`` are the long edges of the tiles by number of the sample. Tiles
+        whose windows came from their own values are drawn again in one that holds all of these: side by side, the same
+        grey must mean the same."""
+        await self._make(sizes)
+        if self._share_windows():
+            await self._make(sizes)
+
+    async def _make(self, sizes: Mapping[int, int]) -> None:
+        """The tiles that are not there yet."""
         await side_by_side(partial(self._draw, sizes), self._by_instance(), self.archive.profile.parallel)
+
+    def _share_windows(self) -> bool:
+        """Whether there are windows to be shared; their tiles are taken back."""
+        for window in self.windows:
+            own = {key: drawn.rendered for key, drawn in self.tiles.items()
+                   if key[1] == window and drawn.rendered and drawn.rendered.by_values}  # fmt: skip
+            ends = [end for rendered in own.values() for end in rendered.ends or ()]
+            if len(own) > 1 and len({rendered.unit for rendered in own.values()}) == 1:
+                self.shared[window] = f"{min(ends):.9g}..{max(ends):.9g}"
+                for key in own:
+                    del self.tiles[key]
+        return bool(self.shared)
 
     def _by_instance(self) -> list[list[Sample]]:
         """The samples that did not fail, frames of one instance in their order: an answer does not number them."""
         groups: dict[str, list[Sample]] = {}
         for sample in self.samples:
-            if (sample.number, self.windows[0]) not in self.tiles:
+            if any((sample.number, window) not in self.tiles for window in self.windows):
                 groups.setdefault(sample.slice.instance_uid, []).append(sample)
         return [sorted(group, key=lambda sample: sample.frame) for group in groups.values()]
 
@@ -196,20 +218,31 @@ class Drawing:
         sample, frame = fetched
         size = min(LARGEST_SIZE, max(SMALLEST_SIZE, sizes[sample.number]))
         try:
-            on = await self.overlay.on(Target(sample.obj, sample.frame)) if self.overlay else OnImage()
+            on = await self._overlaid(sample)
         except Problem as problem:
             self._fail([sample], problem)
             return
-        self.overlaid[sample.number] = on
         asked = {"size": size, "for_sheet": True, "fill": self.fills, "marks": on.marks, "legend": False}
         for window in self.windows:
+            if (sample.number, window) in self.tiles:
+                continue
+            common = self.shared.get(window)
             try:
                 async with self.decoding:
-                    rendered = await renderer.render(frame, window=window, **asked)
+                    rendered = await renderer.render(frame, window=common or window, **asked)
             except Problem as problem:
                 self._fail([sample], problem, [window])
-            else:
-                self.tiles[sample.number, window] = Drawn(rendered, frame.transfer_syntax, frame.as_stored)
+                continue
+            if common:
+                rendered = replace(rendered, window=SHARED)
+            self.tiles[sample.number, window] = Drawn(rendered, frame.transfer_syntax, frame.as_stored)
+
+    async def _overlaid(self, sample: Sample) -> OnImage:
+        """What of the overlay lies on an image, looked for once. Raises Misplaced, Undecodable or ArchiveError."""
+        if sample.number not in self.overlaid:
+            target = Target(sample.obj, sample.frame)
+            self.overlaid[sample.number] = await self.overlay.on(target) if self.overlay else OnImage()
+        return self.overlaid[sample.number]
 
     # ---- what failed -------------------------------------------------------------------------------------------------
 
