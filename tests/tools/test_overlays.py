@@ -105,6 +105,24 @@ async def test_on_another_grid_of_the_same_space_the_nearest_pixel_is_taken(conn
     )
 
 
+async def test_frames_of_one_plane_may_be_rounded_in_different_ways(connect: Any) -> None:
+    """A segmentation of planes 5 mm deep, whose frames of one plane differ in the seventh digit, is drawn on an image
+    2 mm away: that they differ does not make the planes thin."""
+    images = series(5)
+    wavering = segments(5)
+    wavering.SegmentSequence.pop()
+    for nth, group in enumerate(wavering.PerFrameFunctionalGroupsSequence):
+        group.SegmentIdentificationSequence[0].ReferencedSegmentNumber = 1
+        x, y, z = group.PlanePositionSequence[0].ImagePositionPatient
+        group.PlanePositionSequence[0].ImagePositionPatient = [x, y, f"{float(z) + 0.005 + (-1) ** nth * 2e-6:.6f}"]
+    for image in images:
+        image.ImagePositionPatient[2] += 2
+    async with connect(**over(*images, wavering)) as client:
+        asked = {"series_uid": images[0].SeriesInstanceUID, "overlay": SEG}
+        drawn = text_of(await call(client, "render_frame", **asked, slice=2))
+    assert f"on this image 1 of 1: 1 Block #ff4040, {(volume()[1] > 0).any(axis=-1).sum():,} pixels" in drawn
+
+
 async def test_another_frame_of_reference_is_refused(connect: Any) -> None:
     images = series(5)
     stranger = segments(FrameOfReferenceUID="1.2.9.9")

@@ -1,6 +1,6 @@
 """A segmentation drawn on an image: only the frames that the image's plane meets are read."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from functools import cached_property
@@ -14,7 +14,7 @@ from ...dicom.facts import few
 from ...dicom.functional_groups import PER_FRAME, SHARED, frame_count, frame_views
 from ...dicom.geometry import normal
 from ...dicom.objects.cielab import hex_colour
-from ...dicom.objects.segment_frames import SegmentFrame, have_one_orientation, is_label_map, segment_frames
+from ...dicom.objects.segment_frames import SegmentFrame, by_plane, have_one_orientation, is_label_map, segment_frames
 from ...dicom.tags import tag_of
 from ...dicom.values import DicomJson, clean, integer, items, number, numbers, text
 from ...errors import BadArgument
@@ -76,16 +76,17 @@ class Segmentation:
         frames = [frame for frame in await self._prepared() if frame.segment in (number, None)]
         if not frames or not self._is_placed or not have_one_orientation(frames):
             return None
-        seen: dict[float, int] = defaultdict(int)
-        origins = {_place(frame): frame.origin for frame in frames}
+        planes = by_plane(frames)
+        nth_of = {frame.number: nth for nth, plane in enumerate(planes) for frame in plane}
+        seen = Counter[int]()
 
         def count(frame: SegmentFrame, _: int, inside: "Mask") -> None:
-            seen[_place(frame)] += int(inside.sum())
+            seen[nth_of[frame.number]] += int(inside.sum())
 
         await self._read(frames, [number], count, (MOST_SEARCHED, MOST_SEARCHED_BYTES), NOT_FOUND)
-        best = max(seen, key=lambda place: seen[place], default=None)
+        best = max(seen, key=lambda nth: seen[nth], default=0)
         axis = normal(frames[0].orientation)
-        return Cut(origins[best], axis) if best is not None and seen[best] and axis else None
+        return Cut(planes[best][0].origin, axis) if seen[best] and axis else None
 
     # ---- where its frames lie ----------------------------------------------------------------------------------------
 
@@ -108,7 +109,7 @@ class Segmentation:
         """How much of the patient a frame stands for: the least that anything says, because what is drawn where the
         segmentation says nothing would be made up."""
         view = next(frame_views(self._obj, 1), self._obj)
-        places = sorted({_place(frame) for frame in self._frames})
+        places = [plane[0].position or 0.0 for plane in by_plane(self._frames)]
         said = [number(view, keyword) for keyword in ("SpacingBetweenSlices", "SliceThickness")]
         known = [*(value for value in said if value and value > 0), *(high - low for low, high in pairwise(places))]
         return min(known, default=None)
@@ -224,11 +225,6 @@ class Segmentation:
             found.notes.append(f"Frames of segments that are not described are not drawn: {said}.")
             found.is_whole = False
         return found
-
-
-def _place(frame: SegmentFrame) -> float:
-    """Equal for frames of one plane."""
-    return round(frame.position or 0.0, 2)
 
 
 def _is_of(view: DicomJson, target: Target) -> bool:
