@@ -6,9 +6,6 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeVar
 
-from .functional_groups import frame_count
-from .values import DicomJson, integer, numbers, text
-
 SAME_DIRECTION = 0.9995  # cosine; about 1.8 degrees
 SAME_PLACE = 0.01  # mm
 CLOSE = 0.1  # mm; positions of one place that were rounded in different ways
@@ -52,19 +49,6 @@ class Stack:
 GEOMETRY = "geometric order"
 NUMBER = "the order of InstanceNumber"
 FRAMES = "the order of frames"
-
-
-def slice_of(obj: DicomJson, *, frame: int = 1) -> Slice:
-    """The slice of one object or frame view; origin and orientation are empty where it does not say them."""
-    origin, orientation = numbers(obj, "ImagePositionPatient"), numbers(obj, "ImageOrientationPatient")
-    return Slice(
-        instance_uid=text(obj, "SOPInstanceUID"),
-        frame=frame,
-        frames=frame_count(obj),
-        instance_number=integer(obj, "InstanceNumber"),
-        origin=tuple(origin) if len(origin) == 3 else (),
-        orientation=tuple(orientation) if normal(orientation) else (),
-    )
 
 
 def normal(orientation: Sequence[float]) -> tuple[float, float, float] | None:
