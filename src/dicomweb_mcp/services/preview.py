@@ -15,14 +15,14 @@ from .comparison import compared
 from .lookup import find_place
 from .overlay import Overlay, open_overlay
 from .pictures import Shown
-from .preview_caption import caption, labels
+from .preview_caption import caption, labelled
 from .reformat import only_volume, own_plane, reformatted
 from .samples import SeriesRequest, chosen
 from .slices import list_images
 from .tiles import Drawing
 
 if TYPE_CHECKING:
-    from ..pixels.sheet import Layout, Shape, Tile
+    from ..pixels.sheet import Layout, Shape
 
 
 async def show_series(app: App, archive_name: str | None, request: SeriesRequest) -> Shown:
@@ -76,9 +76,10 @@ async def _sheet(drawing: Drawing, request: SeriesRequest) -> Shown:
     await drawing.read()
     shapes = drawing.shapes(shape_of)
     layout = _layout(shapes, request, drawing.overlay)
-    await drawing.draw({number: layout.tile_size(shape) for number, shape in shapes.items()})
+    sizes = {number: layout.tile_size(shape) for number, shape in shapes.items()}
+    await drawing.draw(sizes)
     drawing.refuse_nothing()
-    tiles = _tiles(drawing, layout, shapes)
+    tiles = [tile for sample in drawing.samples for tile in labelled(drawing, sample, sizes[sample.number])]
     work = partial(compose, tiles, layout, size=request.size, format=request.format, legend=drawing.legend())
     picture = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
     return Shown(picture, *caption(drawing, layout, picture))
@@ -87,17 +88,5 @@ async def _sheet(drawing: Drawing, request: SeriesRequest) -> Shown:
 def _layout(shapes: "dict[int, Shape]", request: SeriesRequest, overlay: Overlay | None) -> "Layout":
     from ..pixels.sheet import lay_out
 
-    windows, legend = len(request.windows), overlay.names if overlay else ()
+    windows, legend = len(request.windows), overlay.legend if overlay else ()
     return lay_out(list(shapes.values()), beside=windows, lines=1 + (windows > 1), size=request.size, legend=legend)
-
-
-def _tiles(drawing: Drawing, layout: "Layout", shapes: "dict[int, Shape]") -> "list[Tile]":
-    from ..pixels.sheet import Tile
-
-    found = []
-    for sample in drawing.samples:
-        for window in drawing.windows:
-            picture = drawing.tiles[sample.number, window].picture
-            said = labels(drawing, sample, window)
-            found.append(Tile(picture, said, layout.tile_size(shapes[sample.number])))
-    return found

@@ -13,7 +13,7 @@ from .tiles import Drawing, Drawn
 
 if TYPE_CHECKING:
     from ..pixels.picture import Picture
-    from ..pixels.sheet import Layout
+    from ..pixels.sheet import Layout, Tile
 
 IN_BRACKETS = re.compile(r" \([^()]*\)")
 HEADER = ("Modality", "StudyDate", "SeriesDescription", "StudyInstanceUID", "SeriesInstanceUID")
@@ -22,8 +22,19 @@ HEADER = ("Modality", "StudyDate", "SeriesDescription", "StudyInstanceUID", "Ser
 Tiles = Mapping[tuple[int, str], Drawn]
 
 
-def labels(drawing: Drawing, sample: Sample, window: str, name: str = "") -> tuple[tuple[str, ...], ...]:
-    """The lines above a tile, each in several lengths; ``name`` is that of the series, where there are several."""
+def labelled(drawing: Drawing, sample: Sample, size: int, name: str = "") -> "list[Tile]":
+    """The tiles of a sample that was drawn, one for each window; ``name`` is that of the series, where there are
+    several."""
+    from ..pixels.sheet import Tile
+
+    return [
+        Tile(drawing.tiles[sample.number, window].picture, _labels(drawing, sample, window, name), size)
+        for window in drawing.windows
+    ]
+
+
+def _labels(drawing: Drawing, sample: Sample, window: str, name: str) -> tuple[tuple[str, ...], ...]:
+    """The lines above a tile, each in several lengths."""
     said = [part for part in (_where(sample, drawing.stack), _segment(sample, with_label=False)) if part]
     if drawing.tiles[sample.number, window].problem:
         said = ["not shown"]

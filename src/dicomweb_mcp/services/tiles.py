@@ -66,7 +66,7 @@ class Drawn:
 class Drawing:
     """The tiles of one series while they are made. ``said`` are facts in place of the usual ones or besides them.
     ``overlay`` is drawn on each. ``fills``: each picture is as long as its tile, whatever its pixels. ``lost`` is what
-    ended the asking: the archive is asked nothing more then. ``first`` is what failed first."""
+    ended the asking: the archive is asked nothing more then. ``failure`` is what failed first."""
 
     archive: Archive
     place: Place
@@ -80,7 +80,7 @@ class Drawing:
     overlaid: dict[int, OnImage] = field(default_factory=dict)  # by number of the sample
     shared: dict[str, str] = field(default_factory=dict)  # a window that was asked for -> the one that all tiles have
     lost: Problem | None = None
-    first: Problem | None = None
+    failure: Problem | None = None
     tiles: dict[tuple[int, str], Drawn] = field(default_factory=dict)  # by number of the sample and window
     decoding: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(DECODED_AT_ONCE))
 
@@ -247,7 +247,7 @@ class Drawing:
     # ---- what failed -------------------------------------------------------------------------------------------------
 
     def _fail(self, samples: Sequence[Sample], problem: Problem, windows: Sequence[str] | None = None) -> None:
-        self.first = self.first or problem
+        self.failure = self.failure or problem
         if isinstance(problem, ENDS_IT):
             self.lost = problem
         for sample in samples:
@@ -262,15 +262,15 @@ class Drawing:
     def legend(self) -> "list[Mark]":
         """What of the overlay was drawn on any tile."""
         drawn = {mark.name for on in self.overlaid.values() for mark in on.marks}
-        return [mark for mark in self.overlay.names if mark.name in drawn] if self.overlay else []
+        return [mark for mark in self.overlay.legend if mark.name in drawn] if self.overlay else []
 
     def refuse_nothing(self) -> None:
         """Raises what failed first where no tile can be shown."""
-        if self.first is None or any(tile.rendered for tile in self.tiles.values()):
+        if self.failure is None or any(tile.rendered for tile in self.tiles.values()):
             return
-        if isinstance(self.first, ArchiveError | BadArgument):
-            raise self.first
-        reason = clean(str(self.first), LONGEST_PROBLEM)
+        if isinstance(self.failure, ArchiveError | BadArgument):
+            raise self.failure
+        reason = clean(str(self.failure), LONGEST_PROBLEM)
         raise NotUnderstood(self.archive.name, f"none of these images can be shown. {reason}")
 
     def _instance(self, sample: Sample) -> Place:
