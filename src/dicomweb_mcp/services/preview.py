@@ -13,7 +13,7 @@ from ..errors import BadArgument
 from .app import App
 from .comparison import compared
 from .lookup import find_place
-from .overlay import Overlay, open_overlay
+from .overlay import NEEDS_OVERLAY, Overlay, open_overlay
 from .pictures import Shown
 from .preview_caption import caption, labelled
 from .reformat import only_volume, own_plane, reformatted
@@ -30,22 +30,7 @@ async def show_series(app: App, archive_name: str | None, request: SeriesRequest
 
     Raises BadArgument or ArchiveError; the reason of the first tile where none can be shown.
     """
-    from ..pixels.picture import check_request
-    from ..pixels.window import parse_window
-
-    check_request(request.size, request.format)
-    for window in request.windows:
-        parse_window(window)
-    request = replace(request, windows=tuple(dict.fromkeys(clean(window) for window in request.windows)))
-    if request.compare_with and request.plane != "native":
-        raise BadArgument(
-            "compare_with shows images as they are: leave plane out, or preview each series in that plane."
-        )
-    for name, uid in (("compare_with", request.compare_with), ("overlay", request.overlay)):
-        if uid is not None:
-            checked_uid(uid, name)
-    if request.segment is not None and request.overlay is None:
-        raise BadArgument("segment is about the segments of an overlay: give overlay, the UID of its series, too.")
+    request = _checked(request)
     archive = app.remembering(archive_name)
     place = await find_place(app, archive, request.study_uid, request.series_uid, None)
     if place.level is Level.STUDY:
@@ -68,6 +53,26 @@ async def show_series(app: App, archive_name: str | None, request: SeriesRequest
         drawing = Drawing(archive, place, stack, samples, request.windows)
     drawing.overlay = overlay
     return await _sheet(drawing, request)
+
+
+def _checked(request: SeriesRequest) -> SeriesRequest:
+    """The request with each window once. What is wrong with it alone is refused before anything is asked for."""
+    from ..pixels.picture import check_request
+    from ..pixels.window import parse_window
+
+    check_request(request.size, request.format)
+    for window in request.windows:
+        parse_window(window)
+    if request.compare_with and request.plane != "native":
+        raise BadArgument(
+            "compare_with shows images as they are: leave plane out, or preview each series in that plane."
+        )
+    for name, uid in (("compare_with", request.compare_with), ("overlay", request.overlay)):
+        if uid is not None:
+            checked_uid(uid, name)
+    if request.segment is not None and request.overlay is None:
+        raise BadArgument(NEEDS_OVERLAY.format("segment"))
+    return replace(request, windows=tuple(dict.fromkeys(clean(window) for window in request.windows)))
 
 
 async def _sheet(drawing: Drawing, request: SeriesRequest) -> Shown:

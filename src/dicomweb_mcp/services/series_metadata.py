@@ -18,7 +18,7 @@ OF_NO_USE = (Failed, NotFound, NotUnderstood, Refused)  # the search may do bett
 
 
 async def metadata_first(archive: Archive, place: Place) -> Sequence[DicomJson]:
-    """The whole metadata of every instance of a series of images. None where the archive had better be searched: they
+    """The whole metadata of every instance of a series of images. Empty where the archive had better be searched: they
     may be long, or are not what they should be. Raises ArchiveError for what a search would meet as well."""
     if not archive.profile.metadata_first:
         return []

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MOST_OBJECTS = 8
 MOST_MARKS = 64
 LONGEST_DESCRIPTION = 64
+NEEDS_OVERLAY = "{} is about the segments of an overlay: give overlay, the UID of its series, too."
 DRAWABLE = (Kind.SEGMENTATION, Kind.STRUCTURE_SET)
 
 
