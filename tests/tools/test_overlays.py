@@ -207,6 +207,25 @@ async def test_a_part_of_several_names_is_none_of_another_object(connect: Any) -
     assert "on this image 1 of 1: 1 Kidney cyst" in cyst
 
 
+async def test_more_frames_than_are_read_are_refused_with_what_to_do(
+    connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slice 2 meets a frame of each segment; segment 1 has four frames."""
+    for name in ("DRAWING", "SEARCHING"):
+        monkeypatch.setattr(segmentation, name, getattr(segmentation, name)._replace(frames=1))
+    images = series(5)
+    async with connect(**over(*images, segments())) as client:
+        asked = {"series_uid": images[0].SeriesInstanceUID, "overlay": SEG}
+        both = await refusal(client, "render_frame", **asked, slice=2)
+        one = text_of(await call(client, "render_frame", **asked, slice=2, segment=1))
+        largest = await refusal(client, "render_frame", **asked, slice="largest", segment=1)
+    assert f"2 frames of {2 * SIZE * SIZE // 8:,} bytes in all" in both
+    assert "Give segment, to draw one of them alone." in both
+    assert "on this image 1 of 1" in one
+    assert "4 frames of" in largest
+    assert "Choose the image by slice or position_mm." in largest
+
+
 REFUSED = [
     pytest.param({"segment": 1}, "give overlay", id="segment alone"),
     pytest.param({"slice": "largest"}, "give overlay", id="largest alone"),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
@@ -27,11 +27,25 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 64
 MOST_NAMELESS = 10
-MOST_FRAMES, MOST_BYTES = 2_000, 64 << 20  # read for one image
-MOST_SEARCHED, MOST_SEARCHED_BYTES = 10_000, 256 << 20  # read to find the fullest plane
 DERIVATION = "DerivationImageSequence"
-NOT_DRAWN = "what lies on this image"
-NOT_FOUND = "the slice with the most of it"
+
+
+class Purpose(NamedTuple):
+    """What frames are read to know, how many of them and of their bytes at most, and what to do where there are more of
+    several segments or of one."""
+
+    what: str
+    frames: int
+    size: int
+    several: str = ""
+    one: str = ""
+
+
+DRAWING = Purpose(
+    "what lies on this image", 2_000, 64 << 20, several="Give segment, to draw one of them alone.",
+    one="Leave overlay out to see the image.",
+)  # fmt: skip
+SEARCHING = Purpose("the slice with the most of it", 10_000, 256 << 20, one="Choose the image by slice or position_mm.")
 
 
 class Segmentation:
@@ -83,7 +97,7 @@ class Segmentation:
         def count(frame: SegmentFrame, _: int, inside: "Mask") -> None:
             seen[nth_of[frame.number]] += int(inside.sum())
 
-        await self._read(frames, [number], count, (MOST_SEARCHED, MOST_SEARCHED_BYTES), NOT_FOUND)
+        await self._read(frames, [number], count, SEARCHING)
         best = max(seen, key=lambda nth: seen[nth], default=0)
         axis = normal(frames[0].orientation)
         return Cut(planes[best][0].origin, axis) if seen[best] and axis else None
@@ -130,7 +144,7 @@ class Segmentation:
         layers = {frame.number: layer for layer in sampler.layers for frame in layer.frames}
         wanted = [frame for layer in sampler.layers for frame in layer.frames if frame.segment in (*numbers, None)]
         masks = Masks(lambda frame, inside: sampler.mask(layers[frame.number], frame, inside))
-        await self._read(wanted, numbers, masks.add, (MOST_FRAMES, MOST_BYTES), NOT_DRAWN)
+        await self._read(wanted, numbers, masks.add, DRAWING)
         return self._found(masks, _placed(sampler), numbers)
 
     # ---- where its frames have no place ------------------------------------------------------------------------------
@@ -154,7 +168,7 @@ class Segmentation:
             )
         wanted = [frame for frame in sources if frame.segment in (*numbers, None)]
         masks = Masks(lambda _, inside: inside)
-        await self._read(wanted, numbers, masks.add, (MOST_FRAMES, MOST_BYTES), NOT_DRAWN)
+        await self._read(wanted, numbers, masks.add, DRAWING)
         return self._found(masks, "placed by the image that its frames name as their source", numbers)
 
     def _made_from(self, target: Target) -> list[SegmentFrame]:
@@ -171,8 +185,7 @@ class Segmentation:
         frames: Sequence[SegmentFrame],
         wanted: Sequence[int],
         use: "Callable[[SegmentFrame, int, Mask], None]",
-        most: tuple[int, int],
-        what: str,
+        purpose: Purpose,
     ) -> None:
         """Hand what each of these frames shows to ``use``, in a worker thread. Raises BadArgument for too many."""
         from ...pixels.problems import Undecodable
@@ -180,11 +193,11 @@ class Segmentation:
         if not frames:
             return
         size = len(frames) * self._frame_bytes
-        if len(frames) > most[0] or size > most[1]:
+        if len(frames) > purpose.frames or size > purpose.size:
             raise BadArgument(
-                f"To know {what}, {len(frames):,} frames of {size:,} bytes in all of the segmentation would have to be "
-                f"read, and at most {most[0]:,} of {most[1]:,} bytes are."
-                + (" Give segment, to draw one of them alone." if len(wanted) > 1 else "")
+                f"To know {purpose.what}, {len(frames):,} frames of {size:,} bytes in all of the segmentation would "
+                f"have to be read, and at most {purpose.frames:,} of {purpose.size:,} bytes are. "
+                f"{purpose.several if len(wanted) > 1 else purpose.one}"
             )
         by_number = {frame.number: frame for frame in frames}
 
@@ -194,7 +207,8 @@ class Segmentation:
                 for segment, inside in self._pixels.parts(frame, one.data, one.transfer_syntax, wanted):
                     use(frame, segment, inside)
 
-        async with aclosing(object_frames(self._archive, self._place, self._obj, sorted(by_number), what)) as arriving:
+        frames_of = object_frames(self._archive, self._place, self._obj, sorted(by_number), purpose.what)
+        async with aclosing(frames_of) as arriving:
             async for batch in arriving:
                 try:
                     await anyio.to_thread.run_sync(used, batch, abandon_on_cancel=True)
