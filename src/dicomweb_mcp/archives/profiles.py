@@ -17,7 +17,7 @@ STUDY, SERIES, INSTANCE = Level.STUDY, Level.SERIES, Level.INSTANCE
 OCTETS = 'multipart/related; type="application/octet-stream"'
 ANY_SYNTAX = "transfer-syntax=*"
 AS_STORED = f"{OCTETS}; {ANY_SYNTAX}"
-FILES = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+FILES = f'multipart/related; type="application/dicom"; {ANY_SYNTAX}'
 
 
 @dataclass(frozen=True)
