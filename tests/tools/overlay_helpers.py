@@ -1,34 +1,23 @@
 """Images with a segmentation and a structure set on them, made to measure."""
 
 import io
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pydicom
-import pytest
 from highdicom.content import AlgorithmIdentificationSequence
 from highdicom.seg import Segmentation, SegmentDescription
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
 
-from fakes.base import Fake
-from fakes.dcm4chee import Dcm4chee
-from fakes.google import IDC_BASE, Google
+from fakes.google import Google
 from fakes.store import Store
 from segmentations import make
-from tools.test_preview import series
+from tools.picture_helpers import series
 
 SEG, RTSS = "1.2.9.1", "1.2.9.2"
 SIZE = 128
-Making = Callable[[Store], Fake]
-
-SERVERS = [
-    pytest.param("google", lambda store: Google(store), id="google"),
-    pytest.param("idc", lambda store: Google(store, IDC_BASE, idc=True), id="idc"),
-    pytest.param("dcm4chee", lambda store: Dcm4chee(store), id="dcm4chee"),
-]
 
 
 def volume() -> np.ndarray:

@@ -7,8 +7,8 @@ import pytest
 from pydicom import Dataset
 
 from tools.overlay_helpers import RTSS, contour, over, structures
-from tools.reading import call, refusal, text_of
-from tools.test_preview import series, shown
+from tools.picture_helpers import series
+from tools.reading import call, refusal, shown, text_of
 
 pytestmark = pytest.mark.anyio
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tools.overlay_helpers import SEG, SIZE, over, segments, volume
-from tools.reading import call, refusal, text_of
-from tools.test_preview import place_of, series, shown, tile_lines
+from tools.picture_helpers import place_of, series, tile_lines
+from tools.reading import call, refusal, shown, text_of
 
 pytestmark = pytest.mark.anyio
 

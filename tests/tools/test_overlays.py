@@ -20,9 +20,9 @@ from fakes.google import Google
 from fakes.store import SHIPPED, Store
 from segmentations import as_json, make, read
 from support import open_over
-from tools.overlay_helpers import RTSS, SEG, SERVERS, SIZE, Making, contour, over, segments, structures, volume
-from tools.reading import call, refusal, text_of
-from tools.test_preview import series, shown
+from tools.overlay_helpers import RTSS, SEG, SIZE, contour, over, segments, structures, volume
+from tools.picture_helpers import SERVERS, Making, series
+from tools.reading import call, refusal, shown, text_of
 
 pytestmark = pytest.mark.anyio
 

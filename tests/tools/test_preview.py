@@ -1,9 +1,8 @@
 """preview_series over the scripted servers and over folders: the sheet, and a line for each of its tiles."""
 
 import base64
-import io
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,52 +11,22 @@ import numpy as np
 import pydicom
 import pytest
 from mcp import Client
-from PIL import Image
-from pydicom.data import get_testdata_file
 from pydicom.pixels import pixel_array
 
 from dicomweb_mcp.server import build
 from dicomweb_mcp.services import tiles
 from dicomweb_mcp.services.app import App
 from dicomweb_mcp.settings import load
-from fakes.base import Fake
-from fakes.dcm4chee import Dcm4chee
-from fakes.google import IDC_BASE, Google
+from fakes.google import Google
 from fakes.store import SHIPPED, Store
-from tools.reading import call, image_of, refusal, text_of
+from tools.picture_helpers import SERVERS, Making, dataset, place_of, series, tile_lines
+from tools.reading import call, image_of, refusal, shown, text_of
 
 pytestmark = pytest.mark.anyio
 
 DATA = Path(__file__).parent.parent / "data"
 MR_ANGIO = "1.3.6.1.4.1.5962.1.1.0.0.0.1196533885.18148.0.118"
 CT_BRAIN = "1.3.6.1.4.1.5962.1.1.0.0.0.1196530851.28319.0.2"
-Making = Callable[[Store], Fake]
-
-SERVERS = [
-    pytest.param("google", lambda store: Google(store), id="google"),
-    pytest.param("idc", lambda store: Google(store, IDC_BASE, idc=True), id="idc"),
-    pytest.param("dcm4chee", lambda store: Dcm4chee(store), id="dcm4chee"),
-]
-
-
-def dataset(name: str) -> pydicom.Dataset:
-    return pydicom.dcmread(get_testdata_file(name))
-
-
-def series(count: int, **more: Any) -> list[pydicom.Dataset]:
-    """Slices 10 mm apart whose InstanceNumber runs against space; slice k shows noise around 100 k."""
-    rng, made = np.random.default_rng(7), []
-    for k in range(1, count + 1):
-        one = dataset("CT_small.dcm")
-        one.InstanceNumber = count - k + 1
-        one.ImagePositionPatient = [0, 0, 10.0 * k]
-        one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{k}"
-        one.RescaleSlope, one.RescaleIntercept = 1, 0
-        one.PixelData = rng.integers(100 * k, 100 * k + 90, (128, 128)).astype(np.int16).tobytes()
-        for keyword, value in more.items():
-            setattr(one, keyword, value)
-        made.append(one)
-    return made
 
 
 def enhanced(number: int, heights: list[float]) -> pydicom.Dataset:
@@ -73,25 +42,6 @@ def enhanced(number: int, heights: list[float]) -> pydicom.Dataset:
     frames = (np.full((128, 128), 100 * number + k, np.int16) for k in range(1, len(heights) + 1))
     one.PixelData = b"".join(frame.tobytes() for frame in frames)
     return one
-
-
-def shown(result: Any) -> np.ndarray:
-    assert not result.is_error, text_of(result)
-    assert result.structured_content is None
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(image_of(result).data))))
-
-
-def tile_lines(result: Any) -> list[str]:
-    return [line for line in text_of(result).splitlines() if line.startswith("row ")]
-
-
-def place_of(picture: np.ndarray, sheet: np.ndarray) -> tuple[int, int] | None:
-    """Where a picture stands on the sheet, every pixel of it the same."""
-    height, width = picture.shape[:2]
-    for y, x in np.argwhere((sheet == picture[0, 0]) if sheet.ndim == 2 else (sheet == picture[0, 0]).all(-1)):
-        if np.array_equal(sheet[y : y + height, x : x + width], picture):
-            return int(y), int(x)
-    return None
 
 
 @asynccontextmanager
