@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from ..pixels.render import Rendered
     from ..pixels.sheet import Shape
 
-BATCH_BYTES = 32 * 1_048_576  # uncompressed frames of one instance that are asked for together
+BATCH_BYTES = 32 << 20  # uncompressed frames of one instance that are asked for together
 DECODED_AT_ONCE = 4  # of the whole sheet: a frame takes many times its bytes while it is rendered
 LONGEST_PROBLEM = 200
 SHARED = "all in one, because the files have none of their own: lowest 1st to highest 99th percentile of these images"
