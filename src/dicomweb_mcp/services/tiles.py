@@ -189,7 +189,7 @@ class Drawing:
         except Problem as problem:
             self._fail(group, problem)
             return
-        step = max(1, BATCH_BYTES // max(1, frame_bytes))
+        step = max(1, BATCH_BYTES // frame_bytes)
         renderer = Renderer(self.archive, self._instance(group[0]), group[0].obj)
         for start in range(0, len(group), step):
             batch = group[start : start + step]
