@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicomweb_mcp.dicom.geometry import GEOMETRY, Slice, arrange, normal, slice_of
+from dicomweb_mcp.dicom.geometry import GEOMETRY, Slice, arrange, normal
 
 AXIAL, CORONAL, SAGITTAL = (1.0, 0, 0, 0, 1, 0), (1.0, 0, 0, 0, 0, -1), (0.0, 1, 0, 0, 0, -1)
 
@@ -68,18 +68,3 @@ def test_images_at_one_place_are_told() -> None:
     assert stack.is_geometric
     assert [item.instance_uid for item in stack.slices] == ["a", "b", "c"]
     assert "1 images lie where another one does" in stack.notes[0]
-
-
-def test_slices_of_objects() -> None:
-    obj = {
-        "00080018": {"vr": "UI", "Value": ["1.2"]},
-        "00200013": {"vr": "IS", "Value": ["7"]},
-        "00200032": {"vr": "DS", "Value": ["1", "2", "3"]},
-        "00200037": {"vr": "DS", "Value": [1, 0, 0, 0, 1, 0]},
-        "00280008": {"vr": "IS", "Value": [5]},
-    }
-    found = slice_of(obj)
-    assert (found.instance_uid, found.instance_number, found.frames) == ("1.2", 7, 5)
-    assert found.origin == (1, 2, 3)
-    assert slice_of({**obj, "00200037": {"vr": "DS", "Value": ["x"]}}).orientation == ()
-    assert slice_of({**obj, "00200032": {"vr": "DS", "Value": [1, 2]}}).origin == ()

@@ -1,10 +1,14 @@
 """What a host hands to a model: one half of an answer or the other."""
 
+import base64
+import io
 import json
 from typing import Any
 
+import numpy as np
 from mcp import Client
 from mcp.types import CallToolResult, ImageContent, TextContent
+from PIL import Image
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> CallToolResult:
@@ -34,6 +38,13 @@ def text_of(result: CallToolResult) -> str:
 def image_of(result: CallToolResult) -> ImageContent:
     (image,) = (block for block in result.content if isinstance(block, ImageContent))
     return image
+
+
+def shown(result: CallToolResult) -> np.ndarray:
+    """The pixels of an answer that must be a picture."""
+    assert not result.is_error, text_of(result)
+    assert result.structured_content is None
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(image_of(result).data))))
 
 
 def characters(structured: dict[str, Any]) -> int:

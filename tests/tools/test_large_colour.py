@@ -14,8 +14,7 @@ from dicomweb_mcp.archives.profiles import PROFILES
 from fakes.dcm4chee import Dcm4chee
 from fakes.google import IDC_BASE, Google
 from fakes.store import Store
-from tools.reading import call, text_of
-from tools.test_pictures import shown
+from tools.reading import call, shown, text_of
 
 pytestmark = pytest.mark.anyio
 

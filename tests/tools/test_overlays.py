@@ -1,107 +1,30 @@
-"""render_frame with an overlay: drawn where it belongs in the patient, refused where that is not known."""
+"""render_frame with a segmentation as overlay: drawn where it belongs in the patient, refused where that is not known."""
 
-import io
 from collections import Counter
-from collections.abc import Callable
 from copy import deepcopy
-from functools import cache
 from typing import Any
 
 import httpx
 import numpy as np
 import pydicom
 import pytest
-from highdicom.content import AlgorithmIdentificationSequence
-from highdicom.seg import Segmentation, SegmentDescription
 from pydicom import Dataset
-from pydicom.sr.codedict import codes
 
 from dicomweb_mcp.archives.base import Place
 from dicomweb_mcp.dicom import functional_groups
 from dicomweb_mcp.dicom.values import items
 from dicomweb_mcp.services.overlay import Misplaced, Target, segmentation
-from fakes.base import Asked, Fake, multipart
+from fakes.base import Asked, multipart
 from fakes.dcm4chee import Dcm4chee
-from fakes.google import IDC_BASE, Google
+from fakes.google import Google
 from fakes.store import SHIPPED, Store
 from segmentations import as_json, make, read
 from support import open_over
-from tools.reading import call, refusal, text_of
-from tools.test_preview import place_of, series, shown, tile_lines
+from tools.overlay_helpers import RTSS, SEG, SIZE, contour, over, segments, structures, volume
+from tools.picture_helpers import SERVERS, Making, series
+from tools.reading import call, refusal, shown, text_of
 
 pytestmark = pytest.mark.anyio
-
-SEG, RTSS = "1.2.9.1", "1.2.9.2"
-SIZE = 128
-Making = Callable[[Store], Fake]
-
-SERVERS = [
-    pytest.param("google", lambda store: Google(store), id="google"),
-    pytest.param("idc", lambda store: Google(store, IDC_BASE, idc=True), id="idc"),
-    pytest.param("dcm4chee", lambda store: Dcm4chee(store), id="dcm4chee"),
-]
-
-
-def volume() -> np.ndarray:
-    """Five planes of two segments: a block that grows towards plane 4, and a point on plane 2."""
-    found = np.zeros((5, SIZE, SIZE, 2), np.uint8)
-    for plane in range(1, 5):
-        found[plane, 20 : 30 + 5 * plane, 40:60, 0] = plane != 4
-    found[4, 20:22, 40:42, 0] = 1
-    found[1, 100, 7, 1] = 1
-    return found
-
-
-@cache
-def made(spacing: float) -> bytes:
-    """A file by highdicom: two segments made from five images."""
-    algorithm = AlgorithmIdentificationSequence("maker", codes.DCM.ArtificialIntelligence, "1")
-    described = [
-        SegmentDescription(number, label, codes.SCT.Tissue, codes.SCT.Tissue, "AUTOMATIC", algorithm)
-        for number, label in enumerate(("Block", "Point of interest"), start=1)
-    ]
-    built = Segmentation(
-        series(5, SpacingBetweenSlices=spacing), volume(), "BINARY", described, series_instance_uid=SEG,
-        series_number=9, sop_instance_uid="1.2.9.1.1", instance_number=1, manufacturer="m",
-        manufacturer_model_name="m", software_versions="1", device_serial_number="1",
-    )  # fmt: skip
-    file = io.BytesIO()
-    built.save_as(file)
-    return file.getvalue()
-
-
-def segments(spacing: float = 5, **more: Any) -> Dataset:
-    found = pydicom.dcmread(io.BytesIO(made(spacing)))
-    for keyword, value in more.items():
-        setattr(found, keyword, value)
-    return found
-
-
-def contour(*points: tuple[float, float, float], kind: str = "CLOSED_PLANAR") -> Dataset:
-    flat = [value for point in points for value in point]
-    return make(ContourGeometricType=kind, NumberOfContourPoints=len(points), ContourData=flat)
-
-
-def structures(image: Dataset, regions: dict[str, list[Dataset]], space: str = "") -> Dataset:
-    found = make(
-        SOPClassUID="1.2.840.10008.5.1.4.1.1.481.3", SOPInstanceUID="1.2.9.2.1", SeriesInstanceUID=RTSS,
-        StudyInstanceUID=image.StudyInstanceUID, Modality="RTSTRUCT", SeriesDescription="Contours",
-        StructureSetROISequence=[
-            make(ROINumber=number, ROIName=name, ReferencedFrameOfReferenceUID=space or image.FrameOfReferenceUID)
-            for number, name in enumerate(regions, start=1)
-        ],
-        ROIContourSequence=[
-            make(ReferencedROINumber=number, ROIDisplayColor=[0, 255, 0], ContourSequence=contours)
-            for number, contours in enumerate(regions.values(), start=1)
-        ],
-    )  # fmt: skip
-    found.file_meta = pydicom.dataset.FileMetaDataset()
-    found.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
-    return found
-
-
-def over(*objects: Dataset) -> dict[str, Any]:
-    return {"pacs": (Google(Store(*objects)), "google")}
 
 
 @pytest.mark.parametrize(("kind", "making"), SERVERS)
@@ -180,6 +103,24 @@ async def test_on_another_grid_of_the_same_space_the_nearest_pixel_is_taken(conn
     assert "its pixels are not those of the image, so the nearest one was taken, from a plane up to 2.00 mm" in text_of(
         result
     )
+
+
+async def test_frames_of_one_plane_may_be_rounded_in_different_ways(connect: Any) -> None:
+    """A segmentation of planes 5 mm deep, whose frames of one plane differ in the seventh digit, is drawn on an image
+    2 mm away: that they differ does not make the planes thin."""
+    images = series(5)
+    wavering = segments(5)
+    wavering.SegmentSequence.pop()
+    for nth, group in enumerate(wavering.PerFrameFunctionalGroupsSequence):
+        group.SegmentIdentificationSequence[0].ReferencedSegmentNumber = 1
+        x, y, z = group.PlanePositionSequence[0].ImagePositionPatient
+        group.PlanePositionSequence[0].ImagePositionPatient = [x, y, f"{float(z) + 0.005 + (-1) ** nth * 2e-6:.6f}"]
+    for image in images:
+        image.ImagePositionPatient[2] += 2
+    async with connect(**over(*images, wavering)) as client:
+        asked = {"series_uid": images[0].SeriesInstanceUID, "overlay": SEG}
+        drawn = text_of(await call(client, "render_frame", **asked, slice=2))
+    assert f"on this image 1 of 1: 1 Block #ff4040, {(volume()[1] > 0).any(axis=-1).sum():,} pixels" in drawn
 
 
 async def test_another_frame_of_reference_is_refused(connect: Any) -> None:
@@ -266,6 +207,25 @@ async def test_a_part_of_several_names_is_none_of_another_object(connect: Any) -
     assert "on this image 1 of 1: 1 Kidney cyst" in cyst
 
 
+async def test_more_frames_than_are_read_are_refused_with_what_to_do(
+    connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slice 2 meets a frame of each segment; segment 1 has four frames."""
+    for name in ("DRAWING", "SEARCHING"):
+        monkeypatch.setattr(segmentation, name, getattr(segmentation, name)._replace(frames=1))
+    images = series(5)
+    async with connect(**over(*images, segments())) as client:
+        asked = {"series_uid": images[0].SeriesInstanceUID, "overlay": SEG}
+        both = await refusal(client, "render_frame", **asked, slice=2)
+        one = text_of(await call(client, "render_frame", **asked, slice=2, segment=1))
+        largest = await refusal(client, "render_frame", **asked, slice="largest", segment=1)
+    assert f"2 frames of {2 * SIZE * SIZE // 8:,} bytes in all" in both
+    assert "Give segment, to draw one of them alone." in both
+    assert "on this image 1 of 1" in one
+    assert "4 frames of" in largest
+    assert "Choose the image by slice or position_mm." in largest
+
+
 REFUSED = [
     pytest.param({"segment": 1}, "give overlay", id="segment alone"),
     pytest.param({"slice": "largest"}, "give overlay", id="largest alone"),
@@ -288,44 +248,6 @@ async def test_what_cannot_be_drawn_is_refused_with_what_to_do(connect: Any, ask
     where = {} if "instance_uid" in asked else {"series_uid": images[0].SeriesInstanceUID}
     async with connect(**over(*images, segments())) as client:
         assert words in await refusal(client, "render_frame", **where, **asked)
-
-
-# ---- structure sets --------------------------------------------------------------------------------------------------
-
-
-async def test_contours_are_drawn_on_their_plane(connect: Any) -> None:
-    """Squares on the planes of slices 2 and 3; those of slice 3 are a millimetre above it."""
-    images = series(5)
-    height, width = map(float, images[0].PixelSpacing)
-    corners = [(20, 30), (60, 30), (60, 90), (20, 90)]
-
-    def square(z: float) -> Dataset:
-        return contour(*((x * width, y * height, z) for x, y in corners))
-
-    askew = contour((0, 0, 0), (9, 0, 20), (9, 9, 40))
-    found = structures(images[0], {"Square": [square(20), square(31), askew], "Elsewhere": [square(50)], "Empty": []})
-    async with connect(**over(*images, found)) as client:
-        asked = {"series_uid": images[0].SeriesInstanceUID, "overlay": RTSS, "format": "png"}
-        on, near, away = [await call(client, "render_frame", **asked, slice=k) for k in (2, 3, 1)]
-        largest = await call(client, "render_frame", **asked, slice="largest", segment="Elsewhere")
-    assert "on this image 1 of 3: 1 Square #00ff00, 1 contour" in text_of(on)
-    assert "the nearest contours lie up to" not in text_of(on)
-    assert "the nearest contours lie up to 1.00 mm from the plane of the image" in text_of(near)
-    assert "not parallel to this image are not drawn: 1 Square" in text_of(on)
-    assert "none of the 3 segments could be drawn on this image" in text_of(away), "the askew contour crosses it"
-    assert "slice: 5 of 5" in text_of(largest)
-    places = np.argwhere((shown(on)[:256] == (0, 255, 0)).all(axis=-1))
-    # The picture is twice as large; the middle of native pixel n is at 2 n + 0.5.
-    assert places.min(axis=0) == pytest.approx([60.5, 40.5], abs=1.5)
-    assert places.max(axis=0) == pytest.approx([180.5, 120.5], abs=1.5)
-
-
-async def test_contours_in_another_frame_of_reference_are_refused(connect: Any) -> None:
-    images = series(5)
-    square = contour((1, 1, 20), (9, 1, 20), (9, 9, 20))
-    async with connect(**over(*images, structures(images[0], {"A": [square]}, space="1.2.9.9"))) as client:
-        said = await refusal(client, "render_frame", series_uid=images[0].SeriesInstanceUID, slice=2, overlay=RTSS)
-    assert "frame of reference 1.2.9.9" in said
 
 
 async def test_a_segmentation_with_gaps_is_not_drawn_in_them(connect: Any) -> None:
@@ -360,75 +282,6 @@ async def test_across_its_planes_a_segmentation_is_cut_and_largest_is_refused(co
         said = await refusal(client, "render_frame", **asked, slice="largest")
     assert f"1 Block #ff4040, {volume()[:, :, 45, 0].sum():,} pixels" in text_of(result)
     assert "are not parallel to these images" in said
-
-
-# ---- on contact sheets -----------------------------------------------------------------------------------------------
-
-
-async def test_each_tile_has_what_lies_on_its_slice(connect: Any) -> None:
-    images = series(5)
-    asked = {"series_uid": images[0].SeriesInstanceUID, "overlay": SEG, "format": "png"}
-    async with connect(**over(*images, segments())) as client:
-        result = await call(client, "preview_series", **asked, slices=[1, 3, 5])
-        single = [shown(await call(client, "render_frame", **asked, slice=k))[:256] for k in (3, 5)]
-    sheet = shown(result)
-    for picture in single:
-        assert place_of(picture, sheet) is not None
-    lines = tile_lines(result)
-    assert "overlay: nothing of it" in lines[0]
-    assert f"overlay: 1 Block #ff4040, {volume()[2, ..., 0].sum()} pixels" in lines[1]
-    assert f"overlay: 1 Block #ff4040, {volume()[4, ..., 0].sum()} pixels" in lines[2]
-    assert "Point" not in text_of(result), "it lies on none of these"
-    assert text_of(result).count("placed by patient coordinates") == 1
-    assert max(sheet.shape[:2]) <= 1024
-    assert (sheet[-17:] == (255, 64, 64)).all(axis=-1).any(), "the legend at the bottom"
-    assert "shrunk" not in next(line for line in text_of(result).splitlines() if line.startswith("picture: "))
-
-
-async def test_a_tile_on_which_it_cannot_be_placed_is_crossed_out(connect: Any) -> None:
-    images = series(5)
-    del images[2].FrameOfReferenceUID
-    async with connect(**over(*images, segments())) as client:
-        result = await call(
-            client, "preview_series", series_uid=images[0].SeriesInstanceUID, overlay=SEG, slices=[2, 3]
-        )
-    assert "not shown: This image names no FrameOfReferenceUID" in tile_lines(result)[1]
-
-
-async def test_a_reformat_is_cut_through_the_segments_too(connect: Any) -> None:
-    """Through column 45 of five slices of 10 mm: planes are counted from the left of the patient."""
-    images = series(5)
-    async with connect(**over(*images, segments(10))) as client:
-        result = await call(
-            client, "preview_series", series_uid=images[0].SeriesInstanceUID, overlay=SEG, segment=1, plane="sagittal",
-            slices=[SIZE - 45], format="png",
-        )  # fmt: skip
-    line = tile_lines(result)[0]
-    assert f"overlay: 1 Block #ff4040, {volume()[:, :, 45, 0].sum()} pixels" in line
-
-
-async def test_both_of_a_pair_have_it(connect: Any) -> None:
-    images = series(5)
-    twins = deepcopy(images)
-    for one in twins:
-        one.SeriesInstanceUID, one.SOPInstanceUID = "1.2.9.3", f"{one.SOPInstanceUID}.9"
-    async with connect(**over(*images, *twins, segments())) as client:
-        result = await call(
-            client, "preview_series", series_uid=images[0].SeriesInstanceUID, compare_with="1.2.9.3", overlay=SEG,
-            slices=[3],
-        )  # fmt: skip
-    count = volume()[2, ..., 0].sum()
-    assert tile_lines(result)[0].count(f"overlay: 1 Block #ff4040, {count} pixels") == 2
-
-
-async def test_a_segment_needs_an_overlay_there_too(connect: Any) -> None:
-    images = series(5)
-    async with connect(**over(*images)) as client:
-        said = await refusal(client, "preview_series", series_uid=images[0].SeriesInstanceUID, segment=1)
-    assert "give overlay" in said
-
-
-# ---- segmentations that have no place -------------------------------------------------------------------------------
 
 
 def placeless(*sources: Dataset, frames: int | None = None) -> Dataset:
@@ -488,9 +341,6 @@ async def test_ever_more_frames_without_a_place_take_no_more_time_each(monkeypat
     assert looked["PerFrameFunctionalGroupsSequence"] < 10
 
 
-# ---- what is said where nothing is drawn ----------------------------------------------------------------------------
-
-
 async def test_where_a_segment_lies_is_told_of_itself_and_not_of_the_others(connect: Any) -> None:
     images = series(5)
     square = [contour((1, 1, z), (9, 1, z), (9, 9, z)) for z in (20, 40)]
@@ -501,46 +351,6 @@ async def test_where_a_segment_lies_is_told_of_itself_and_not_of_the_others(conn
         region = text_of(await call(client, "render_frame", **asked, overlay=RTSS, segment="Low"))
     assert "the segment does not touch this image; it lies at 20.00 to 20.00 mm along" in segment
     assert "it lies at z 20.00 to 20.00 mm" in region
-
-
-async def test_what_cannot_be_drawn_is_not_said_to_lie_elsewhere(connect: Any) -> None:
-    """The contours cross the image, or cannot be read; only those in its plane are drawn."""
-    images = series(5)
-    across = contour((10, 5, 0), (30, 5, 0), (30, 5, 60))
-    unread = contour((1, 1, 30), (9, 1, 30), (9, 9, 30))
-    unread.ContourData = unread.ContourData[:-1]
-    found = structures(images[0], {"Across": [across], "Unread": [unread]})
-    async with connect(**over(*images, found)) as client:
-        asked = {"series_uid": images[0].SeriesInstanceUID, "slice": 3, "overlay": RTSS}
-        for name in ("Across", "Unread"):
-            said = text_of(await call(client, "render_frame", **asked, segment=name))
-            assert "does not touch this image" not in said
-            assert "nothing of the segment could be drawn on this image" in said
-        assert "none of the 2 segments could be drawn" in text_of(await call(client, "render_frame", **asked))
-
-
-async def test_regions_and_images_without_a_frame_of_reference_have_none_in_common(connect: Any) -> None:
-    images = series(2)
-    found = structures(images[0], {"A": [contour((1, 1, 20), (9, 1, 20), (9, 9, 20))]})
-    del found.StructureSetROISequence[0].ReferencedFrameOfReferenceUID
-    for image in images:
-        del image.FrameOfReferenceUID
-    async with connect(**over(*images, found)) as client:
-        said = await refusal(client, "render_frame", series_uid=images[0].SeriesInstanceUID, slice=2, overlay=RTSS)
-    assert "This image names no FrameOfReferenceUID, so where the structure set lies on it is not known" in said
-
-
-async def test_a_point_is_not_called_empty_because_it_has_no_area(connect: Any) -> None:
-    images = series(2)
-    found = structures(images[0], {"Isocentre": [contour((9, 9, 20), kind="POINT")]})
-    async with connect(**over(*images, found)) as client:
-        asked = {"series_uid": images[0].SeriesInstanceUID, "overlay": RTSS, "segment": 1}
-        said = await refusal(client, "render_frame", **asked, slice="largest")
-    assert "1 Isocentre has no area in parallel planes" in said
-    assert "it lies at z 20.00 to 20.00 mm" in said
-
-
-# ---- objects that contradict themselves -----------------------------------------------------------------------------
 
 
 async def test_a_number_that_two_share_has_both_names(connect: Any) -> None:

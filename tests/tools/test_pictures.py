@@ -2,22 +2,20 @@
 
 import base64
 import io
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pydicom
 import pytest
 from PIL import Image, ImageCms
-from pydicom.data import get_testdata_file
 from pydicom.pixels import apply_modality_lut, apply_windowing, pixel_array
 
 from dicomweb_mcp.pixels.decode import DECODERS
-from fakes.base import Fake
 from fakes.dcm4chee import Dcm4chee
 from fakes.google import IDC_BASE, Google
 from fakes.store import Store
-from tools.reading import answer, call, image_of, refusal, text_of
+from tools.picture_helpers import SERVERS, Making, dataset
+from tools.reading import answer, call, image_of, refusal, shown, text_of
 
 pytestmark = pytest.mark.anyio
 
@@ -25,28 +23,7 @@ NAMES = ("CT_small.dcm", "examples_palette.dcm", "SC_rgb_rle_2frame.dcm", "examp
          "MR_small_bigendian.dcm", "test-SR.dcm", "examples_overlay.dcm")  # fmt: skip
 
 
-def dataset(name: str) -> pydicom.Dataset:
-    return pydicom.dcmread(get_testdata_file(name))
-
-
-def servers() -> list[Any]:
-    return [
-        pytest.param("google", lambda store: Google(store), id="google"),
-        pytest.param("idc", lambda store: Google(store, IDC_BASE, idc=True), id="idc"),
-        pytest.param("dcm4chee", lambda store: Dcm4chee(store), id="dcm4chee"),
-    ]
-
-
-def shown(result: Any) -> np.ndarray:
-    assert not result.is_error, text_of(result)
-    assert result.structured_content is None
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(image_of(result).data))))
-
-
-Making = Callable[[Store], Fake]
-
-
-@pytest.mark.parametrize(("kind", "making"), servers())
+@pytest.mark.parametrize(("kind", "making"), SERVERS)
 async def test_a_window_of_the_file_is_applied_as_pydicom_does(connect: Any, kind: str, making: Making) -> None:
     """The 300 x 484 MR image needs no scaling, so every pixel can be compared."""
     ct = dataset("examples_overlay.dcm")
@@ -62,7 +39,7 @@ async def test_a_window_of_the_file_is_applied_as_pydicom_does(connect: Any, kin
     assert np.abs(picture - expected).max() <= 1
 
 
-@pytest.mark.parametrize(("kind", "making"), servers())
+@pytest.mark.parametrize(("kind", "making"), SERVERS)
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "test-SR.dcm"])
 async def test_every_kind_of_pixels_from_every_kind_of_server(
     connect: Any, kind: str, making: Making, name: str

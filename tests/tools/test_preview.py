@@ -1,9 +1,8 @@
 """preview_series over the scripted servers and over folders: the sheet, and a line for each of its tiles."""
 
 import base64
-import io
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,52 +11,22 @@ import numpy as np
 import pydicom
 import pytest
 from mcp import Client
-from PIL import Image
-from pydicom.data import get_testdata_file
 from pydicom.pixels import pixel_array
 
 from dicomweb_mcp.server import build
 from dicomweb_mcp.services import tiles
 from dicomweb_mcp.services.app import App
 from dicomweb_mcp.settings import load
-from fakes.base import Fake
-from fakes.dcm4chee import Dcm4chee
-from fakes.google import IDC_BASE, Google
+from fakes.google import Google
 from fakes.store import SHIPPED, Store
-from tools.reading import call, image_of, refusal, text_of
+from tools.picture_helpers import SERVERS, Making, dataset, place_of, series, tile_lines
+from tools.reading import call, image_of, refusal, shown, text_of
 
 pytestmark = pytest.mark.anyio
 
 DATA = Path(__file__).parent.parent / "data"
 MR_ANGIO = "1.3.6.1.4.1.5962.1.1.0.0.0.1196533885.18148.0.118"
 CT_BRAIN = "1.3.6.1.4.1.5962.1.1.0.0.0.1196530851.28319.0.2"
-Making = Callable[[Store], Fake]
-
-SERVERS = [
-    pytest.param("google", lambda store: Google(store), id="google"),
-    pytest.param("idc", lambda store: Google(store, IDC_BASE, idc=True), id="idc"),
-    pytest.param("dcm4chee", lambda store: Dcm4chee(store), id="dcm4chee"),
-]
-
-
-def dataset(name: str) -> pydicom.Dataset:
-    return pydicom.dcmread(get_testdata_file(name))
-
-
-def series(count: int, **more: Any) -> list[pydicom.Dataset]:
-    """Slices 10 mm apart whose InstanceNumber runs against space; slice k shows noise around 100 k."""
-    rng, made = np.random.default_rng(7), []
-    for k in range(1, count + 1):
-        one = dataset("CT_small.dcm")
-        one.InstanceNumber = count - k + 1
-        one.ImagePositionPatient = [0, 0, 10.0 * k]
-        one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{k}"
-        one.RescaleSlope, one.RescaleIntercept = 1, 0
-        one.PixelData = rng.integers(100 * k, 100 * k + 90, (128, 128)).astype(np.int16).tobytes()
-        for keyword, value in more.items():
-            setattr(one, keyword, value)
-        made.append(one)
-    return made
 
 
 def enhanced(number: int, heights: list[float]) -> pydicom.Dataset:
@@ -75,25 +44,6 @@ def enhanced(number: int, heights: list[float]) -> pydicom.Dataset:
     return one
 
 
-def shown(result: Any) -> np.ndarray:
-    assert not result.is_error, text_of(result)
-    assert result.structured_content is None
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(image_of(result).data))))
-
-
-def tile_lines(result: Any) -> list[str]:
-    return [line for line in text_of(result).splitlines() if line.startswith("row ")]
-
-
-def place_of(picture: np.ndarray, sheet: np.ndarray) -> tuple[int, int] | None:
-    """Where a picture stands on the sheet, every pixel of it the same."""
-    height, width = picture.shape[:2]
-    for y, x in np.argwhere((sheet == picture[0, 0]) if sheet.ndim == 2 else (sheet == picture[0, 0]).all(-1)):
-        if np.array_equal(sheet[y : y + height, x : x + width], picture):
-            return int(y), int(x)
-    return None
-
-
 @asynccontextmanager
 async def folder(path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
     monkeypatch.setenv("DICOMWEB_MCP_CACHE", str(cache))
@@ -108,8 +58,9 @@ async def test_each_tile_is_the_picture_of_its_slice(connect: Any, kind: str, ma
     slices = series(5)
     uid = slices[0].SeriesInstanceUID
     async with connect(pacs=(making(Store(*slices)), kind)) as client:
-        result = await call(client, "preview_series", series_uid=uid, samples=3, format="png")
-        single = [shown(await call(client, "render_frame", series_uid=uid, slice=k, format="png")) for k in (1, 3, 5)]
+        result = await call(client, "preview_series", series_uid=uid, samples=3, windows=["0..600"], format="png")
+        asked = {"series_uid": uid, "window": "0..600", "format": "png"}
+        single = [shown(await call(client, "render_frame", slice=k, **asked)) for k in (1, 3, 5)]
     sheet = shown(result)
     places = [place_of(picture, sheet) for picture in single]
     assert None not in places
@@ -316,18 +267,24 @@ async def test_windows_of_the_files_that_differ_are_said(connect: Any) -> None:
     assert not any("window" in line for line in tile_lines(same))
 
 
-async def test_the_origin_of_windows_that_differ_is_said_once(connect: Any) -> None:
+async def test_images_without_a_window_share_one(connect: Any) -> None:
+    """The same grey means the same in all tiles; in a picture of its own each has its own percentiles."""
     slices = series(3)
     for one in slices:
         one.Modality = "MR"  # which has no customary window
+    slices[1].PixelData = np.full((128, 128), 200, np.int16).tobytes()  # nothing but one value: not a tenth of white
+    uid = slices[0].SeriesInstanceUID
+    ends = [np.percentile(pixel_array(one), [1, 99], method="inverted_cdf") for one in (slices[0], slices[2])]
+    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
     async with connect(pacs=(Google(Store(*slices)), "google")) as client:
-        result = await call(client, "preview_series", series_uid=slices[0].SeriesInstanceUID)
-    once = "each tile its own, said in its line, 1st to 99th percentile of this frame, because the file has no window"
-    assert f"window: {once}" in text_of(result)
-    for one, line in zip(slices, tile_lines(result), strict=True):
-        low, high = np.percentile(pixel_array(one), [1, 99], method="inverted_cdf")
-        assert f"{low:g} is black, {high:g} is white" in line
-        assert "percentile" not in line
+        result = await call(client, "preview_series", series_uid=uid, format="png")
+        given = await call(client, "preview_series", series_uid=uid, windows=[f"{low}..{high}"], format="png")
+        single = await call(client, "render_frame", series_uid=uid, slice=1)
+    words = "window: all in one, because the files have none of their own: lowest 1st to highest 99th percentile"
+    assert f"{words} of these images: {low:g} is black, {high:g} is white" in text_of(result)
+    assert not any("is black" in line for line in tile_lines(result)[::2])
+    assert (shown(result)[:, :300] == shown(given)[:, :300]).all()
+    assert "1st to 99th percentile of this frame" in text_of(single)
 
 
 async def test_lookup_tables_are_fetched_once_for_all_frames(connect: Any) -> None:

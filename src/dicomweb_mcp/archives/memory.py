@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-MOST_BYTES = 128 * 1_048_576
+MOST_BYTES = 128 << 20
 LARGEST = 4  # a thing that takes more than one part in so many is not kept: it would push out too much
 EACH = 2_048  # bytes that Python needs for a thing besides its data: the key with its UIDs, the entry
 

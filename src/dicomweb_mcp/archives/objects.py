@@ -18,7 +18,7 @@ from .base import NotUnderstood
 
 MOST_OBJECTS = 100_000  # a few bytes each could otherwise become gigabytes
 MOST_BRACES = 2_000_000  # beyond, they are counted one by one: what nobody looks at takes memory too
-LARGE = 1_048_576  # bytes; JSON beyond is read in a thread, so that other calls go on
+LARGE = 1 << 20  # bytes; JSON beyond is read in a thread, so that other calls go on
 FEW = 1_000  # objects; more of them are decoded when they are looked at
 SPACE = re.compile(r"[ \t\r\n]*")
 

@@ -17,7 +17,7 @@ STUDY, SERIES, INSTANCE = Level.STUDY, Level.SERIES, Level.INSTANCE
 OCTETS = 'multipart/related; type="application/octet-stream"'
 ANY_SYNTAX = "transfer-syntax=*"
 AS_STORED = f"{OCTETS}; {ANY_SYNTAX}"
-FILES = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+FILES = f'multipart/related; type="application/dicom"; {ANY_SYNTAX}'
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Profile:
     ``frame_accepts`` are tried in order while it declines. One that ``packs_slowly`` is asked for pixels without a
     content coding, because packing them takes it longer than a network of over 50 Mbit/s takes to bring them.
     Of one that ``counts_bytes`` every byte is counted by day (``archives.traffic``).
-    One that ``renders_colour`` shrinks colour as well as this program would: Orthanc may
-    confuse the colours of JPEG 2000, dcm4chee leaves pixels out. ``viewers`` show its data in a browser.
+    One that ``renders_colour`` shrinks colour as well as this program would: Orthanc may confuse the colours of
+    JPEG 2000, dcm4chee leaves pixels out. ``viewers`` show its data in a browser.
     ``store_reasons`` are failure reasons that mean something of its own.
     """
 

@@ -1,12 +1,10 @@
 """Where images lie in the patient (PS3.3 C.7.6.2): order along the normal, never by InstanceNumber."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-
-from .functional_groups import frame_count
-from .values import DicomJson, integer, numbers, text
+from typing import TypeVar
 
 SAME_DIRECTION = 0.9995  # cosine; about 1.8 degrees
 SAME_PLACE = 0.01  # mm
@@ -14,6 +12,8 @@ CLOSE = 0.1  # mm; positions of one place that were rounded in different ways
 FAR = 20  # times as far away as the positions of one place lie apart: the next place
 RIGHT_ANGLE = UNIT_LENGTH = 0.05  # how far directions may be off; files round to 2 digits and more
 FARTHEST = 1e6  # mm; what lies a kilometre away is no place in a patient
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -51,19 +51,6 @@ NUMBER = "the order of InstanceNumber"
 FRAMES = "the order of frames"
 
 
-def slice_of(obj: DicomJson, *, frame: int = 1) -> Slice:
-    """The slice of one object or frame view; origin and orientation are empty where it does not say them."""
-    origin, orientation = numbers(obj, "ImagePositionPatient"), numbers(obj, "ImageOrientationPatient")
-    return Slice(
-        instance_uid=text(obj, "SOPInstanceUID"),
-        frame=frame,
-        frames=frame_count(obj),
-        instance_number=integer(obj, "InstanceNumber"),
-        origin=tuple(origin) if len(origin) == 3 else (),
-        orientation=tuple(orientation) if normal(orientation) else (),
-    )
-
-
 def normal(orientation: Sequence[float]) -> tuple[float, float, float] | None:
     """Cross product of row and column direction, of length 1; None when these are no directions at right angles.
 
@@ -92,6 +79,20 @@ def same_place(positions: Iterable[float], close: float = CLOSE) -> float:
         scatter = max(scatter, position - first)
     is_rounding = scatter <= close and scatter * FAR <= least < math.inf
     return min(close, max(SAME_PLACE, scatter if is_rounding else 0.0))
+
+
+def by_place(items: Iterable[T], position: Callable[[T], float]) -> list[list[T]]:
+    """The items by their places along a normal, ascending; which positions are one place, ``same_place`` tells."""
+    placed = sorted(((position(item), item) for item in items), key=lambda pair: pair[0])
+    near = same_place(place for place, _ in placed)
+    found: list[list[T]] = []
+    first = -math.inf
+    for place, item in placed:
+        if place - first > near:
+            found.append([])
+            first = place
+        found[-1].append(item)
+    return found
 
 
 def dot(one: Sequence[float], other: Sequence[float]) -> float:

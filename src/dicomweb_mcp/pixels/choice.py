@@ -18,11 +18,13 @@ PERCENTILES = (1, 99)
 
 @dataclass(frozen=True)
 class ChosenWindow:
-    """A window or a VOI LUT; ``origin`` says in words what it is and where it came from."""
+    """A window or a VOI LUT; ``origin`` says in words what it is and where it came from. ``by_values``: from the values
+    of this very frame, so another frame has another one."""
 
     origin: str
     window: Window | None = None
     table: LookupTable | None = None
+    by_values: bool = False
 
     def apply(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Real values -> brightness from 0 to 255, not rounded; the same shape."""
@@ -169,12 +171,17 @@ def _percentiles(finite: NDArray[Any], weights: NDArray[Any] | None, why: str) -
     low, high = np.percentile(finite, PERCENTILES, method="inverted_cdf", weights=weights)
     if low < high:
         return ChosenWindow(
-            f"1st to 99th percentile of this frame ({low:.6g} to {high:.6g}){because}", Window.between(low, high)
+            f"1st to 99th percentile of this frame ({low:.6g} to {high:.6g}){because}",
+            Window.between(low, high),
+            by_values=True,
         )
     low, high = finite.min(), finite.max()
     if low < high:
         return ChosenWindow(
-            f"minimum to maximum of this frame ({low:.6g} to {high:.6g}){because}", Window.between(low, high)
+            f"minimum to maximum of this frame ({low:.6g} to {high:.6g}){because}",
+            Window.between(low, high),
+            by_values=True,
         )
     half = max(0.5, abs(low) * 1e-6)
-    return ChosenWindow(f"all pixels are {low:.6g}, shown as medium grey", Window.between(low - half, low + half))
+    grey = Window.between(low - half, low + half)
+    return ChosenWindow(f"all pixels are {low:.6g}, shown as medium grey", grey, by_values=True)

@@ -38,6 +38,7 @@ class Rendered:
     colour. ``native``: columns, rows. ``region``: x, y, width, height. ``photometric_interpretation``: as the attribute
     has it. ``colours``: what was done to them, in words. ``samples`` and ``statistics``: of the points and the
     rectangle that were asked for; a rectangle has one of grey, None where all is padding, and three of colour.
+    ``by_values``: the window came from the values of this very frame.
     """
 
     picture: Picture
@@ -53,6 +54,7 @@ class Rendered:
     notes: tuple[str, ...] = ()
     samples: tuple[Sample, ...] = ()
     statistics: tuple[Statistics | None, ...] = ()
+    by_values: bool = False
 
     @property
     def value_range(self) -> tuple[float, float] | None:
@@ -70,6 +72,7 @@ class _Grey:
     values: Statistics | None
     found: GreyValues
     notes: tuple[str, ...] = ()
+    by_values: bool = False
 
 
 def render_frame(
@@ -150,6 +153,7 @@ def render_frame(
         notes=notes + unusable,
         samples=tuple(found.at(point) for point in probe),
         statistics=found.within(statistics) if statistics else (),
+        by_values=bool(shown and shown.by_values),
     )
 
 
@@ -181,7 +185,13 @@ def _grey(
     if ends and is_inverse:
         ends = ends[::-1]
     return _Grey(
-        levels.spread(as_bytes(brightness)), chosen.origin, ends, values, GreyValues(levels, real, outside), notes
+        pixels=levels.spread(as_bytes(brightness)),
+        window=chosen.origin,
+        ends=ends,
+        values=values,
+        found=GreyValues(levels, real, outside),
+        notes=notes,
+        by_values=chosen.by_values,
     )
 
 

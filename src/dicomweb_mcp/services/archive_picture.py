@@ -12,7 +12,7 @@ from ..archives.base import Archive, ArchiveError
 from ..dicom.functional_groups import frame_view
 from ..dicom.values import DicomJson, clean, integer, text
 from ..pixels.request import Format
-from .captions import edge_facts, scale_of, size
+from .captions import edge_facts, lossy_words, scale_of, size
 from .slices import Choice
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ async def large_colour(archive: Archive, choice: Choice, longest: int, format: F
     obj = choice.obj
     picture = await _fetched(archive, choice, longest, format)
     profile = "; whether it applied the ICC profile of the file is not known" if has_profile(_view(choice)) else ""
-    lossy = "lossy compression" if text(obj, "LossyImageCompression") == "01" else "no lossy compression recorded"
+    lossy = lossy_words(text(obj, "LossyImageCompression") == "01")
     return picture, {
         "window": f"none, colour as the archive made it{profile}",
         **_common(choice, picture),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..pixels.samples import Sample
     from ..pixels.statistics import Statistics
 
+LONGEST_LABEL = 64
 STORED, DECODED_THERE = "stored frame", "frame as the archive decoded it"
 SPACINGS = {
     "PixelSpacing": "",
@@ -45,12 +46,17 @@ def identity(choice: Choice) -> dict[str, str]:
     }
 
 
+def segment_of(obj: DicomJson, frame: int) -> tuple[int | None, str]:
+    """The number of the segment that a frame (from 1) of a segmentation shows, and its label (PS3.3 C.8.20)."""
+    number = integer(frame_view(obj, frame - 1), "ReferencedSegmentNumber")
+    labels = (text(item, "SegmentLabel") for item in items(obj, "SegmentSequence")
+              if integer(item, "SegmentNumber") == number)  # fmt: skip
+    return number, clean(next(labels, ""), LONGEST_LABEL)
+
+
 def _segment(choice: Choice) -> dict[str, str]:
-    """The segment that a frame of a segmentation shows (PS3.3 C.8.20)."""
-    number = integer(frame_view(choice.obj, choice.frame - 1), "ReferencedSegmentNumber")
-    labels = [text(item, "SegmentLabel") for item in items(choice.obj, "SegmentSequence")
-              if integer(item, "SegmentNumber") == number]  # fmt: skip
-    return {"segment": f"{number} {clean(labels[0])}".strip()} if number is not None and labels else {}
+    number, label = segment_of(choice.obj, choice.frame)
+    return {} if number is None else {"segment": f"{number} {label}".strip()}
 
 
 def facts_of(rendered: "Rendered", view: DicomJson, frame: Frame) -> dict[str, str]:
@@ -185,8 +191,11 @@ def _native(axis: str, first: int, step: float) -> str:
 
 def encoding(rendered: "Rendered", transfer_syntax: str) -> str:
     """How the pixels were stored."""
-    lossy = "lossy compression" if rendered.lossy else "no lossy compression recorded"
-    return f"{rendered.photometric_interpretation}, {uid_name(transfer_syntax)}, {lossy}"
+    return f"{rendered.photometric_interpretation}, {uid_name(transfer_syntax)}, {lossy_words(rendered.lossy)}"
+
+
+def lossy_words(lossy: bool) -> str:
+    return "lossy compression" if lossy else "no lossy compression recorded"
 
 
 def size(picture: "Picture") -> str:
@@ -209,8 +218,15 @@ def cautions(obj: DicomJson) -> tuple[str, ...]:
     if text(obj, "Modality") == "SM" and columns and rows:
         part = "the whole" if is_whole(obj) else "one tile"
         notes.append(f"This is {part} of an image of {columns} x {rows} pixels of a slide. {HOW_TO_PICK}")
-    if any(tag.startswith("60") and tag.endswith("0010") for tag in obj):  # Overlay Rows of any group, PS3.3 C.9.2
-        notes.append("The image has overlay graphics (such as marks or outlines), which are not drawn here.")
-    if text(obj, "BurnedInAnnotation").upper() == "YES":
+    return (*notes, *marks_and_text([obj]))
+
+
+def marks_and_text(objects: Sequence[DicomJson]) -> list[str]:
+    """What is not drawn of these images, and what their pixels may give away."""
+    notes = []
+    if any(tag.startswith("60") and tag.endswith("0010") for obj in objects for tag in obj):  # OverlayRows, PS3.3 C.9.2
+        have = "The image has" if len(objects) == 1 else "Images have"
+        notes.append(f"{have} overlay graphics (such as marks or outlines), which are not drawn here.")
+    if any(text(obj, "BurnedInAnnotation").upper() == "YES" for obj in objects):
         notes.append("The pixels hold burned-in text, which may name the patient.")
-    return tuple(notes)
+    return notes

@@ -13,7 +13,7 @@ from ..dicom.values import DicomJson, clean, text
 from ..dicom.volume.orientation import orientation
 from ..dicom.volume.pairing import Spot, are_parallel
 from ..dicom.volume.parts import Part, parts
-from ..dicom.volume.walk import listed as listed_parts
+from ..dicom.volume.walk import stacks_in_words
 from ..errors import BadArgument
 from .app import App
 from .instance import instance_metadata
@@ -110,7 +110,7 @@ async def _parallel_stack(listed: Listed, spots: Sequence[Spot]) -> Stack:
         return await listed.walked(fitting[0])
     which = f"{len(fitting)} of them are" if fitting else "none of them is"
     raise BadArgument(
-        f"The second series has {listed_parts(found)}; {which} parallel to the first and at its places. "
+        f"The second series has {stacks_in_words(found)}; {which} parallel to the first and at its places. "
         f"{SWAP if fitting else ''}".strip()
     )
 

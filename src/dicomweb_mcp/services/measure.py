@@ -18,9 +18,8 @@ from .object_frames import object_frames
 if TYPE_CHECKING:
     from ..pixels.measures.tally import Measured, Tally
 
-MiB = 1_048_576
-FEW_BYTES, FEW_FRAMES = 16 * MiB, 500  # uncompressed; measured unasked
-MOST_BYTES, MOST_FRAMES = 256 * MiB, 10_000  # measured on request
+FEW_BYTES, FEW_FRAMES = 16 << 20, 500  # uncompressed; measured unasked
+MOST_BYTES, MOST_FRAMES = 256 << 20, 10_000  # measured on request
 MOST_SECONDS = 60.0
 LONGEST_REASON = 300
 WHAT = {Kind.SEGMENTATION: "volumes", Kind.RT_DOSE: "the maximum dose", Kind.PARAMETRIC_MAP: "the range of values"}

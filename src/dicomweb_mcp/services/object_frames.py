@@ -11,7 +11,7 @@ from ..archives.part10.frames import Frames, NoPixels, NoSuchFrame
 from ..dicom.values import DicomJson, integer
 from .own_file import own_file
 
-BATCH_BYTES, BATCH_FRAMES = 4 * 1_048_576, 50
+BATCH_BYTES, BATCH_FRAMES = 4 << 20, 50
 NO_FRAMES = "gives no frames of this object, and its file to cut them out of cannot be read either; {} are not known."
 
 

@@ -17,7 +17,7 @@ from .preview_caption import (
     about,
     identity,
     label_lines,
-    labels,
+    labelled,
     layout_words,
     lines,
     notes,
@@ -82,9 +82,9 @@ class PairSheet:
         await self.second.draw(sizes[1])
         if not any(drawn.rendered for drawing in (self.first, self.second) for drawn in drawing.tiles.values()):
             self.first.refuse_nothing()
-        tiles = [tile for pair in self.pairs for tile in (*self._a(pair, sizes[0]), *self._b(pair, sizes[1]))]
+        tiles = [tile for pair in self.pairs for tile in self._tiles(pair, *sizes)]
         drawn = {mark.name for drawing in (self.first, self.second) for mark in drawing.legend()}
-        legend = [mark for mark in self._names if mark.name in drawn]
+        legend = [mark for mark in self._legend if mark.name in drawn]
         work = partial(compose, tiles, layout, size=self.request.size, format=self.request.format, legend=legend)
         picture = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
         return Shown(picture, self._facts(layout, picture), self._notes())
@@ -97,24 +97,19 @@ class PairSheet:
             each = first[pair.sample.number], second[pair.other.number] if pair.other else (0.0, 0.0)
             shapes.append((max(each[0][0], each[1][0]), max(each[0][1], each[1][1])))
         return lay_out(
-            shapes, beside=2 * windows, lines=1 + (windows > 1), size=self.request.size, in_mm=True, legend=self._names
+            shapes, beside=2 * windows, lines=1 + (windows > 1), size=self.request.size, in_mm=True, legend=self._legend
         )
 
     @property
-    def _names(self) -> "Sequence[Mark]":
+    def _legend(self) -> "Sequence[Mark]":
         """All that the overlay may draw."""
-        return self.first.overlay.names if self.first.overlay else ()
+        return self.first.overlay.legend if self.first.overlay else ()
 
     # ---- tiles -------------------------------------------------------------------------------------------------------
 
-    def _a(self, pair: Pair, sizes: Mapping[int, int]) -> "list[Tile]":
-        from ..pixels.sheet import Tile
-
-        number = pair.sample.number
-        return [
-            Tile(self.first.tiles[number, window].picture, labels(self.first, pair.sample, window, "A"), sizes[number])
-            for window in self.request.windows
-        ]
+    def _tiles(self, pair: Pair, first: Mapping[int, int], second: Mapping[int, int]) -> "list[Tile]":
+        """Those of A, then those of B; ``first`` and ``second`` are their sizes by number of the sample."""
+        return [*labelled(self.first, pair.sample, first[pair.sample.number], "A"), *self._b(pair, second)]
 
     def _b(self, pair: Pair, sizes: Mapping[int, int]) -> "list[Tile]":
         from ..pixels.sheet import Tile

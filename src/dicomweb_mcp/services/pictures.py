@@ -16,7 +16,7 @@ from .app import App
 from .archive_picture import LONGEST_PROBLEM, is_cheaper, large_colour, last_resort
 from .captions import cautions, facts_of, identity, viewer_fact
 from .lookup import find_place
-from .overlay import OnImage, Overlay, Target, open_overlay
+from .overlay import NEEDS_OVERLAY, OnImage, Overlay, Target, open_overlay
 from .rendering import Renderer, readable_frames
 from .slices import Choice, choose, list_images, nearest
 
@@ -94,7 +94,7 @@ async def _opened(app: App, archive: Archive, request: FrameRequest) -> Overlay 
     if request.overlay is None:
         wish = "segment" if request.segment is not None else 'slice="largest"' if request.slice == LARGEST else ""
         if wish:
-            raise BadArgument(f"{wish} is about the segments of an overlay: give overlay, the UID of its series, too.")
+            raise BadArgument(NEEDS_OVERLAY.format(wish))
         return None
     series_uid = checked_uid(request.overlay, "overlay")
     place = await find_place(app, archive, request.study_uid, request.series_uid, request.instance_uid)

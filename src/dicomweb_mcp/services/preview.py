@@ -13,16 +13,16 @@ from ..errors import BadArgument
 from .app import App
 from .comparison import compared
 from .lookup import find_place
-from .overlay import Overlay, open_overlay
+from .overlay import NEEDS_OVERLAY, Overlay, open_overlay
 from .pictures import Shown
-from .preview_caption import caption, labels
+from .preview_caption import caption, labelled
 from .reformat import only_volume, own_plane, reformatted
 from .samples import SeriesRequest, chosen
 from .slices import list_images
 from .tiles import Drawing
 
 if TYPE_CHECKING:
-    from ..pixels.sheet import Layout, Shape, Tile
+    from ..pixels.sheet import Layout, Shape
 
 
 async def show_series(app: App, archive_name: str | None, request: SeriesRequest) -> Shown:
@@ -30,22 +30,7 @@ async def show_series(app: App, archive_name: str | None, request: SeriesRequest
 
     Raises BadArgument or ArchiveError; the reason of the first tile where none can be shown.
     """
-    from ..pixels.picture import check_request
-    from ..pixels.window import parse_window
-
-    check_request(request.size, request.format)
-    for window in request.windows:
-        parse_window(window)
-    request = replace(request, windows=tuple(dict.fromkeys(clean(window) for window in request.windows)))
-    if request.compare_with and request.plane != "native":
-        raise BadArgument(
-            "compare_with shows images as they are: leave plane out, or preview each series in that plane."
-        )
-    for name, uid in (("compare_with", request.compare_with), ("overlay", request.overlay)):
-        if uid is not None:
-            checked_uid(uid, name)
-    if request.segment is not None and request.overlay is None:
-        raise BadArgument("segment is about the segments of an overlay: give overlay, the UID of its series, too.")
+    request = _checked(request)
     archive = app.remembering(archive_name)
     place = await find_place(app, archive, request.study_uid, request.series_uid, None)
     if place.level is Level.STUDY:
@@ -70,15 +55,36 @@ async def show_series(app: App, archive_name: str | None, request: SeriesRequest
     return await _sheet(drawing, request)
 
 
+def _checked(request: SeriesRequest) -> SeriesRequest:
+    """The request with each window once. What is wrong with it alone is refused before anything is asked for."""
+    from ..pixels.picture import check_request
+    from ..pixels.window import parse_window
+
+    check_request(request.size, request.format)
+    for window in request.windows:
+        parse_window(window)
+    if request.compare_with and request.plane != "native":
+        raise BadArgument(
+            "compare_with shows images as they are: leave plane out, or preview each series in that plane."
+        )
+    for name, uid in (("compare_with", request.compare_with), ("overlay", request.overlay)):
+        if uid is not None:
+            checked_uid(uid, name)
+    if request.segment is not None and request.overlay is None:
+        raise BadArgument(NEEDS_OVERLAY.format("segment"))
+    return replace(request, windows=tuple(dict.fromkeys(clean(window) for window in request.windows)))
+
+
 async def _sheet(drawing: Drawing, request: SeriesRequest) -> Shown:
     from ..pixels.sheet import compose, shape_of
 
     await drawing.read()
     shapes = drawing.shapes(shape_of)
     layout = _layout(shapes, request, drawing.overlay)
-    await drawing.draw({number: layout.tile_size(shape) for number, shape in shapes.items()})
+    sizes = {number: layout.tile_size(shape) for number, shape in shapes.items()}
+    await drawing.draw(sizes)
     drawing.refuse_nothing()
-    tiles = _tiles(drawing, layout, shapes)
+    tiles = [tile for sample in drawing.samples for tile in labelled(drawing, sample, sizes[sample.number])]
     work = partial(compose, tiles, layout, size=request.size, format=request.format, legend=drawing.legend())
     picture = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
     return Shown(picture, *caption(drawing, layout, picture))
@@ -87,17 +93,5 @@ async def _sheet(drawing: Drawing, request: SeriesRequest) -> Shown:
 def _layout(shapes: "dict[int, Shape]", request: SeriesRequest, overlay: Overlay | None) -> "Layout":
     from ..pixels.sheet import lay_out
 
-    windows, legend = len(request.windows), overlay.names if overlay else ()
+    windows, legend = len(request.windows), overlay.legend if overlay else ()
     return lay_out(list(shapes.values()), beside=windows, lines=1 + (windows > 1), size=request.size, legend=legend)
-
-
-def _tiles(drawing: Drawing, layout: "Layout", shapes: "dict[int, Shape]") -> "list[Tile]":
-    from ..pixels.sheet import Tile
-
-    found = []
-    for sample in drawing.samples:
-        for window in drawing.windows:
-            picture = drawing.tiles[sample.number, window].picture
-            said = labels(drawing, sample, window)
-            found.append(Tile(picture, said, layout.tile_size(shapes[sample.number])))
-    return found

@@ -4,17 +4,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..dicom.functional_groups import frame_view
 from ..dicom.geometry import Stack
-from ..dicom.values import clean, integer, items, numbers, plain_value, text
+from ..dicom.values import numbers, plain_value
 from ..errors import Problem
-from .captions import edge_facts, encoding, size, unit_words, viewer_fact, window_words
+from .captions import edge_facts, encoding, marks_and_text, segment_of, size, unit_words, viewer_fact, window_words
 from .samples import Sample, seconds_of
 from .tiles import Drawing, Drawn
 
 if TYPE_CHECKING:
     from ..pixels.picture import Picture
-    from ..pixels.sheet import Layout
+    from ..pixels.sheet import Layout, Tile
 
 IN_BRACKETS = re.compile(r" \([^()]*\)")
 HEADER = ("Modality", "StudyDate", "SeriesDescription", "StudyInstanceUID", "SeriesInstanceUID")
@@ -23,9 +22,20 @@ HEADER = ("Modality", "StudyDate", "SeriesDescription", "StudyInstanceUID", "Ser
 Tiles = Mapping[tuple[int, str], Drawn]
 
 
-def labels(drawing: Drawing, sample: Sample, window: str, name: str = "") -> tuple[tuple[str, ...], ...]:
-    """The lines above a tile, each in several lengths; ``name`` is that of the series, where there are several."""
-    said = [part for part in (_where(sample, drawing.stack), _segment_number(sample)) if part]
+def labelled(drawing: Drawing, sample: Sample, size: int, name: str = "") -> "list[Tile]":
+    """The tiles of a sample that was drawn, one for each window; ``name`` is that of the series, where there are
+    several."""
+    from ..pixels.sheet import Tile
+
+    return [
+        Tile(drawing.tiles[sample.number, window].picture, _labels(drawing, sample, window, name), size)
+        for window in drawing.windows
+    ]
+
+
+def _labels(drawing: Drawing, sample: Sample, window: str, name: str) -> tuple[tuple[str, ...], ...]:
+    """The lines above a tile, each in several lengths."""
+    said = [part for part in (_where(sample, drawing.stack), _segment(sample, with_label=False)) if part]
     if drawing.tiles[sample.number, window].problem:
         said = ["not shown"]
     return label_lines(numbered(drawing, sample, name), said, drawing.windows, window)
@@ -227,25 +237,16 @@ def _identified(sample: Sample, stack: Stack, of_one: bool) -> str:
     if sample.slice.frames > 1 and what != "frame":
         of = "" if of_one else f" of {sample.slice.frames}" + (" (the middle one)" * (not sample.slice.origin))
         parts.append(f"frame {sample.frame}{of}")
-    return ", ".join(part for part in (*parts, _segment(sample)) if part)
+    return ", ".join(part for part in (*parts, _segment(sample, with_label=True)) if part)
 
 
-def _segment_number(sample: Sample) -> str:
-    """The segment that a frame of a segmentation shows (PS3.3 C.8.20)."""
+def _segment(sample: Sample, *, with_label: bool) -> str:
+    """The segment that a frame of a segmentation shows."""
     try:
-        number = integer(frame_view(sample.obj, sample.frame - 1), "ReferencedSegmentNumber")
+        number, label = segment_of(sample.obj, sample.frame)
     except Problem:  # said of this tile when it was rendered
         return ""
-    return "" if number is None else f"segment {number}"
-
-
-def _segment(sample: Sample) -> str:
-    """The same with its label."""
-    if not (said := _segment_number(sample)):
-        return ""
-    found = [text(item, "SegmentLabel") for item in items(sample.obj, "SegmentSequence")
-             if f"segment {integer(item, 'SegmentNumber')}" == said]  # fmt: skip
-    return f"{said} {clean(found[0], 64)}".strip() if found else said
+    return "" if number is None else f"segment {number} {label if with_label else ''}".strip()
 
 
 def _once(own: Mapping[str, Sequence[str]]) -> list[str]:
@@ -281,8 +282,4 @@ def _about(drawing: Drawing) -> tuple[str, ...]:
     spacings = {tuple(numbers(obj, "PixelSpacing")) for obj in known}
     if len(spacings) > 1 and not drawing.fills:
         notes.append("The images differ in PixelSpacing; the tiles share one scale in pixels, not in mm.")
-    if any(tag.startswith("60") and tag.endswith("0010") for obj in known for tag in obj):  # PS3.3 C.9.2
-        notes.append("Images have overlay graphics (such as marks or outlines), which are not drawn here.")
-    if any(text(obj, "BurnedInAnnotation").upper() == "YES" for obj in known):
-        notes.append("The pixels hold burned-in text, which may name the patient.")
-    return tuple(notes)
+    return (*notes, *marks_and_text(known))

@@ -81,17 +81,21 @@ class Reformatted(Drawing):
     lines: "Lines"
     syntax: str = ""  # of the frame in the middle
 
-    async def draw(self, sizes: Mapping[int, int]) -> None:
-        """Fetch every frame, keep what the tiles need of it, and render them. A frame that cannot be had ends it: a gap
-        must never look like anatomy."""
+    async def _make(self, sizes: Mapping[int, int]) -> None:
+        if not self.syntax:
+            await self._read_all()
+        await side_by_side(partial(self._cut, sizes), self.samples, DECODED_AT_ONCE)
+        self.tiles = {key: replace(drawn, transfer_syntax=self.syntax) for key, drawn in self.tiles.items()}
+
+    async def _read_all(self) -> None:
+        """Fetch every frame, and keep what the tiles need of it. A frame that cannot be had ends it: a gap must never
+        look like anatomy."""
         groups: dict[str, list[int]] = {}
         for nth, item in enumerate(self.slices):
             groups.setdefault(item.instance_uid, []).append(nth)
         ordered = [sorted(group, key=lambda nth: self.slices[nth].frame) for group in groups.values()]
         await side_by_side(self._take_all, ordered, self.archive.profile.parallel)
         self.notes = (*self.notes, *self.lines.notes)
-        await side_by_side(partial(self._cut, sizes), self.samples, DECODED_AT_ONCE)
-        self.tiles = {key: replace(drawn, transfer_syntax=self.syntax) for key, drawn in self.tiles.items()}
 
     async def _take_all(self, group: list[int]) -> None:
         """The frames of one instance, as many at a time as memory allows."""

@@ -12,13 +12,13 @@ from .instance import check_place
 from .lookup import first_row
 
 MOST_METADATA = 500  # instances whose metadata are read together
-MOST_BYTES = 8 * 1_048_576  # more of them are not worth the search that they save
+MOST_BYTES = 8 << 20  # more of them are not worth the search that they save
 PIXELS = ("7FE00008", "7FE00009", "7FE00010")
 OF_NO_USE = (Failed, NotFound, NotUnderstood, Refused)  # the search may do better, or says what is wrong
 
 
 async def metadata_first(archive: Archive, place: Place) -> Sequence[DicomJson]:
-    """The whole metadata of every instance of a series of images. None where the archive had better be searched: they
+    """The whole metadata of every instance of a series of images. Empty where the archive had better be searched: they
     may be long, or are not what they should be. Raises ArchiveError for what a search would meet as well."""
     if not archive.profile.metadata_first:
         return []

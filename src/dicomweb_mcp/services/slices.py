@@ -6,12 +6,10 @@ from dataclasses import dataclass, replace
 
 import anyio
 
-from ..archives.base import Archive, NotFound, NotUnderstood, Place
+from ..archives.base import Archive, Place
 from ..dicom.functional_groups import frame_count
 from ..dicom.geometry import Slice, Stack
-from ..dicom.query import Query, make_plan
 from ..dicom.rules import Level
-from ..dicom.uids import is_uid
 from ..dicom.values import DicomJson, integer, text, uid_name
 from ..dicom.video import refusal_of
 from ..dicom.volume import GEOMETRY_FIELDS
@@ -20,9 +18,9 @@ from ..dicom.volume.walk import walk
 from ..errors import BadArgument
 from .app import App
 from .instance import belongs, instance_metadata
+from .listing import instances_of
 from .lookup import find_place
 from .overview import SLIDE_FIELDS, are_of_a_slide, kind, overview
-from .paging import every_match
 from .series_metadata import MOST_METADATA, metadata_first, name_pixels
 
 MOST_SLICES = 5_000
@@ -247,20 +245,14 @@ async def list_images(archive: Archive, place: Place) -> Listed:
 async def _searched(archive: Archive, place: Place) -> tuple[list[DicomJson], bool]:
     """What a search says of the objects of a series, or their metadata where it does not say enough; and whether they
     are metadata."""
-    rules, any_field = archive.profile.rules, archive.profile.returns_any
+    any_field = archive.profile.returns_any
     fields = dict.fromkeys((*SLICE_FIELDS, *((*GEOMETRY_FIELDS, *SLIDE_FIELDS) if any_field else ())))
-    query = Query(Level.INSTANCE, study_uid=place.study_uid, series_uid=place.series_uid, fields=tuple(fields))
-    _, scan = await every_match(archive, make_plan(query, rules), MOST_SLICES)
-    if not scan.rows:
-        raise NotFound(archive.name, f"has no {place} with instances. Copy UIDs whole from list_series.")
+    scan = await instances_of(archive, place, tuple(fields), MOST_SLICES)
     if not scan.ended:
         raise BadArgument(
             f"The series has more than {len(scan.rows):,} instances, or they could not all be listed, so no order is "
             "known: give an instance_uid from list_instances."
         )
-    if not all(is_uid(text(row, "SOPInstanceUID")) for row in scan.rows):
-        archive.forget(place)
-        raise NotUnderstood(archive.name, "lists instances of this series whose UIDs are none.")
     rows = list(scan.rows)
     is_slide = are_of_a_slide(rows)  # whose metadata, which tell of every tile, are long
     if (

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -40,9 +40,10 @@ if TYPE_CHECKING:
     from ..pixels.render import Rendered
     from ..pixels.sheet import Shape
 
-BATCH_BYTES = 32 * 1_048_576  # uncompressed frames of one instance that are asked for together
+BATCH_BYTES = 32 << 20  # uncompressed frames of one instance that are asked for together
 DECODED_AT_ONCE = 4  # of the whole sheet: a frame takes many times its bytes while it is rendered
 LONGEST_PROBLEM = 200
+SHARED = "all in one, because the files have none of their own: lowest 1st to highest 99th percentile of these images"
 ENDS_IT = (AccessDenied, Busy, Unreachable)  # what one request met, the next one would
 PERHAPS_ALONE = (Failed, NotFound, NotUnderstood, Refused)  # of several frames: each alone may still come
 
@@ -65,7 +66,7 @@ class Drawn:
 class Drawing:
     """The tiles of one series while they are made. ``said`` are facts in place of the usual ones or besides them.
     ``overlay`` is drawn on each. ``fills``: each picture is as long as its tile, whatever its pixels. ``lost`` is what
-    ended the asking: the archive is asked nothing more then. ``first`` is what failed first."""
+    ended the asking: the archive is asked nothing more then. ``failure`` is what failed first."""
 
     archive: Archive
     place: Place
@@ -77,8 +78,9 @@ class Drawing:
     fills: bool = False
     overlay: Overlay | None = None
     overlaid: dict[int, OnImage] = field(default_factory=dict)  # by number of the sample
+    shared: dict[str, str] = field(default_factory=dict)  # a window that was asked for -> the one that all tiles have
     lost: Problem | None = None
-    first: Problem | None = None
+    failure: Problem | None = None
     tiles: dict[tuple[int, str], Drawn] = field(default_factory=dict)  # by number of the sample and window
     decoding: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(DECODED_AT_ONCE))
 
@@ -147,14 +149,34 @@ class Drawing:
     # ---- pixels ------------------------------------------------------------------------------------------------------
 
     async def draw(self, sizes: Mapping[int, int]) -> None:
-        """Fetch and render what did not fail; ``sizes`` are the long edges of the tiles by number of the sample."""
+        """Fetch and render what did not fail; ``sizes`` are the long edges of the tiles by number of the sample. Tiles
+        whose windows came from their own values are drawn again in one that holds all of these: side by side, the same
+        grey must mean the same."""
+        await self._make(sizes)
+        if self._share_windows():
+            await self._make(sizes)
+
+    async def _make(self, sizes: Mapping[int, int]) -> None:
+        """The tiles that are not there yet."""
         await side_by_side(partial(self._draw, sizes), self._by_instance(), self.archive.profile.parallel)
+
+    def _share_windows(self) -> bool:
+        """Whether there are windows to be shared; their tiles are taken back."""
+        for window in self.windows:
+            own = {key: drawn.rendered for key, drawn in self.tiles.items()
+                   if key[1] == window and drawn.rendered and drawn.rendered.by_values}  # fmt: skip
+            ends = [end for rendered in own.values() for end in rendered.ends or ()]
+            if len(own) > 1 and len({rendered.unit for rendered in own.values()}) == 1:
+                self.shared[window] = f"{min(ends):.9g}..{max(ends):.9g}"
+                for key in own:
+                    del self.tiles[key]
+        return bool(self.shared)
 
     def _by_instance(self) -> list[list[Sample]]:
         """The samples that did not fail, frames of one instance in their order: an answer does not number them."""
         groups: dict[str, list[Sample]] = {}
         for sample in self.samples:
-            if (sample.number, self.windows[0]) not in self.tiles:
+            if any((sample.number, window) not in self.tiles for window in self.windows):
                 groups.setdefault(sample.slice.instance_uid, []).append(sample)
         return [sorted(group, key=lambda sample: sample.frame) for group in groups.values()]
 
@@ -167,7 +189,7 @@ class Drawing:
         except Problem as problem:
             self._fail(group, problem)
             return
-        step = max(1, BATCH_BYTES // max(1, frame_bytes))
+        step = max(1, BATCH_BYTES // frame_bytes)
         renderer = Renderer(self.archive, self._instance(group[0]), group[0].obj)
         for start in range(0, len(group), step):
             batch = group[start : start + step]
@@ -196,25 +218,36 @@ class Drawing:
         sample, frame = fetched
         size = min(LARGEST_SIZE, max(SMALLEST_SIZE, sizes[sample.number]))
         try:
-            on = await self.overlay.on(Target(sample.obj, sample.frame)) if self.overlay else OnImage()
+            on = await self._overlaid(sample)
         except Problem as problem:
             self._fail([sample], problem)
             return
-        self.overlaid[sample.number] = on
         asked = {"size": size, "for_sheet": True, "fill": self.fills, "marks": on.marks, "legend": False}
         for window in self.windows:
+            if (sample.number, window) in self.tiles:
+                continue
+            common = self.shared.get(window)
             try:
                 async with self.decoding:
-                    rendered = await renderer.render(frame, window=window, **asked)
+                    rendered = await renderer.render(frame, window=common or window, **asked)
             except Problem as problem:
                 self._fail([sample], problem, [window])
-            else:
-                self.tiles[sample.number, window] = Drawn(rendered, frame.transfer_syntax, frame.as_stored)
+                continue
+            if common:
+                rendered = replace(rendered, window=SHARED)
+            self.tiles[sample.number, window] = Drawn(rendered, frame.transfer_syntax, frame.as_stored)
+
+    async def _overlaid(self, sample: Sample) -> OnImage:
+        """What of the overlay lies on an image, looked for once. Raises Misplaced, Undecodable or ArchiveError."""
+        if sample.number not in self.overlaid:
+            target = Target(sample.obj, sample.frame)
+            self.overlaid[sample.number] = await self.overlay.on(target) if self.overlay else OnImage()
+        return self.overlaid[sample.number]
 
     # ---- what failed -------------------------------------------------------------------------------------------------
 
     def _fail(self, samples: Sequence[Sample], problem: Problem, windows: Sequence[str] | None = None) -> None:
-        self.first = self.first or problem
+        self.failure = self.failure or problem
         if isinstance(problem, ENDS_IT):
             self.lost = problem
         for sample in samples:
@@ -229,15 +262,15 @@ class Drawing:
     def legend(self) -> "list[Mark]":
         """What of the overlay was drawn on any tile."""
         drawn = {mark.name for on in self.overlaid.values() for mark in on.marks}
-        return [mark for mark in self.overlay.names if mark.name in drawn] if self.overlay else []
+        return [mark for mark in self.overlay.legend if mark.name in drawn] if self.overlay else []
 
     def refuse_nothing(self) -> None:
         """Raises what failed first where no tile can be shown."""
-        if self.first is None or any(tile.rendered for tile in self.tiles.values()):
+        if self.failure is None or any(tile.rendered for tile in self.tiles.values()):
             return
-        if isinstance(self.first, ArchiveError | BadArgument):
-            raise self.first
-        reason = clean(str(self.first), LONGEST_PROBLEM)
+        if isinstance(self.failure, ArchiveError | BadArgument):
+            raise self.failure
+        reason = clean(str(self.failure), LONGEST_PROBLEM)
         raise NotUnderstood(self.archive.name, f"none of these images can be shown. {reason}")
 
     def _instance(self, sample: Sample) -> Place:

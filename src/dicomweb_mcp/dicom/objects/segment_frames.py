@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..functional_groups import MOST_FRAMES, PER_FRAME, SHARED, frame_count, frame_views
-from ..geometry import FARTHEST, SAME_DIRECTION, dot, normal
+from ..geometry import FARTHEST, SAME_DIRECTION, by_place, dot, normal
 from ..tags import tag_of
 from ..values import DicomJson, integer, items, numbers, text
 
@@ -53,6 +53,11 @@ def have_one_orientation(frames: Sequence[SegmentFrame]) -> bool:
     axes = {normal(frame.orientation) or (0.0, 0.0, 0.0) for frame in frames}
     first = next(iter(axes), (0.0, 0.0, 0.0))
     return bool(axes) and all(dot(first, axis) > SAME_DIRECTION for axis in axes)
+
+
+def by_plane(frames: Sequence[SegmentFrame]) -> list[list[SegmentFrame]]:
+    """Frames of one orientation by their planes, ascending along the normal."""
+    return by_place(frames, lambda frame: frame.position or 0.0)
 
 
 def _frame(view: DicomJson, number: int) -> SegmentFrame:

@@ -61,10 +61,10 @@ def _offer(found: Sequence[Part]) -> str:
     examples = [*apart[:1], ", ".join(apart), *sorted(found[0].names)]
     example = next((words for words in examples if len(_fitting(found, words)) == 1), "")
     by_words = f' or by words (such as stack="{example}")' if example else ""
-    return f"Choose one of its stacks by number{by_words}. There are {listed(found)}."
+    return f"Choose one of its stacks by number{by_words}. There are {stacks_in_words(found)}."
 
 
-def listed(found: Sequence[Part]) -> str:
+def stacks_in_words(found: Sequence[Part]) -> str:
     """``2 stacks: 1 (axial; 20 images, 0 to 95 mm), 2 (coronal; 5 images, 10 to 50 mm)``"""
     return f"{len(found)} stack{'s' * (len(found) != 1)}: {_rows(list(enumerate(found, start=1)))}"
 
@@ -83,7 +83,7 @@ def _chosen(found: Sequence[Part], wanted: int | str) -> int:
     name = clean(said, LONGEST_WISH)
     if fitting:
         raise BadArgument(f"{len(fitting)} stacks fit {name}: {_rows(fitting)}. Give the number of one of them.")
-    raise BadArgument(f"There is no stack {name}: this series has {listed(found)}.")
+    raise BadArgument(f"There is no stack {name}: this series has {stacks_in_words(found)}.")
 
 
 def _fitting(found: Sequence[Part], said: str) -> list[tuple[int, Part]]:

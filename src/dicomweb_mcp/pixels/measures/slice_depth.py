@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from ...dicom.geometry import same_place
+from ...dicom.geometry import by_place
 
 TOLERANCE = 0.05  # of a distance, for it to count as a multiple of the spacing
 MUCH_THICKER = 1.5
@@ -24,7 +24,7 @@ def slice_depth(positions: Iterable[float], spacing: float | None, thickness: fl
     neighbours, and SliceThickness where there are none."""
     spacing = spacing if spacing and spacing > 0 else None
     thickness = thickness if thickness and thickness > 0 else None
-    distances = [high - low for low, high in pairwise(_places(positions))]
+    distances = [high - low for low, high in pairwise(group[0] for group in by_place(positions, float))]
     if not distances:
         return _of_one_plane(spacing, thickness)
     least = min(distances)
@@ -51,17 +51,6 @@ def slice_depth(positions: Iterable[float], spacing: float | None, thickness: fl
             f"SliceThickness is {thickness:g} mm.{ignored}",
         )
     return Depth(least, f"Volumes by the distance of neighbouring frames, {least:.2f} mm.{ignored}")
-
-
-def _places(positions: Iterable[float]) -> list[float]:
-    """The positions in order, each place once."""
-    ordered = sorted(positions)
-    near = same_place(ordered)
-    places: list[float] = []
-    for position in ordered:
-        if not places or position - places[-1] > near:
-            places.append(position)
-    return places
 
 
 def _of_one_plane(spacing: float | None, thickness: float | None) -> Depth:

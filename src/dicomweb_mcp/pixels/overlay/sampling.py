@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dicom.geometry import CLOSE, SAME_PLACE, dot, normal, same_place
-from ...dicom.objects.segment_frames import SegmentFrame
+from ...dicom.geometry import CLOSE, SAME_PLACE, dot, normal
+from ...dicom.objects.segment_frames import SegmentFrame, by_plane
 from ...dicom.volume.plane import Plane
 
 Line = tuple[float, float, float]
@@ -76,13 +76,7 @@ class Sampler:
 
     def _planes(self, frames: Sequence[SegmentFrame]) -> Iterator[Layer]:
         """The frames by their planes, ascending; between two planes the nearer one counts."""
-        ordered = sorted(frames, key=_position)
-        near = same_place(map(_position, ordered))
-        groups: list[list[SegmentFrame]] = []
-        for frame in ordered:
-            if not groups or _position(frame) - _position(groups[-1][0]) > near:
-                groups.append([])
-            groups[-1].append(frame)
+        groups = by_plane(frames)
         places = [sum(map(_position, group)) / len(group) for group in groups]
         borders = [-math.inf, *((below + above) / 2 for below, above in pairwise(places)), math.inf]
         for nth, (place, group) in enumerate(zip(places, groups, strict=True)):

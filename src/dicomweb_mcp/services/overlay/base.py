@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class Misplaced(BadArgument):
-    """The object cannot be shown to lie where the image does."""
+    """The object cannot be shown to lie where the image does: ``reason`` says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason} describe_object of the overlay names the images that it was made from.")
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def check_space(target: Target, space: str, what: str) -> None:
     if own and space:
         raise Misplaced(
             f"{what.capitalize()} lies in the frame of reference {space}, and this image in {own}: their coordinates "
-            "do not compare, so nothing is drawn. describe_object names the images that it was made from."
+            "do not compare, so nothing is drawn."
         )
     lacking, where = (what.capitalize(), "this image") if own else ("This image", "it")
     raise Misplaced(f"{lacking} names no FrameOfReferenceUID, so where {what} lies on {where} is not known.")

@@ -1,11 +1,11 @@
 """A segmentation drawn on an image: only the frames that the image's plane meets are read."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
@@ -14,7 +14,7 @@ from ...dicom.facts import few
 from ...dicom.functional_groups import PER_FRAME, SHARED, frame_count, frame_views
 from ...dicom.geometry import normal
 from ...dicom.objects.cielab import hex_colour
-from ...dicom.objects.segment_frames import SegmentFrame, have_one_orientation, is_label_map, segment_frames
+from ...dicom.objects.segment_frames import SegmentFrame, by_plane, have_one_orientation, is_label_map, segment_frames
 from ...dicom.tags import tag_of
 from ...dicom.values import DicomJson, clean, integer, items, number, numbers, text
 from ...errors import BadArgument
@@ -27,11 +27,25 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 64
 MOST_NAMELESS = 10
-MOST_FRAMES, MOST_BYTES = 2_000, 64 << 20  # read for one image
-MOST_SEARCHED, MOST_SEARCHED_BYTES = 10_000, 256 << 20  # read to find the fullest plane
 DERIVATION = "DerivationImageSequence"
-NOT_DRAWN = "what lies on this image"
-NOT_FOUND = "the slice with the most of it"
+
+
+class Purpose(NamedTuple):
+    """What frames are read to know, how many of them and of their bytes at most, and what to do where there are more of
+    several segments or of one."""
+
+    what: str
+    frames: int
+    size: int
+    several: str = ""
+    one: str = ""
+
+
+DRAWING = Purpose(
+    "what lies on this image", 2_000, 64 << 20, several="Give segment, to draw one of them alone.",
+    one="Leave overlay out to see the image.",
+)  # fmt: skip
+SEARCHING = Purpose("the slice with the most of it", 10_000, 256 << 20, one="Choose the image by slice or position_mm.")
 
 
 class Segmentation:
@@ -76,16 +90,17 @@ class Segmentation:
         frames = [frame for frame in await self._prepared() if frame.segment in (number, None)]
         if not frames or not self._is_placed or not have_one_orientation(frames):
             return None
-        seen: dict[float, int] = defaultdict(int)
-        origins = {_place(frame): frame.origin for frame in frames}
+        planes = by_plane(frames)
+        nth_of = {frame.number: nth for nth, plane in enumerate(planes) for frame in plane}
+        seen = Counter[int]()
 
         def count(frame: SegmentFrame, _: int, inside: "Mask") -> None:
-            seen[_place(frame)] += int(inside.sum())
+            seen[nth_of[frame.number]] += int(inside.sum())
 
-        await self._read(frames, [number], count, (MOST_SEARCHED, MOST_SEARCHED_BYTES), NOT_FOUND)
-        best = max(seen, key=lambda place: seen[place], default=None)
+        await self._read(frames, [number], count, SEARCHING)
+        best = max(seen, key=lambda nth: seen[nth], default=0)
         axis = normal(frames[0].orientation)
-        return Cut(origins[best], axis) if best is not None and seen[best] and axis else None
+        return Cut(planes[best][0].origin, axis) if seen[best] and axis else None
 
     # ---- where its frames lie ----------------------------------------------------------------------------------------
 
@@ -108,7 +123,7 @@ class Segmentation:
         """How much of the patient a frame stands for: the least that anything says, because what is drawn where the
         segmentation says nothing would be made up."""
         view = next(frame_views(self._obj, 1), self._obj)
-        places = sorted({_place(frame) for frame in self._frames})
+        places = [plane[0].position or 0.0 for plane in by_plane(self._frames)]
         said = [number(view, keyword) for keyword in ("SpacingBetweenSlices", "SliceThickness")]
         known = [*(value for value in said if value and value > 0), *(high - low for low, high in pairwise(places))]
         return min(known, default=None)
@@ -129,7 +144,7 @@ class Segmentation:
         layers = {frame.number: layer for layer in sampler.layers for frame in layer.frames}
         wanted = [frame for layer in sampler.layers for frame in layer.frames if frame.segment in (*numbers, None)]
         masks = Masks(lambda frame, inside: sampler.mask(layers[frame.number], frame, inside))
-        await self._read(wanted, numbers, masks.add, (MOST_FRAMES, MOST_BYTES), NOT_DRAWN)
+        await self._read(wanted, numbers, masks.add, DRAWING)
         return self._found(masks, _placed(sampler), numbers)
 
     # ---- where its frames have no place ------------------------------------------------------------------------------
@@ -153,7 +168,7 @@ class Segmentation:
             )
         wanted = [frame for frame in sources if frame.segment in (*numbers, None)]
         masks = Masks(lambda _, inside: inside)
-        await self._read(wanted, numbers, masks.add, (MOST_FRAMES, MOST_BYTES), NOT_DRAWN)
+        await self._read(wanted, numbers, masks.add, DRAWING)
         return self._found(masks, "placed by the image that its frames name as their source", numbers)
 
     def _made_from(self, target: Target) -> list[SegmentFrame]:
@@ -170,8 +185,7 @@ class Segmentation:
         frames: Sequence[SegmentFrame],
         wanted: Sequence[int],
         use: "Callable[[SegmentFrame, int, Mask], None]",
-        most: tuple[int, int],
-        what: str,
+        purpose: Purpose,
     ) -> None:
         """Hand what each of these frames shows to ``use``, in a worker thread. Raises BadArgument for too many."""
         from ...pixels.problems import Undecodable
@@ -179,11 +193,11 @@ class Segmentation:
         if not frames:
             return
         size = len(frames) * self._frame_bytes
-        if len(frames) > most[0] or size > most[1]:
+        if len(frames) > purpose.frames or size > purpose.size:
             raise BadArgument(
-                f"To know {what}, {len(frames):,} frames of {size:,} bytes in all of the segmentation would have to be "
-                f"read, and at most {most[0]:,} of {most[1]:,} bytes are."
-                + (" Give segment, to draw one of them alone." if len(wanted) > 1 else "")
+                f"To know {purpose.what}, {len(frames):,} frames of {size:,} bytes in all of the segmentation would "
+                f"have to be read, and at most {purpose.frames:,} of {purpose.size:,} bytes are. "
+                f"{purpose.several if len(wanted) > 1 else purpose.one}"
             )
         by_number = {frame.number: frame for frame in frames}
 
@@ -193,7 +207,8 @@ class Segmentation:
                 for segment, inside in self._pixels.parts(frame, one.data, one.transfer_syntax, wanted):
                     use(frame, segment, inside)
 
-        async with aclosing(object_frames(self._archive, self._place, self._obj, sorted(by_number), what)) as arriving:
+        frames_of = object_frames(self._archive, self._place, self._obj, sorted(by_number), purpose.what)
+        async with aclosing(frames_of) as arriving:
             async for batch in arriving:
                 try:
                     await anyio.to_thread.run_sync(used, batch, abandon_on_cancel=True)
@@ -224,11 +239,6 @@ class Segmentation:
             found.notes.append(f"Frames of segments that are not described are not drawn: {said}.")
             found.is_whole = False
         return found
-
-
-def _place(frame: SegmentFrame) -> float:
-    """Equal for frames of one plane."""
-    return round(frame.position or 0.0, 2)
 
 
 def _is_of(view: DicomJson, target: Target) -> bool:

@@ -1,7 +1,7 @@
 """A series of segmentations or structure sets, opened to be drawn on images of its study."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...archives.base import Archive, NotFound, NotOffered, NotUnderstood, Place, Refused
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MOST_OBJECTS = 8
 MOST_MARKS = 64
 LONGEST_DESCRIPTION = 64
+NEEDS_OVERLAY = "{} is about the segments of an overlay: give overlay, the UID of its series, too."
 DRAWABLE = (Kind.SEGMENTATION, Kind.STRUCTURE_SET)
 
 
@@ -42,15 +43,16 @@ class OnImage:
     is_whole: bool = True
 
 
-@dataclass
+@dataclass(frozen=True)
 class Overlay:
-    """The segments or regions that are drawn; ``wanted`` are their numbers within each source."""
+    """The segments or regions that are drawn: ``wanted`` are their numbers within each source, and ``colours`` go by
+    the source's place from 0 and the number."""
 
     title: str
     sources: Sequence[Source]
     wanted: Sequence[Sequence[int]]
+    colours: "Mapping[tuple[int, int], Colour]"
     notes: tuple[str, ...]
-    colours: "dict[tuple[int, int], Colour]" = field(default_factory=dict)
 
     async def on(self, target: Target) -> OnImage:
         """What of it lies on an image. Raises Misplaced where that cannot be known, Undecodable or ArchiveError."""
@@ -121,8 +123,8 @@ class Overlay:
         return f"{self.title}; {nothing} this image{self._where()}; {largest}"
 
     @property
-    def names(self) -> "list[Mark]":
-        """All that may be drawn, by name and colour."""
+    def legend(self) -> "list[Mark]":
+        """All that may be drawn, by name and colour alone."""
         from ...pixels.overlay.drawing import Mark
 
         return [
@@ -160,11 +162,10 @@ async def open_overlay(
         sources.append(await _source(archive, own, obj))
     if not any(source.names for source in sources):
         raise BadArgument("The overlay names no segments or regions that could be drawn: describe_object reads it.")
+    # The objects of a series are of one modality and share its description, so the last one tells.
     description = clean(text(obj, "SeriesDescription"), LONGEST_DESCRIPTION)
     title = ", ".join([str(kind_of(obj)), *([f'"{description}"'] if description else []), f"series {place.series_uid}"])
-    overlay = Overlay(title, sources, _wanted(sources, segment), tuple(notes))
-    overlay.colours = _colours(sources)
-    return overlay
+    return Overlay(title, sources, _wanted(sources, segment), _colours(sources), tuple(notes))
 
 
 async def _place(app: App, archive: Archive, study_uid: str, series_uid: str) -> Place:

@@ -3,17 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import itemgetter
 from statistics import median_low
 
 import anyio
 
-from ...dicom.geometry import CLOSE, SAME_PLACE, dot, normal, same_place
+from ...dicom.geometry import CLOSE, SAME_PLACE, by_place, dot, normal
 from ...dicom.objects.rt.contours import FLATTEST, stacked
 from ...dicom.objects.rt.regions import DrawnContour, Region, regions
 from ...dicom.values import DicomJson
 from .base import Cut, Found, Misplaced, Part, Target, check_space
-
-Vector = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,7 @@ class _Placed:
 class StructureSet:
     """The regions of one object (PS3.3 A.19)."""
 
-    def __init__(self, obj: DicomJson, found: Sequence[Region]) -> None:
-        self._obj = obj
+    def __init__(self, found: Sequence[Region]) -> None:
         self._regions: dict[int, Region] = {}
         for region in found:
             same = self._regions.get(region.number)  # against the standard; the contours are those of both
@@ -39,7 +37,7 @@ class StructureSet:
     @classmethod
     async def of(cls, obj: DicomJson) -> "StructureSet":
         """Its contours can be many, so they are read in a worker thread."""
-        return cls(obj, await anyio.to_thread.run_sync(regions, obj, abandon_on_cancel=True))
+        return cls(await anyio.to_thread.run_sync(regions, obj, abandon_on_cancel=True))
 
     @property
     def names(self) -> Mapping[int, str]:
@@ -104,7 +102,7 @@ def _named(found: Sequence[Region]) -> str:
     return ", ".join(f"{region.number} {region.name}".strip() for region in found)
 
 
-def _axis(target: Target) -> Vector:
+def _axis(target: Target) -> Sequence[float]:
     return normal(target.plane.grid.orientation) or (0.0, 0.0, 1.0)
 
 
@@ -129,15 +127,13 @@ def _nearest(
     planes and half the thickness of the image."""
     if not contours:
         return 0.0, []
-    places = sorted(place for place, _ in contours)
-    near = same_place(places)
-    steps = [after - before for before, after in pairwise(places) if after - before > near]
+    planes = by_place(contours, itemgetter(0))
+    places = [plane[0][0] for plane in planes]
+    steps = [after - before for before, after in pairwise(places)]
     known = [*([median_low(steps)] if steps else []), *([thickness] if thickness else [])]
     reach = max(min(known, default=0.0) / 2, CLOSE) + SAME_PLACE
-    best = min(places, key=lambda place: abs(place - position))
-    if abs(best - position) > reach:
-        return 0.0, []
-    return abs(best - position), [one for place, one in contours if abs(place - best) <= near]
+    distance, best = min((abs(place - position), nth) for nth, place in enumerate(places))
+    return (distance, [one for _, one in planes[best]]) if distance <= reach else (0.0, [])
 
 
 def _part(contours: Sequence[DrawnContour], target: Target) -> Part:
