@@ -65,7 +65,7 @@ async def peak(way: Way) -> int:
 
 
 def compared(claim: str, ours: Times, peer: str, theirs: Times, goal: float | None, what: str = "") -> Figure:
-    """The ratio of the medians against a goal, where there is one, with the least and the greatest of one repetition."""
+    """The ratio of the medians against a goal, if any, with the least and the greatest ratio of one repetition."""
     ratio = median(ours) / median(theirs)
     each = [mine / other for mine, other in zip(ours, theirs, strict=True)]
     return Figure(

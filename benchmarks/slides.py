@@ -179,7 +179,8 @@ async def _assert_same(ours: Ours, peer: Peer) -> None:
     """That the pixels of both are the same at full resolution, wherever the box lies."""
     for corner in (FIRST, *pan(), (ACROSS * TILE - SIDE, ACROSS * TILE - SIDE)):
         pictures = [Image.open(BytesIO(await one.region(corner))) for one in (ours, peer)]
-        assert np.array_equal(*map(np.asarray, pictures)), corner
+        mine, other = map(np.asarray, pictures)
+        assert np.array_equal(mine, other), corner
 
 
 # ---- how much is asked for -------------------------------------------------------------------------------------------
