@@ -103,7 +103,7 @@ def _slice(number: int, pixels: bytes) -> Dataset:
 async def _time(url: str) -> list[Figure]:
     """Every sheet by a program that has just been started and has asked nothing yet."""
     async with AsyncExitStack() as stack:
-        fresh = [await stack.enter_async_context(_client(url)) for _ in range(REPETITIONS + 1)]
+        fresh = [await stack.enter_async_context(connected(url)) for _ in range(REPETITIONS + 1)]
         peer = DICOMwebClient(url)
 
         async def ours() -> None:
@@ -127,7 +127,7 @@ async def _time(url: str) -> list[Figure]:
 
 
 @asynccontextmanager
-async def _client(url: str, traffic: "Traffic | None" = None) -> AsyncIterator[Client]:
+async def connected(url: str, traffic: "Traffic | None" = None) -> AsyncIterator[Client]:
     def opened(settings: ArchiveSettings) -> Archive:
         return DicomwebArchive(settings, transport=Counting(traffic)) if traffic else open_archive(settings)
 
@@ -168,7 +168,7 @@ class Traffic:
 
 
 class Counting(httpx.AsyncHTTPTransport):
-    """Counts by Content-Length, which Orthanc gives with every answer of one part."""
+    """Counts by Content-Length, and by what arrives where Orthanc does not give it, with several frames."""
 
     def __init__(self, traffic: Traffic) -> None:
         super().__init__()
@@ -176,8 +176,25 @@ class Counting(httpx.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         response = await super().handle_async_request(request)
-        self._traffic.count(response.headers["content-length"])
+        self._traffic.count(response.headers.get("content-length", "0"))
+        if "content-length" not in response.headers:
+            response.stream = _Counted(response.stream, self._traffic)
         return response
+
+
+class _Counted(httpx.AsyncByteStream):
+    """A body whose bytes are counted while they arrive."""
+
+    def __init__(self, body: Any, traffic: Traffic) -> None:
+        self._body, self._traffic = body, traffic
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._body:
+            self._traffic.size += len(part)
+            yield part
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
 
 
 STEPS: tuple[tuple[str, str, dict[str, Any], int | None], ...] = (
@@ -193,7 +210,7 @@ async def _traffic(url: str) -> list[Figure]:
     """One conversation, in this order: what a call learned may spare the next one requests."""
     one, all_of_them = _rendered(url, 1), _rendered(url, TILES)
     ours, figures = Traffic(), []
-    async with _client(url, ours) as client:
+    async with connected(url, ours) as client:
         for claim, tool, arguments, most in STEPS:
             before = ours.since(Traffic())
             await _call(client, tool, **arguments)

@@ -64,8 +64,8 @@ async def peak(way: Way) -> int:
         tracemalloc.stop()
 
 
-def compared(claim: str, ours: Times, peer: str, theirs: Times, goal: float, what: str = "") -> Figure:
-    """The ratio of the medians against a goal, with the least and the greatest ratio of one repetition."""
+def compared(claim: str, ours: Times, peer: str, theirs: Times, goal: float | None, what: str = "") -> Figure:
+    """The ratio of the medians against a goal, if any, with the least and the greatest ratio of one repetition."""
     ratio = median(ours) / median(theirs)
     each = [mine / other for mine, other in zip(ours, theirs, strict=True)]
     return Figure(
@@ -73,8 +73,8 @@ def compared(claim: str, ours: Times, peer: str, theirs: Times, goal: float, wha
         figure=what or seconds(median(ours)),
         peer=f"{peer} {seconds(median(theirs))}",
         ratio=f"{ratio:.2f} ({min(each):.2f}-{max(each):.2f})",
-        goal=f"at most {goal:g}",
-        met=ratio <= goal,
+        goal="none" if goal is None else f"at most {goal:g}",
+        met=goal is None or ratio <= goal,
     )
 
 

@@ -71,11 +71,15 @@ class App:
         """The archive by name, for pictures: a web archive is not asked again for what was read a short while ago. A
         folder is, because that costs no request, and its files are edited."""
         archive = self.archive(name)
-        if self.configured(name).path is not None:
+        if not self.remembers(name):
             return archive
         from ..archives.remembering import RememberingArchive
 
         return RememberingArchive(archive, self.memory)
+
+    def remembers(self, name: str | None) -> bool:
+        """Whether what was read of an archive for pictures is remembered."""
+        return self.configured(name).path is None
 
     def profile(self, name: str | None) -> Profile:
         """The row of the archive's kind, without opening it."""

@@ -1,13 +1,17 @@
 """Levels, images, focal planes, optical paths and notes of slides."""
 
 import base64
+import json
+import tracemalloc
 from fractions import Fraction
 from typing import Any
 
 import pytest
 
 from dicom.slide.slides import DATA, code, files, image, make, pyramid, recorded, slide, sparse
-from dicomweb_mcp.dicom.slide import Slide
+from dicomweb_mcp.dicom.encoded import encoded_objects
+from dicomweb_mcp.dicom.slide import Slide, read_instance
+from dicomweb_mcp.dicom.tags import tag_of
 from dicomweb_mcp.errors import BadArgument
 
 SIZES = (40_000, 30_000), (10_000, 7_500), (2_500, 1_875)
@@ -220,3 +224,32 @@ def test_no_slide_at_all() -> None:
         assert noted(found, "No image of the series is a level")
         with pytest.raises(BadArgument, match="no level"):
             found.level(0)
+
+
+def test_groups_of_implied_frames_are_not_decoded() -> None:
+    """Neither their time nor their memory grows with the frames; the size of a pixel is taken where it is said."""
+    frames = 20_000
+    body = json.dumps([image(40_000, 30_000) | needless(frames, spacing=9)]).encode()
+    (obj,) = encoded_objects(body)
+    read_instance(encoded_objects(json.dumps([image(256, 256)]).encode())[0])  # what is imported is not counted
+    tracemalloc.start()
+    try:
+        found = read_instance(obj)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (found.spacing, found.is_sparse, found.places) == ((0.00025, 0.00025), False, None)
+    assert peak < len(body) / 20
+
+
+def test_the_size_of_a_pixel_may_stand_in_the_groups_of_frames_alone() -> None:
+    (obj,) = encoded_objects(json.dumps([image(512, 512, spacing=None) | needless(4, spacing=9)]).encode())
+    assert read_instance(obj).spacing == (9, 9)
+
+
+def needless(frames: int, spacing: float) -> dict[str, Any]:
+    """Per-frame groups of a TILED_FULL image, of which the size of a pixel is another one."""
+    place = make(ColumnPositionInTotalImagePixelMatrix=1, RowPositionInTotalImagePixelMatrix=1)
+    measures = make(PixelSpacing=[spacing, spacing])
+    group = make(PlanePositionSlideSequence=[place], PixelMeasuresSequence=[measures]).to_json_dict()
+    return {tag_of("PerFrameFunctionalGroupsSequence"): {"vr": "SQ", "Value": [group] * frames}}

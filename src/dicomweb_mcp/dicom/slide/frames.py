@@ -56,6 +56,11 @@ class Sheet:
     places: "array[int]"
     frames: "array[int]"
 
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return sum(part.itemsize * len(part) for part in (self.places, self.frames))
+
     def frame_at(self, place: int) -> int:
         """The frame that lies at a place, 0 where none does."""
         found = bisect_left(self.places, place)

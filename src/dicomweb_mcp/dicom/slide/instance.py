@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ..functional_groups import PER_FRAME, frame_views
+from ..encoded import without
+from ..functional_groups import PER_FRAME, SHARED, frame_views
 from ..kinds import ROOT
+from ..tags import tag_of
 from ..values import DicomJson, clean, integer, items, number, numbers, raw_values, text, transfer_syntaxes
 from .frames import Z_PLACES, FramePlaces, Grid, frame_places, path_identifier
 from .optics import OpticalPath, optical_paths
@@ -81,6 +83,7 @@ class Instance:
 
 def read_instance(obj: DicomJson) -> Instance:
     """Of one instance's metadata, also of metadata without per-frame groups and of what a search returned."""
+    obj = _without_needless_groups(obj)
     view = next(frame_views(obj, 1), obj)
     grid, frames = _grid(obj), _whole(obj, "NumberOfFrames", MOST_FRAMES)
     organization = text(obj, "DimensionOrganizationType")
@@ -119,6 +122,15 @@ def read_instance(obj: DicomJson) -> Instance:
         says_organization=bool(organization),
         facts=slide_facts(obj),
     )
+
+
+def _without_needless_groups(obj: DicomJson) -> DicomJson:
+    """Per-frame groups of a TILED_FULL image repeat what is implied: they are not even decoded, unless the size of a
+    pixel is in them alone."""
+    is_full = text(obj, "DimensionOrganizationType") == "TILED_FULL"
+    measures = [item for group in items(obj, SHARED)[:1] for item in items(group, "PixelMeasuresSequence")[:1]]
+    says_size = any(numbers(item, "PixelSpacing") for item in measures)
+    return without(obj, tag_of(PER_FRAME)) if is_full and says_size else obj
 
 
 def _role(obj: DicomJson) -> str:

@@ -43,8 +43,8 @@ async def describe_slide(
     archive = app.remembering(archive_name)
     place = await find_place(app, archive, study_uid, series_uid, None)
     if place.level is SearchLevel.STUDY:
-        return await _of_study(archive, place)
-    opened = await open_slide(archive, place)
+        return await _of_study(app, archive, place)
+    opened = await open_slide(app, archive, place)
     found = DescribedSlide(place, table(opened.slide))
     if tissue:
         try:
@@ -57,7 +57,7 @@ async def describe_slide(
 # ---- the slides of a study -------------------------------------------------------------------------------------------
 
 
-async def _of_study(archive: Archive, place: Place) -> DescribedSlide:
+async def _of_study(app: App, archive: Archive, place: Place) -> DescribedSlide:
     rules = (await archive.settle()).rules
     query = Query(SearchLevel.SERIES, study_uid=place.study_uid, filters={"Modality": "SM"},
                   fields=("SeriesDescription", "SeriesNumber"))  # fmt: skip
@@ -69,7 +69,7 @@ async def _of_study(archive: Archive, place: Place) -> DescribedSlide:
 
     async def read(uid: str) -> None:
         try:
-            rows[uid] = _row(await open_slide(archive, Place(place.study_uid, uid)))
+            rows[uid] = _row(await open_slide(app, archive, Place(place.study_uid, uid)))
         except (ArchiveError, BadArgument) as problem:
             rows[uid] = {"problem": clean(str(problem), LONGEST_PROBLEM)}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from ...archives.base import Archive, NotFound, NotUnderstood, Place
-from ...dicom.encoded import without
+from ...dicom.encoded import json_text, without
 from ...dicom.functional_groups import PER_FRAME
 from ...dicom.query import Query, make_plan
 from ...dicom.rules import Level as SearchLevel
@@ -23,6 +23,7 @@ from ..lookup import find_place
 from ..paging import every_match
 
 MOST_INSTANCES = 500  # of one series
+DECODED = 10  # times larger than its text is DICOM JSON that was decoded
 FIELDS = (
     "SOPClassUID", "Modality", "ImageType", "SeriesDescription", "StudyDate", "FrameOfReferenceUID",
     "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns",
@@ -47,6 +48,14 @@ class OpenedSlide:
     slide: Slide
     objects: Mapping[str, DicomJson] = field(default_factory=dict)
 
+    @property
+    def size(self) -> int:
+        """Bytes in memory, roughly: of the metadata when all of them have been looked at, and of the frames' places."""
+        texts = sum(len(json_text(obj)) for obj in self.objects.values())
+        sheets = [sheet for level in self.slide.levels for one in level.instances if one.places
+                  for sheet in one.places.sheets.values()]  # fmt: skip
+        return DECODED * texts + sum(sheet.size for sheet in sheets)
+
     def place_of(self, uid: str) -> Place:
         """Of an instance."""
         return Place(self.place.study_uid, self.place.series_uid, uid)
@@ -68,8 +77,21 @@ async def find_slide(app: App, archive: Archive, study_uid: str | None, series_u
     return place
 
 
-async def open_slide(archive: Archive, place: Place) -> OpenedSlide:
-    """The slide of a series. Raises BadArgument for one of other images, or ArchiveError."""
+async def open_slide(app: App, archive: Archive, place: Place) -> OpenedSlide:
+    """The slide of a series, as it was read a short while ago where pictures are remembered: the model alone, because
+    metadata with per-frame groups may be too large to be kept. Raises BadArgument for a series of other images, or
+    ArchiveError."""
+    if not app.remembers(archive.name):
+        return await _read(archive, place)
+    key = app.memory.key(archive.name, "slide", place)
+    opened: OpenedSlide | None = app.memory.recall(key)
+    if opened is None:
+        opened = await _read(app.archive(archive.name), place)
+        app.memory.keep(key, opened, opened.size)
+    return opened
+
+
+async def _read(archive: Archive, place: Place) -> OpenedSlide:
     await archive.settle()
     found = _Found()
     if archive.profile.returns_any:

@@ -71,7 +71,7 @@ async def show_region(app: App, archive_name: str | None, request: RegionRequest
 
     check_request(request.size, request.format)
     archive = app.remembering(archive_name)
-    opened = await open_slide(archive, await find_slide(app, archive, request.study_uid, request.series_uid))
+    opened = await open_slide(app, archive, await find_slide(app, archive, request.study_uid, request.series_uid))
     if not opened.slide.levels:
         raise BadArgument(
             "This series has a label or overview, but no level of a slide: show it with render_frame and its "

@@ -100,7 +100,13 @@ class Tiles:
         parts = [pairs[start : start + TOGETHER] for start in range(0, len(pairs), TOGETHER)]
 
         async def decode(part: list[tuple[Tile, Frame]]) -> None:
-            for tile, read in await anyio.to_thread.run_sync(self._read, uid, part, abandon_on_cancel=True):
+            try:
+                found = await anyio.to_thread.run_sync(self._read, uid, part, abandon_on_cancel=True)
+            except NotUnderstood:  # the next answer may be a better one
+                for known in (place, self._opened.place):
+                    self._archive.forget(known)
+                raise
+            for tile, read in found:
                 self.used.notes |= dict.fromkeys(read.notes)
                 assembly.put_at(tile.x, tile.y, read.pixels)
 
@@ -112,7 +118,6 @@ class Tiles:
             try:
                 found.append((tile, self.reader(uid, frame.transfer_syntax).read(frame.data)))
             except Problem as problem:
-                self._archive.forget(self._opened.place_of(uid))
                 raise NotUnderstood(
                     self._archive.name,
                     f"gave a tile that cannot be shown (frame {frame.number} of {uid}), and a gap would look like "
