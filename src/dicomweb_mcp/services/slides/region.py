@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ...archives.base import Archive, ArchiveError, NotUnderstood
-from ...dicom.slide import BoxRequest, FocalPlane, Level, OpticalPath, Region, region, tiles_of
+from ...dicom.slide import BoxRequest, FocalPlane, Level, OpticalPath, Region, check_box, region, tiles_of
 from ...dicom.values import DicomJson, clean
 from ...errors import BadArgument
 from ...pixels.request import DEFAULT_SIZE, SMALLEST_SIZE, Format
@@ -70,6 +70,7 @@ async def show_region(app: App, archive_name: str | None, request: RegionRequest
     from ...pixels.problems import Undecodable
 
     check_request(request.size, request.format)
+    check_box(request.box)
     archive = app.remembering(archive_name)
     opened = await open_slide(archive, await find_slide(app, archive, request.study_uid, request.series_uid))
     if not opened.slide.levels:
