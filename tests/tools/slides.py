@@ -148,5 +148,3 @@ def tiles_fetched(caption: str) -> tuple[int, int]:
     counted = re.match(r"(\d+) \((?:(\d+) fetched|none)", line(caption, "tiles"))
     assert counted, caption
     return int(counted[1]), int(counted[2] or 0)
-
-

@@ -53,7 +53,9 @@ async def test_every_transfer_syntax_is_what_wsidicom_reads(test_data: Path, nam
     with Oracle(alone) as oracle:
         async with over(alone, tmp_path / "cache") as client:
             width, height = oracle.sizes[0]
-            quarters = [(x, y, width - width // 2, height - height // 2) for x in (0, width // 2) for y in (0, height // 2)]
+            quarters = [
+                (x, y, width - width // 2, height - height // 2) for x in (0, width // 2) for y in (0, height // 2)
+            ]
             for box in [*boxes(width, height)[1:], *quarters]:  # as PNG the whole would take more than 900 kB
                 np.testing.assert_array_equal(await pixels(client, series, 0, box), oracle.read(0, box))
 
