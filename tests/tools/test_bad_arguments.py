@@ -17,7 +17,8 @@ pytestmark = pytest.mark.anyio
 
 SEARCHES = ("search_studies", "list_series", "list_instances")
 OF_ONE_UID = ("get_metadata", "describe_object", "render_frame")
-BELOW_A_STUDY = ("list_series", "list_instances", *OF_ONE_UID, "store_instances")
+OF_A_SLIDE = ("describe_slide", "render_region")
+BELOW_A_STUDY = ("list_series", "list_instances", *OF_ONE_UID, *OF_A_SLIDE, "store_instances")
 NO_UIDS = [
     "../../admin", "1.2/../3", "1.2%2e3", "%2e%2e", "1.2/3", "/etc/passwd", "1.2\\3", "1.2?x=1", "1.2#x", "1.2 3", "1.2\n.3",
     "1.2\0.3", "1.2\x1b[2J", "１.２", "1.2.x", "1..2", ".1", "1.", "1" * 65, "1" * 1_000_000, "1.2\u202e3", "http://evil.test/1",
@@ -34,7 +35,7 @@ WRONG_FILTERS: list[Any] = [
 
 def cases() -> list[Any]:
     found: list[tuple[str, dict[str, Any]]] = []
-    for tool in (*SEARCHES, *OF_ONE_UID):
+    for tool in (*SEARCHES, *OF_ONE_UID, *OF_A_SLIDE):
         given = {} if tool in SEARCHES else {"study_uid": "1.2"}
         found += [
             (tool, {**given, "nonsense": 1}),
@@ -49,6 +50,8 @@ def cases() -> list[Any]:
         found += [
             (tool, {name: wrong}) for name in ("series_uid", "instance_uid") for wrong in [*NO_UIDS, *WRONG_TYPES]
         ]
+    for tool in OF_A_SLIDE:
+        found += [(tool, {"series_uid": wrong}) for wrong in [*NO_UIDS, *WRONG_TYPES]]
     for tool in SEARCHES:
         found += [(tool, {"filters": wrong}) for wrong in WRONG_FILTERS]
         found += [(tool, {name: wrong}) for name in ("limit", "offset") for wrong in (-1, "many", 1.5, [1], 10**30)]
@@ -74,6 +77,19 @@ def cases() -> list[Any]:
                   {"size": 63}, {"format": "gif"}, {"plane": "oblique"}, {"compare_with": "1.2/3"},
                   {"overlay": "../x"}):  # fmt: skip
         found.append(("preview_series", {"series_uid": "1.2", **wrong}))
+    found.append(("describe_slide", {"series_uid": "1.2", "tissue": "maybe"}))
+    box = {"x": 0, "y": 0, "width": 9, "height": 9}
+    for wrong in ({}, {"x": 0}, {"x": 0, "y": 0, "width": 9}, {**box, "width": 0}, {**box, "height": -1},
+                  {**box, "x": "left"}, {**box, "x": 1e300}, {**box, "width": 1e300}, {**box, "level": -1},
+                  {**box, "level": 0.5}, {**box, "whole": True}, {**box, "center": [1, 1], "field_of_view_um": 5},
+                  {"center": [1], "field_of_view_um": 5}, {"center": [1, 2, 3], "field_of_view_um": 5},
+                  {"center": [1, 2]}, {"field_of_view_um": 5}, {"center": [1, "x"], "field_of_view_um": 5},
+                  {"center": [1] * 100_000, "field_of_view_um": 5}, {**box, "unit": "inch"}, {"unit": "mm"},
+                  {"whole": True, "unit": "mm"}, {"whole": True, "um_per_px": 0}, {"whole": True, "magnification": -20},
+                  {"whole": True, "um_per_px": 1, "magnification": 20}, {**box, "level": 1, "um_per_px": 1},
+                  {"whole": True, "size": 63}, {"whole": True, "size": 10**9}, {"whole": True, "format": "gif"},
+                  {"whole": True, "focal_plane": 0}, {"whole": True, "optical_path": 7}, {"whole": "all"}):  # fmt: skip
+        found.append(("render_region", {"series_uid": "1.2", **wrong}))
     return [pytest.param(tool, arguments, id=f"{number}-{tool}") for number, (tool, arguments) in enumerate(found)]
 
 

@@ -11,7 +11,7 @@ from ..dicom.suv import body_weight
 from ..dicom.units import OF_PIXELS
 from ..dicom.values import DicomJson, clean, integer, items, numbers, plain_value, text, uid_name
 from ..pixels.request import Region
-from .overview import HOW_TO_PICK, is_whole
+from .overview import HOW_TO_LOOK, is_whole
 from .slices import Choice
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def cautions(obj: DicomJson) -> tuple[str, ...]:
     columns, rows = integer(obj, "TotalPixelMatrixColumns"), integer(obj, "TotalPixelMatrixRows")
     if text(obj, "Modality") == "SM" and columns and rows:
         part = "the whole" if is_whole(obj) else "one tile"
-        notes.append(f"This is {part} of an image of {columns} x {rows} pixels of a slide. {HOW_TO_PICK}")
+        notes.append(f"This is {part} of an image of {columns} x {rows} pixels of a slide. {HOW_TO_LOOK}")
     return (*notes, *marks_and_text([obj]))
 
 

@@ -76,8 +76,8 @@ async def render_region(
     level: Annotated[int | None, Field(ge=0, description="Level to read, 0 is the finest; x, y are its pixels")] = None,
     x: Annotated[Number | None, Field(description="Left edge; without level in pixels of level 0")] = None,
     y: Annotated[Number | None, Field(description="Upper edge, down from the top")] = None,
-    width: Number | None = None,
-    height: Number | None = None,
+    width: Annotated[Number | None, Field(description="Of the box, to the right of x")] = None,
+    height: Annotated[Number | None, Field(description="Of the box, below y")] = None,
     unit: Annotated[
         Literal["pixel", "mm"] | None, Field(description="Of x, y, width, height and center; pixel when left out")
     ] = None,

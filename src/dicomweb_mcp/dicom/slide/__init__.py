@@ -10,7 +10,7 @@ from .instance import Instance, read_instance
 from .levels import FocalPlane, Level
 from .model import Slide, SlideImage, slide_of
 from .optics import OpticalPath
-from .request import BoxRequest
+from .request import BoxRequest, check_box
 from .tiles import Box, Tile, Unplaced, tile_count, tiles_of
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "SlideTable",
     "Tile",
     "Unplaced",
+    "check_box",
     "read_instance",
     "region",
     "slide_of",

@@ -16,7 +16,7 @@ from ..facts import few, rounded, significant
 from ..values import clean
 from .levels import FocalPlane, Level
 from .model import Slide
-from .request import CORNER, BoxRequest, check
+from .request import CORNER, BoxRequest, check_box
 from .tiles import Box, tile_count
 
 MOST_TILES = 400  # of one picture
@@ -64,7 +64,7 @@ def region(slide: Slide, request: BoxRequest, plane: FocalPlane | None = None, p
     Raises BadArgument for arguments that contradict each other, for a box that is not on the slide, and for one that
     needs more than MOST_TILES tiles of every level.
     """
-    check(request)
+    check_box(request)
     asked = slide.level(request.level or 0)
     edges = _edges(slide, asked, request)
     levels = _showing(slide, plane, paths, request.level)

@@ -45,7 +45,7 @@ class BoxRequest:
         return {name for name, value in values.items() if value is not None and value is not False}
 
 
-def check(request: BoxRequest) -> None:
+def check_box(request: BoxRequest) -> None:
     """Raises BadArgument for arguments that contradict each other, are incomplete, or are out of their range."""
     given = request.given
     for some, others, why in AGAINST:
