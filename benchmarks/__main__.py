@@ -5,7 +5,18 @@ from multiprocessing import get_context
 
 from .side_by_side import figures_of, table
 
-NAMES = ("start", "search", "many_rows", "metadata", "folder", "pictures", "preview", "slides", "decoders")
+NAMES = (
+    "start",
+    "search",
+    "many_rows",
+    "metadata",
+    "folder",
+    "pictures",
+    "preview",
+    "slides",
+    "slide_metadata",
+    "decoders",
+)
 
 if __name__ == "__main__":
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
