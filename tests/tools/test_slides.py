@@ -196,7 +196,7 @@ async def test_channels_of_16_bits_together_and_alone(connect: Any) -> None:
     image = made(np.concatenate([cut(channel) for channel in channels]), WIDE, HIGH, paths=paths)
     async with connect(pacs=of_folder(image)) as client:
         described = await answer(client, "describe_slide", series_uid=SERIES)
-        assert [row["identifier"] for row in described["paths"]] == ["1", "2", "3"]
+        assert [row["OpticalPathIdentifier"] for row in described["paths"]] == ["1", "2", "3"]
         composite, caption = await region(client, series_uid=SERIES, whole=True)
         said = line(caption, "optical paths").split("; ")
         total = np.zeros((HIGH, WIDE, 3))

@@ -83,13 +83,14 @@ def encode(
     fill: bool = False,
     for_sheet: bool = False,
     enlarge: bool = True,
+    longest: int = LARGEST_SIZE,
 ) -> Picture:
     """``pixels``: (rows, columns) or (rows, columns, 3). ``pixel_height``: of a pixel, in pixel widths.
 
     ``smooth`` is False for labels, which must not be mixed. A picture under 256 pixels grows by a whole factor, but
     not where ``enlarge`` is False; with ``fill`` the long edge has ``size`` pixels, however many there are. "auto" is
     PNG, or JPEG where PNG is over 900,000 bytes. ``marking`` is drawn over it after it has its size, and ``below``
-    stands below it, within ``size``. One that is ``for_sheet`` is no answer by itself: not compressed, and of any
+    stands below it, within ``size``; ``longest`` bounds the picture without what is below it. One that is ``for_sheet`` is no answer by itself: not compressed, and of any
     number of bytes.
 
     Raises BadArgument.
@@ -97,7 +98,7 @@ def encode(
     check_request(size, format)
     image = Image.fromarray(np.ascontiguousarray(pixels))
     canvas = _Canvas(image, smooth, marking, below if size >= LEAST_WITH_LEGEND else None)
-    target, steps = _with_room(canvas, size, pixel_height, fill, enlarge)
+    target, steps = _with_room(canvas, size, longest, pixel_height, fill, enlarge)
     if for_sheet:
         shown = canvas.at(target)
         return canvas.encoded(_encoded(shown, "PPM"), "x-portable-anymap", shown, steps)
@@ -113,12 +114,12 @@ def encode(
 
 
 def _with_room(
-    canvas: _Canvas, size: int, pixel_height: float, fill: bool, enlarge: bool
+    canvas: _Canvas, size: int, longest: int, pixel_height: float, fill: bool, enlarge: bool
 ) -> tuple[tuple[int, int], list[str]]:
     """Width and height of the picture alone, so that what stands below fits too; and what was done to get there."""
-    height = size
+    width = height = min(size, longest)
     while True:
-        target, steps = _fitted(canvas.native.size, (size, height), pixel_height, fill, enlarge)
+        target, steps = _fitted(canvas.native.size, (width, height), pixel_height, fill, enlarge)
         below = canvas.height_below(target[0])
         if target[1] + below <= size:
             return target, steps

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ...errors import BadArgument
 from ..icc import AS_STORED, to_srgb
 from ..picture import Picture, encode
-from ..request import DEFAULT_SIZE
+from ..request import DEFAULT_SIZE, LARGEST_SIZE
 from .assemble import Assembled
 from .scale_bar import ScaleBar
 
@@ -34,11 +34,13 @@ def region_picture(
     profile: bytes | None = None,
     scale_bar: bool = False,
     size: int = DEFAULT_SIZE,
+    longest: int = LARGEST_SIZE,
     format: str = "auto",
 ) -> RegionPicture:
     """``pixels``: those of ``assembled``, or what a composite made of them. ``um_per_px``: micrometres across and down
     one pixel of the level. ``profile``: ICC, applied to the whole region at once, because that is one call of the
-    colour engine instead of one for each tile, and gives the same colours.
+    colour engine instead of one for each tile, and gives the same colours. ``longest``: of the region's own edges in
+    the picture, where a resolution was asked for; ``size`` counts the scale bar too.
 
     Raises BadArgument.
     """
@@ -49,6 +51,7 @@ def region_picture(
     picture = encode(
         visible,
         size=size,
+        longest=longest,
         format=format,
         pixel_height=um_per_px[1] / um_per_px[0] if um_per_px else 1.0,
         below=ScaleBar(width_um) if scale_bar and width_um else None,

@@ -11,7 +11,7 @@ from ...archives.base import Archive, ArchiveError, NotUnderstood
 from ...dicom.slide import BoxRequest, FocalPlane, Level, OpticalPath, Region, check_box, region, tiles_of
 from ...dicom.values import DicomJson, clean
 from ...errors import BadArgument
-from ...pixels.request import DEFAULT_SIZE, SMALLEST_SIZE, Format
+from ...pixels.request import DEFAULT_SIZE, Format
 from ..app import App
 from ..pictures import Shown
 from ..rendering import with_bulk
@@ -105,10 +105,9 @@ async def _made(
     if len(paths) > 1:  # each needs its tiles
         shown = region(opened.slide, request.box, plane, [path.identifier for path in paths])
     plane = plane or opened.slide.usual_plane(shown.level)
-    size = min(request.size, max(shown.width, shown.height))
-    reduce = reduce_for(shown.box, size)
+    reduce = reduce_for(shown.box, max(shown.width, shown.height))
     assembled = [await _assembled(tiles, shown, plane, path, reduce) for path in paths]
-    picture, channels = await _picture(archive, opened, request, shown, paths, assembled, size)
+    picture, channels = await _picture(archive, opened, request, shown, paths, assembled)
     return Made(shown, plane, channels, picture, tiles, reduce)
 
 
@@ -146,7 +145,6 @@ async def _picture(
     shown: Region,
     paths: Sequence[OpticalPath],
     assembled: "Sequence[Assembled]",
-    size: int,
 ) -> "tuple[RegionPicture, list[Channel]]":
     """Colour as it is, by its ICC profile; grey with a window for each channel."""
     from ...pixels.overlay.colours import read
@@ -160,7 +158,8 @@ async def _picture(
         assembled[0],
         um_per_px=level.um,
         scale_bar=request.scale_bar,
-        size=max(size, SMALLEST_SIZE),
+        size=request.size,
+        longest=max(shown.width, shown.height),
         format=request.format,
     )
     if assembled[0].pixels.ndim == 3:
