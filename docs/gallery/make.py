@@ -72,6 +72,7 @@ HEAD = of(NAMED / "ct-head-ge")
 ABDOMEN = of(OWN / "ct-seg-sr" / "ct")
 OVERLAPS = OWN / "ct-seg-sr" / "seg" / "partial_overlaps.dcm"
 CHEST = [OWN / "codec-matrix" / "ct" / "1.2.840.10008.1.2.4.90.dcm"]
+SLIDE = of(OWN / "wsi_camelyon_jpeg")
 BREAST = [OWN / "rt-breast" / "ct.0.dcm", OWN / "rt-breast" / "rtss.dcm"]
 
 ENTRIES = (
@@ -137,6 +138,14 @@ ENTRIES = (
     Entry(
         "pair", "Two series at the same places", "A CT and a PET of other pixels and slices, at one scale in mm.", [],
         "preview_series", {"compare_with": phantom.PET, "samples": 4},
+    ),
+    Entry(
+        "slide", "A whole slide", "From the level that is fine enough for the size of the picture.", SLIDE,
+        "render_region", {"whole": True, "scale_bar": True},
+    ),
+    Entry(
+        "tissue", "A region of a slide", "Pixel by pixel from the finest level, from the tiles that it needs.", SLIDE,
+        "render_region", {"level": 0, "x": 60, "y": 60, "width": 400, "height": 300},
     ),
 )  # fmt: skip
 

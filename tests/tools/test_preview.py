@@ -416,7 +416,7 @@ async def test_slides_and_studies_are_referred(connect: Any) -> None:
     slide = pydicom.dcmread(DATA / "seg-sm-ann-sr" / "sm_image_numbers.dcm")
     async with connect(pacs=(Google(Store(slide)), "google")) as client:
         says = await refusal(client, "preview_series", series_uid=slide.SeriesInstanceUID)
-        assert f"give render_frame series_uid={slide.SeriesInstanceUID}" in says
+        assert f"give render_region series_uid={slide.SeriesInstanceUID}" in says
         says = await refusal(client, "preview_series", study_uid=slide.StudyInstanceUID)
         assert "call list_series with" in says
         assert "Give study_uid" in await refusal(client, "preview_series")

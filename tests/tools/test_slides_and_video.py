@@ -60,17 +60,16 @@ async def test_a_slide_is_shown_at_a_glance_and_not_by_the_middle_of_its_files(
         text = text_of(await call(client, "render_frame", series_uid=uid))
         asked = [path for path in fake.paths if path.endswith("/metadata")]
         tile = text_of(await call(client, "render_frame", instance_uid="1.2.3.5"))
-        rows = await answer(
-            client, "list_instances", study_uid=images[0].StudyInstanceUID, series_uid=uid,
-            fields=["ImageType", "TotalPixelMatrixColumns", "TotalPixelMatrixRows", "NumberOfFrames"],
-        )  # fmt: skip
+        found = await answer(client, "describe_slide", series_uid=uid)
     assert "SOPInstanceUID: 1.2.3.3\n" in text
     assert "slice: the one of 5 images of a slide that shows most of it in one frame (VOLUME)\n" in text
     assert "middle" not in text
     assert "note: This is the whole of an image of" in text
-    assert 'fields=["ImageType", "TotalPixelMatrixColumns", "TotalPixelMatrixRows", "NumberOfFrames"]' in text
+    assert "describe_slide with series_uid names the levels, label and overview of the slide" in text
+    assert "render_region shows any box" in text
     assert "note: This is one tile of an image of" in tile
-    assert len({(str(row["ImageType"]), row["TotalPixelMatrixColumns"]) for row in rows["rows"]}) == 5
+    named = {row["SOPInstanceUID"] for row in [*found["levels"], *found["images"]]}
+    assert named == {f"1.2.3.{number}" for number in range(1, 6)}
     if kind == "google":  # its search says what they are: the long metadata of a slide are not fetched for all
         assert [path.split("/")[-2] for path in asked] == ["1.2.3.3"]
 
@@ -79,8 +78,8 @@ async def test_a_preview_of_a_slide_names_the_ways_to_look_at_it(connect: Any) -
     slide = pydicom.dcmread(SLIDE)
     async with connect(pacs=(Google(Store(slide)), "google")) as client:
         says = await refusal(client, "preview_series", series_uid=slide.SeriesInstanceUID)
-    assert f"give render_frame series_uid={slide.SeriesInstanceUID}" in says
-    assert "list_instances with series_uid and fields=" in says
+    assert f"give render_region series_uid={slide.SeriesInstanceUID} and whole=true" in says
+    assert "describe_slide with series_uid" in says
 
 
 def test_what_is_a_video() -> None:

@@ -11,7 +11,7 @@ from ..dicom.suv import body_weight
 from ..dicom.units import OF_PIXELS
 from ..dicom.values import DicomJson, clean, integer, items, numbers, plain_value, text, uid_name
 from ..pixels.request import Region
-from .overview import HOW_TO_PICK, is_whole
+from .overview import HOW_TO_LOOK, is_whole
 from .slices import Choice
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def cautions(obj: DicomJson) -> tuple[str, ...]:
     columns, rows = integer(obj, "TotalPixelMatrixColumns"), integer(obj, "TotalPixelMatrixRows")
     if text(obj, "Modality") == "SM" and columns and rows:
         part = "the whole" if is_whole(obj) else "one tile"
-        notes.append(f"This is {part} of an image of {columns} x {rows} pixels of a slide. {HOW_TO_PICK}")
+        notes.append(f"This is {part} of an image of {columns} x {rows} pixels of a slide. {HOW_TO_LOOK}")
     if any(tag.startswith("60") and tag.endswith("0010") for tag in obj):  # Overlay Rows of any group, PS3.3 C.9.2
         notes.append("The image has overlay graphics (such as marks or outlines), which are not drawn here.")
     if text(obj, "BurnedInAnnotation").upper() == "YES":

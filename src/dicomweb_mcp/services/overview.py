@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from ..dicom.values import DicomJson, clean, integer, raw_values
 
 SLIDE_FIELDS = ("ImageType", "TotalPixelMatrixColumns", "TotalPixelMatrixRows")
-HOW_TO_PICK = (
-    'For another image of the slide: list_instances with series_uid and fields=["ImageType", '
-    '"TotalPixelMatrixColumns", "TotalPixelMatrixRows", "NumberOfFrames"] tells them apart (sizes, label, overview); '
-    "give render_frame its instance_uid, and frame for one of its tiles."
+HOW_TO_LOOK = (
+    "describe_slide with series_uid names the levels, label and overview of the slide, and render_region shows any box "
+    "of it, or the whole; render_frame with an instance_uid shows one image, and with frame one of its tiles."
 )
 
 

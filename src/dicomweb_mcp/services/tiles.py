@@ -29,7 +29,7 @@ from ..dicom.video import refusal_of
 from ..errors import BadArgument, Problem
 from .instance import instance_metadata
 from .overlay import OnImage, Overlay, Target
-from .overview import HOW_TO_PICK
+from .overview import HOW_TO_LOOK
 from .parallel import side_by_side
 from .rendering import Renderer, readable_frames
 from .samples import Sample
@@ -125,8 +125,7 @@ class Drawing:
         if any(text(obj, "Modality") == "SM" for obj in known):
             raise BadArgument(
                 "The frames of a slide are tiles of one large picture, and a preview of them shows nothing: "
-                f"give render_frame series_uid={self.place.series_uid}, which shows as much of the slide as one frame "
-                f"holds. {HOW_TO_PICK}"
+                f"give render_region series_uid={self.place.series_uid} and whole=true. {HOW_TO_LOOK}"
             )
         videos = [refusal_of(obj) for obj in known]
         if known and all(videos):
