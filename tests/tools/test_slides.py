@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from mcp import Client
 from PIL import Image, ImageCms
+from pydicom import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGBaseline8Bit
 
@@ -228,6 +229,53 @@ async def test_colours_by_their_profile(connect: Any) -> None:
     assert np.abs(found.astype(int) - full).max() <= 2, "from sRGB to sRGB"
 
 
+async def test_the_profile_is_that_of_the_image_that_has_the_path(connect: Any) -> None:
+    """Two stains of one level, each in an image of its own."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    full = [noise(HIGH, WIDE, seed) for seed in (1, 2)]
+    plain = made(cut(full[0]), WIDE, HIGH, 1, paths=[path("A")])
+    other = made(cut(full[1]), WIDE, HIGH, 2, paths=[path("B", ICCProfile=srgb + bytes(len(srgb) % 2))])
+    async with connect(pacs=of_folder(plain, other)) as client:
+        assert len((await answer(client, "describe_slide", series_uid=SERIES))["levels"]) == 1
+        for name, pixel, colours in zip("AB", full, ("as stored", "converted to sRGB"), strict=True):
+            found, caption = await region(client, series_uid=SERIES, whole=True, optical_path=name)
+            assert np.abs(found.astype(int) - pixel).max() <= 2
+            assert f"; colours {colours}" in line(caption, "pixels")
+
+
+async def test_a_level_of_images_in_several_colour_spaces(connect: Any) -> None:
+    """Parts of one image, one uncompressed, one JPEG: each is decoded as it says."""
+    full = np.full((HIGH, WIDE, 3), (200, 60, 120), np.uint8)
+    tiles = cut(full)
+    parts = [
+        made(tiles[first:end], WIDE, HIGH, nth, ConcatenationUID="1.2.9", InConcatenationNumber=nth,
+             InConcatenationTotalNumber=2, ConcatenationFrameOffsetNumber=first)
+        for nth, (first, end) in enumerate([(0, 5), (5, 12)], start=1)
+    ]  # fmt: skip
+    as_jpeg(parts[1], tiles[5:])
+    async with connect(pacs=of_folder(*parts)) as client:
+        found, caption = await region(client, series_uid=SERIES, whole=True)
+    np.testing.assert_array_equal(found[:TILE], full[:TILE])
+    assert np.abs(found.astype(int) - full).max() <= 3
+    assert line(caption, "pixels").startswith(
+        "RGB, YBR_FULL_422, Explicit VR Little Endian, JPEG Baseline (Process 1), lossy"
+    )
+
+
+def as_jpeg(image: Dataset, tiles: Any, broken: int | None = None) -> None:
+    """The frames compressed by Pillow; one of them cut off."""
+    packed = []
+    for nth, tile in enumerate(tiles):
+        file = io.BytesIO()
+        Image.fromarray(tile).save(file, "JPEG", quality=95)
+        packed.append(file.getvalue()[: 40 if nth == broken else None])
+    image.PixelData = encapsulate(packed)
+    image["PixelData"].is_undefined_length = True
+    image["PixelData"].VR = "OB"
+    image.PhotometricInterpretation, image.LossyImageCompression = "YBR_FULL_422", "01"
+    image.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+
+
 # ---- what cannot be had ----------------------------------------------------------------------------------------------
 
 
@@ -279,19 +327,9 @@ async def test_a_label_alone_is_no_level(connect: Any) -> None:
 
 async def test_a_damaged_tile_is_named(connect: Any) -> None:
     """A gap would look like glass. The other tiles can still be shown."""
-    tiles = []
-    for tile in cut(noise(HIGH, WIDE)):
-        file = io.BytesIO()
-        Image.fromarray(tile).save(file, "JPEG")
-        tiles.append(file.getvalue())
-    tiles[5] = tiles[5][:40]
-    image = made(
-        cut(noise(HIGH, WIDE)), WIDE, HIGH, PhotometricInterpretation="YBR_FULL_422", LossyImageCompression="01"
-    )
-    image.PixelData = encapsulate(tiles)
-    image["PixelData"].is_undefined_length = True
-    image["PixelData"].VR = "OB"
-    image.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    tiles = cut(noise(HIGH, WIDE))
+    image = made(tiles, WIDE, HIGH)
+    as_jpeg(image, tiles, broken=5)
     async with connect(pacs=of_folder(image)) as client:
         says = await refusal(client, "render_region", series_uid=SERIES, whole=True)
         found, _ = await region(client, series_uid=SERIES, x=0, y=0, width=WIDE, height=TILE)

@@ -90,8 +90,8 @@ def encode(
     ``smooth`` is False for labels, which must not be mixed. A picture under 256 pixels grows by a whole factor, but
     not where ``enlarge`` is False; with ``fill`` the long edge has ``size`` pixels, however many there are. "auto" is
     PNG, or JPEG where PNG is over 900,000 bytes. ``marking`` is drawn over it after it has its size, and ``below``
-    stands below it, within ``size``; ``longest`` bounds the picture without what is below it. One that is ``for_sheet`` is no answer by itself: not compressed, and of any
-    number of bytes.
+    stands below it, within ``size``; ``longest`` bounds the picture without what is below it. One that is
+    ``for_sheet`` is no answer by itself: not compressed, and of any number of bytes.
 
     Raises BadArgument.
     """
