@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from ...archives.base import Archive, Frame, NotUnderstood
+from ...archives.base import Archive, Frame, NotFound, NotUnderstood
 from ...dicom.facts import ranges
 from ...dicom.slide import Tile
 from ...dicom.values import clean, text
@@ -92,7 +92,15 @@ class Tiles:
     async def _take(self, assembly: "Assembly", batch: list[Tile]) -> None:
         uid = batch[0].instance_uid
         place = self._opened.place_of(uid)
-        frames = await readable_frames(self._archive, place, [tile.frame for tile in batch])
+        numbers = [tile.frame for tile in batch]
+        try:
+            frames = await readable_frames(self._archive, place, numbers)
+        except NotFound:
+            raise NotFound(
+                self._archive.name,
+                f"does not have all of the tiles that it lists (frames {ranges(numbers)} of {uid}), and a gap would look "
+                "like glass. Ask for a box without them, or another level.",
+            ) from None
         for frame in frames:
             refuse_foreign_colours(self._archive, self._opened.objects[uid], frame)
         self._count(uid, frames)
