@@ -1,5 +1,6 @@
 """describe_slide and render_region over slides made to measure, whose every pixel is known."""
 
+import base64
 import io
 import re
 from pathlib import Path
@@ -360,18 +361,22 @@ async def test_a_scale_bar_in_a_margin_below(connect: Any) -> None:
 
 
 async def test_formats_and_the_budget(connect: Any) -> None:
-    """Noise is the worst that can be packed: three bytes a pixel as PNG."""
-    full = noise(70 * TILE, 5 * TILE)
-    image = made(cut(full), 5 * TILE, 70 * TILE)
-    large = made(cut(noise(19 * TILE, 19 * TILE, 3).repeat(1, 0)), 19 * TILE, 19 * TILE, 2)
-    large.SeriesInstanceUID = f"{SERIES}.2"
-    async with connect(pacs=of_folder(image, large)) as client:
-        jpeg = await call(client, "render_region", series_uid=SERIES, whole=True, format="jpeg")
-        assert image_of(jpeg).mime_type == "image/jpeg"
-        for given in ({"format": "png"}, {"format": "auto"}):
-            result = await call(client, "render_region", series_uid=SERIES, whole=True, size=1568, **given)
-            assert not result.is_error, text_of(result)
-            assert len(image_of(result).data) * 3 / 4 <= 900_000
+    """Noise is the worst that can be packed: as PNG 1.2 MB."""
+    tiles = noise(100 * 64, 64).reshape(100, 64, 64, 3)
+    image = made(tiles, 640, 640, Columns=64, Rows=64)
+    given = {"series_uid": SERIES, "whole": True}
+    async with connect(pacs=of_folder(image)) as client:
+        for wanted, kind, done in [("auto", "image/jpeg", "JPEG, because PNG would take 1,2"), ("png", "image/png", "to stay within 900,000 bytes"),
+                                   ("jpeg", "image/jpeg", "640 x 640 pixels, jpeg")]:  # fmt: skip
+            result = await call(client, "render_region", **given, format=wanted)
+            assert image_of(result).mime_type == kind
+            assert len(base64.b64decode(image_of(result).data)) <= 900_000
+            assert done in line(text_of(result), "picture")
+        found, caption = await region(client, **given)
+    across = 640 / found.shape[1]
+    assert across > 1
+    assert line(caption, "scale") == f"level 0 x = 0 + {across:.4g} * picture x, y = 0 + {across:.4g} * picture y"
+    assert line(caption, "resolution").startswith(f"{0.5 * across:.4g} um per pixel of the picture")
 
 
 async def test_boxes_of_tissue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
