@@ -219,6 +219,19 @@ async def test_channels_of_16_bits_together_and_alone(connect: Any) -> None:
     assert "Cy5" in says or "3" in says
 
 
+@pytest.mark.parametrize(("samples", "count", "shown"), [(1, 8, 6), (3, 2, 1)])
+async def test_optical_paths_that_are_not_shown_are_told(connect: Any, samples: int, count: int, shown: int) -> None:
+    channels = [noise(HIGH, WIDE, seed, samples=samples) for seed in range(count)]
+    paths = [path(f"p{nth}") for nth in range(count)]
+    image = made(np.concatenate([cut(channel) for channel in channels]), WIDE, HIGH, paths=paths)
+    said = f"note: {shown} of {count} optical paths shown: give optical_path for another one."
+    async with connect(pacs=of_folder(image)) as client:
+        _, caption = await region(client, series_uid=SERIES, whole=True)
+        _, alone = await region(client, series_uid=SERIES, whole=True, optical_path=f"p{count - 1}")
+    assert said in caption
+    assert "optical paths shown" not in alone
+
+
 async def test_colours_by_their_profile(connect: Any) -> None:
     """A profile whose colours are far from sRGB; the truth is the colour engine's, on the whole picture."""
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -61,7 +61,7 @@ class Made:
     channels: Sequence[Channel]
     picture: "RegionPicture"
     tiles: Tiles
-    reduce: int
+    left_out: int  # optical paths of the level that nobody asked for
 
 
 async def show_region(app: App, archive_name: str | None, request: RegionRequest) -> Shown:
@@ -108,7 +108,8 @@ async def _made(
     reduce = reduce_for(shown.box, max(shown.width, shown.height))
     assembled = [await _assembled(tiles, shown, plane, path, reduce) for path in paths]
     picture, channels = await _picture(archive, opened, request, shown, paths, assembled)
-    return Made(shown, plane, channels, picture, tiles, reduce)
+    left_out = 0 if wanted else len(shown.level.path_identifiers) - len(paths)
+    return Made(shown, plane, channels, picture, tiles, left_out)
 
 
 def _usual_paths(opened: OpenedSlide, tiles: Tiles, level: Level) -> list[OpticalPath]:

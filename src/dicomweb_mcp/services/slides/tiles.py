@@ -98,8 +98,8 @@ class Tiles:
         except NotFound:
             raise NotFound(
                 self._archive.name,
-                f"does not have all of the tiles that it lists (frames {ranges(numbers)} of {uid}), and a gap would look "
-                "like glass. Ask for a box without them, or another level.",
+                f"does not have all of the tiles that it lists (frames {ranges(numbers)} of {uid}), and a gap would "
+                "look like glass. Ask for a box without them, or another level.",
             ) from None
         for frame in frames:
             refuse_foreign_colours(self._archive, self._opened.objects[uid], frame)
