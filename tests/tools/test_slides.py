@@ -290,6 +290,23 @@ def as_jpeg(image: Dataset, tiles: Any, broken: int | None = None) -> None:
     image.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
 
 
+async def test_grey_and_colour_in_one_image_are_refused(connect: Any) -> None:
+    """Two parts of a concatenation that cannot be one picture."""
+    parts = [
+        made(tiles, WIDE, HIGH, nth, ConcatenationUID="1.2.9", InConcatenationNumber=nth, InConcatenationTotalNumber=2,
+             ConcatenationFrameOffsetNumber=6 * nth - 6)
+        for nth, tiles in enumerate([noise(6 * TILE, TILE, samples=1).reshape(6, TILE, TILE),
+                                     noise(6 * TILE, TILE).reshape(6, TILE, TILE, 3)], start=1)
+    ]  # fmt: skip
+    async with connect(pacs=of_folder(*parts)) as client:
+        says = await refusal(client, "render_region", series_uid=SERIES, whole=True)
+        found = await answer(client, "describe_slide", series_uid=SERIES, tissue=True)
+        upper, _ = await region(client, series_uid=SERIES, x=0, y=0, width=WIDE, height=TILE)
+    assert "tiles of several kinds" in says
+    assert any(note.startswith("Tissue was not looked for: ") for note in found["notes"])
+    assert upper.shape == (TILE, WIDE)
+
+
 # ---- what cannot be had ----------------------------------------------------------------------------------------------
 
 

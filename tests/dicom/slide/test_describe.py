@@ -65,7 +65,7 @@ def test_nine_levels_are_small() -> None:
 def test_more_levels_than_any_slide_has() -> None:
     found = table(pyramid(*((5_000 - at, 4_000) for at in range(42))))
     assert [row["level"] for row in found.levels] == list(range(40))
-    assert "2 coarser levels are not shown." in found.notes
+    assert "2 more levels are not shown." in found.notes
 
 
 def test_compressions_that_differ_stand_at_each_level() -> None:

@@ -36,7 +36,7 @@ def table(slide: Slide) -> SlideTable:
     facts = dict(slide.facts or {})
     if slide.objective_power:
         facts["ObjectiveLensPower"] = significant(slide.objective_power)
-    parts = {"coarser levels": slide.levels, "images": slide.images, "paths": slide.paths, "planes": slide.planes}
+    parts = {"levels": slide.levels, "images": slide.images, "paths": slide.paths, "planes": slide.planes}
     return SlideTable(
         levels=levels,
         images=[_image(image) for image in slide.images[:MOST_ROWS]],

@@ -78,6 +78,13 @@ class Tiles:
                 self.used.missing += 1
             else:
                 groups[tile.instance_uid].append(tile)
+        kinds = {(reader.samples, reader.dtype) for reader in map(self.reader, groups)}
+        if len(kinds) > 1:
+            raise NotUnderstood(
+                self._archive.name,
+                "has tiles of several kinds (grey, colour, or of different depth) in one image of this slide, which "
+                "make no picture together. Ask for a smaller box, or another level.",
+            )
         batches = [batch for uid, group in groups.items() for batch in self._batches(uid, group)]
         await side_by_side(partial(self._take, assembly), batches, self._archive.profile.parallel)
 
