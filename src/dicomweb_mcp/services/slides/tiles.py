@@ -10,7 +10,7 @@ import anyio
 
 from ...archives.base import Archive, Frame, NotFound, NotUnderstood
 from ...dicom.facts import ranges
-from ...dicom.slide import Tile
+from ...dicom.slide import Box, FocalPlane, Level, OpticalPath, Tile, tiles_of
 from ...dicom.values import clean, text
 from ...errors import Problem
 from ..parallel import side_by_side
@@ -18,7 +18,7 @@ from ..rendering import readable_frames, refuse_foreign_colours
 from .reading import OpenedSlide
 
 if TYPE_CHECKING:
-    from ...pixels.slide.assemble import Assembly
+    from ...pixels.slide.assemble import Assembled, Assembly
     from ...pixels.slide.tile import Tile as Read
     from ...pixels.slide.tile import TileReader
 
@@ -70,8 +70,26 @@ class Tiles:
             self._readers[key] = TileReader(self._opened.objects[uid], transfer_syntax)
         return self._readers[key]
 
-    async def into(self, assembly: "Assembly", tiles: Sequence[Tile]) -> None:
-        """Put all tiles of one focal plane and optical path into a region. Raises Undecodable or ArchiveError."""
+    async def assembled(self, level: Level, box: Box, plane: FocalPlane, path: OpticalPath, reduce: int) -> "Assembled":
+        """A box of a level, from the tiles of one focal plane and optical path. Raises Undecodable or ArchiveError."""
+        from ...pixels.slide.assemble import Assembly
+
+        listed = await anyio.to_thread.run_sync(tiles_of, level, box, plane, path.identifier, abandon_on_cancel=True)
+        present = next((tile.instance_uid for tile in listed if not tile.is_missing), level.instances[0].uid)
+        reader = self.reader(present)
+        assembly = Assembly(
+            box,
+            matrix=(level.grid.columns, level.grid.rows),
+            tile=(level.grid.tile_columns, level.grid.tile_rows),
+            samples=reader.samples,
+            dtype=reader.dtype,
+            background=reader.background,
+            reduce=reduce,
+        )
+        await self._into(assembly, listed)
+        return await anyio.to_thread.run_sync(assembly.result)
+
+    async def _into(self, assembly: "Assembly", tiles: Sequence[Tile]) -> None:
         groups: dict[str, list[Tile]] = defaultdict(list)
         for tile in tiles:
             if tile.is_missing:
