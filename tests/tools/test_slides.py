@@ -164,7 +164,6 @@ async def test_a_concatenation_is_one_level(connect: Any) -> None:
         np.testing.assert_array_equal(await pixels(client, SERIES, 0, (0, 0, WIDE, HIGH)), full)
         asked = [path.rpartition("/")[2] for path in fake.paths if "/frames/" in path]
         assert sorted(asked) == ["1,2", "1,2,3,4,5", "1,2,3,4,5"]
-        del fake.store
         fake.store = Store(*parts[:2])
     async with connect(pacs=(fake, kind)) as client:  # a part that is not there
         found, caption = await region(client, series_uid=SERIES, whole=True)
