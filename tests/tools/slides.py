@@ -136,13 +136,6 @@ def noise(rows: int, columns: int, seed: int = 1, dtype: Any = np.uint8, samples
     return np.random.default_rng(seed).integers(0, most, shape, dtype, endpoint=True)
 
 
-def write(folder: Path, *images: Dataset) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for image in images:
-        image.save_as(folder / f"{image.SOPInstanceUID}.dcm", enforce_file_format=True)
-    return folder
-
-
 def tiles_fetched(caption: str) -> tuple[int, int]:
     """How many tiles a picture took, and how many of them were fetched for it."""
     counted = re.match(r"(\d+) \((?:(\d+) fetched|none)", line(caption, "tiles"))

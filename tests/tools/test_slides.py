@@ -1,5 +1,6 @@
 """describe_slide and render_region over slides made to measure, whose every pixel is known."""
 
+import base64
 import io
 import re
 from pathlib import Path
@@ -163,7 +164,6 @@ async def test_a_concatenation_is_one_level(connect: Any) -> None:
         np.testing.assert_array_equal(await pixels(client, SERIES, 0, (0, 0, WIDE, HIGH)), full)
         asked = [path.rpartition("/")[2] for path in fake.paths if "/frames/" in path]
         assert sorted(asked) == ["1,2", "1,2,3,4,5", "1,2,3,4,5"]
-        del fake.store
         fake.store = Store(*parts[:2])
     async with connect(pacs=(fake, kind)) as client:  # a part that is not there
         found, caption = await region(client, series_uid=SERIES, whole=True)
@@ -216,6 +216,19 @@ async def test_channels_of_16_bits_together_and_alone(connect: Any) -> None:
             assert line(caption, "optical path").startswith("2 FITC, ")
         says = await refusal(client, "render_region", series_uid=SERIES, whole=True, optical_path="Cy7")
     assert "Cy5" in says or "3" in says
+
+
+@pytest.mark.parametrize(("samples", "count", "shown"), [(1, 8, 6), (3, 2, 1)])
+async def test_optical_paths_that_are_not_shown_are_told(connect: Any, samples: int, count: int, shown: int) -> None:
+    channels = [noise(HIGH, WIDE, seed, samples=samples) for seed in range(count)]
+    paths = [path(f"p{nth}") for nth in range(count)]
+    image = made(np.concatenate([cut(channel) for channel in channels]), WIDE, HIGH, paths=paths)
+    said = f"note: {shown} of {count} optical paths shown: give optical_path for another one."
+    async with connect(pacs=of_folder(image)) as client:
+        _, caption = await region(client, series_uid=SERIES, whole=True)
+        _, alone = await region(client, series_uid=SERIES, whole=True, optical_path=f"p{count - 1}")
+    assert said in caption
+    assert "optical paths shown" not in alone
 
 
 async def test_colours_by_their_profile(connect: Any) -> None:
@@ -274,6 +287,23 @@ def as_jpeg(image: Dataset, tiles: Any, broken: int | None = None) -> None:
     image["PixelData"].VR = "OB"
     image.PhotometricInterpretation, image.LossyImageCompression = "YBR_FULL_422", "01"
     image.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+
+
+async def test_grey_and_colour_in_one_image_are_refused(connect: Any) -> None:
+    """Two parts of a concatenation that cannot be one picture."""
+    parts = [
+        made(tiles, WIDE, HIGH, nth, ConcatenationUID="1.2.9", InConcatenationNumber=nth, InConcatenationTotalNumber=2,
+             ConcatenationFrameOffsetNumber=6 * nth - 6)
+        for nth, tiles in enumerate([noise(6 * TILE, TILE, samples=1).reshape(6, TILE, TILE),
+                                     noise(6 * TILE, TILE).reshape(6, TILE, TILE, 3)], start=1)
+    ]  # fmt: skip
+    async with connect(pacs=of_folder(*parts)) as client:
+        says = await refusal(client, "render_region", series_uid=SERIES, whole=True)
+        found = await answer(client, "describe_slide", series_uid=SERIES, tissue=True)
+        upper, _ = await region(client, series_uid=SERIES, x=0, y=0, width=WIDE, height=TILE)
+    assert "tiles of several kinds" in says
+    assert any(note.startswith("Tissue was not looked for: ") for note in found["notes"])
+    assert upper.shape == (TILE, WIDE)
 
 
 # ---- what cannot be had ----------------------------------------------------------------------------------------------
@@ -360,18 +390,22 @@ async def test_a_scale_bar_in_a_margin_below(connect: Any) -> None:
 
 
 async def test_formats_and_the_budget(connect: Any) -> None:
-    """Noise is the worst that can be packed: three bytes a pixel as PNG."""
-    full = noise(70 * TILE, 5 * TILE)
-    image = made(cut(full), 5 * TILE, 70 * TILE)
-    large = made(cut(noise(19 * TILE, 19 * TILE, 3).repeat(1, 0)), 19 * TILE, 19 * TILE, 2)
-    large.SeriesInstanceUID = f"{SERIES}.2"
-    async with connect(pacs=of_folder(image, large)) as client:
-        jpeg = await call(client, "render_region", series_uid=SERIES, whole=True, format="jpeg")
-        assert image_of(jpeg).mime_type == "image/jpeg"
-        for given in ({"format": "png"}, {"format": "auto"}):
-            result = await call(client, "render_region", series_uid=SERIES, whole=True, size=1568, **given)
-            assert not result.is_error, text_of(result)
-            assert len(image_of(result).data) * 3 / 4 <= 900_000
+    """Noise is the worst that can be packed: as PNG 1.2 MB."""
+    tiles = noise(100 * 64, 64).reshape(100, 64, 64, 3)
+    image = made(tiles, 640, 640, Columns=64, Rows=64)
+    given = {"series_uid": SERIES, "whole": True}
+    async with connect(pacs=of_folder(image)) as client:
+        for wanted, kind, done in [("auto", "image/jpeg", "JPEG, because PNG would take 1,2"), ("png", "image/png", "to stay within 900,000 bytes"),
+                                   ("jpeg", "image/jpeg", "640 x 640 pixels, jpeg")]:  # fmt: skip
+            result = await call(client, "render_region", **given, format=wanted)
+            assert image_of(result).mime_type == kind
+            assert len(base64.b64decode(image_of(result).data)) <= 900_000
+            assert done in line(text_of(result), "picture")
+        found, caption = await region(client, **given)
+    across = 640 / found.shape[1]
+    assert across > 1
+    assert line(caption, "scale") == f"level 0 x = 0 + {across:.4g} * picture x, y = 0 + {across:.4g} * picture y"
+    assert line(caption, "resolution").startswith(f"{0.5 * across:.4g} um per pixel of the picture")
 
 
 async def test_boxes_of_tissue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

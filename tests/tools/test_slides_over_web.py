@@ -131,7 +131,9 @@ async def test_tiles_that_are_gone_are_told(connect: Any) -> None:
     fake.fail(404, times=20, only="/frames/")
     async with connect(pacs=(fake, "google")) as client:
         says = await refusal(client, "render_region", series_uid=SERIES, whole=True)
-    assert says.startswith("Archive pacs")
+    uid = small().SOPInstanceUID
+    assert says.startswith(f"Archive pacs: does not have all of the tiles that it lists (frames 1-12 of {uid})")
+    assert "another level" in says
     assert "http" not in says
 
 

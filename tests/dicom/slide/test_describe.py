@@ -65,7 +65,7 @@ def test_nine_levels_are_small() -> None:
 def test_more_levels_than_any_slide_has() -> None:
     found = table(pyramid(*((5_000 - at, 4_000) for at in range(42))))
     assert [row["level"] for row in found.levels] == list(range(40))
-    assert "2 coarser levels are not shown." in found.notes
+    assert "2 more levels are not shown." in found.notes
 
 
 def test_compressions_that_differ_stand_at_each_level() -> None:
@@ -107,3 +107,11 @@ def preparation(*contents: tuple[str, str, str, str]) -> Any:
         make(ValueType="CODE", ConceptNameCodeSequence=[code(name, words)], ConceptCodeSequence=[code(value, meaning)])
         for name, words, value, meaning in contents
     ])  # fmt: skip
+
+
+def test_what_is_left_out_is_counted() -> None:
+    paths = tuple(f"p{number}" for number in range(45))
+    shown = table(pyramid((512, 512), paths=paths, PhotometricInterpretation="MONOCHROME2", planes=42))
+    assert (len(shown.paths), len(shown.planes)) == (40, 40)
+    assert "5 more paths are not shown." in shown.notes
+    assert "2 more planes are not shown." in shown.notes

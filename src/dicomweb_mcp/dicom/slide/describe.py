@@ -36,7 +36,7 @@ def table(slide: Slide) -> SlideTable:
     facts = dict(slide.facts or {})
     if slide.objective_power:
         facts["ObjectiveLensPower"] = significant(slide.objective_power)
-    more = len(slide.levels) - MOST_ROWS
+    parts = {"levels": slide.levels, "images": slide.images, "paths": slide.paths, "planes": slide.planes}
     return SlideTable(
         levels=levels,
         images=[_image(image) for image in slide.images[:MOST_ROWS]],
@@ -45,7 +45,11 @@ def table(slide: Slide) -> SlideTable:
         facts={**facts, **filled(of_every_level=common)},
         notes=[
             *([NUMBERING] if levels else []),
-            *([f"{more} coarser levels are not shown."] if more > 0 else []),
+            *(
+                f"{len(rows) - MOST_ROWS} more {name} are not shown."
+                for name, rows in parts.items()
+                if len(rows) > MOST_ROWS
+            ),
             *slide.notes,
         ],
     )

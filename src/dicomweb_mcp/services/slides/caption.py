@@ -35,10 +35,17 @@ def caption(archive: Archive, opened: OpenedSlide, made: "Made") -> tuple[dict[s
     facts["tiles"] = made.tiles.used.words()
     facts["pixels"] = _pixels(opened, made)
     facts["rendered by"] = "this program, from the stored tiles"
-    notes = (*shown.said, *made.picture.notes, *made.tiles.used.notes, *opened.slide.notes)
+    notes = (*shown.said, *_left_out(made), *made.picture.notes, *made.tiles.used.notes, *opened.slide.notes)
     if text(opened.first, "BurnedInAnnotation").upper() == "YES":
         notes = (*notes, "The pixels hold burned-in text, which may name the patient.")
     return {**facts, **viewer_fact(archive, opened.place, opened.first)}, notes
+
+
+def _left_out(made: "Made") -> tuple[str, ...]:
+    if not made.left_out:
+        return ()
+    count = len(made.channels)
+    return (f"{count} of {count + made.left_out} optical paths shown: give optical_path for another one.",)
 
 
 def _level(level: Level, count: int) -> str:

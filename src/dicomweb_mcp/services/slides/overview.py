@@ -10,7 +10,7 @@ from ...archives.base import Archive, ArchiveError, NotUnderstood, Place
 from ...dicom.facts import filled, rounded
 from ...dicom.query import Query, make_plan
 from ...dicom.rules import Level as SearchLevel
-from ...dicom.slide import MOST_TILES, Box, Level, Slide, SlideTable, table, tile_count, tiles_of
+from ...dicom.slide import MOST_TILES, Box, Level, Slide, SlideTable, table, tile_count
 from ...dicom.uids import is_uid
 from ...dicom.values import clean, text
 from ...errors import BadArgument, Problem
@@ -106,27 +106,15 @@ def _row(opened: OpenedSlide) -> dict[str, Any]:
 async def _add_tissue(archive: Archive, opened: OpenedSlide, found: DescribedSlide) -> None:
     """Boxes that are worth looking at, largest first, in pixels of level 0, and in mm where the slide says how large a
     pixel is."""
-    from ...pixels.slide.assemble import Assembly, reduce_for
+    from ...pixels.slide.assemble import reduce_for
     from ...pixels.slide.tissue import find_tissue
 
     slide = opened.slide
     level = _small_level(slide)
     whole = Box(0, 0, level.grid.columns, level.grid.rows)
-    tiles = Tiles(archive, opened)
     path = next(path for path in slide.paths if path.identifier in level.path_identifiers)
-    listed = tiles_of(level, whole, slide.usual_plane(level), path.identifier)
-    reader = tiles.reader(level.instances[0].uid)
-    assembly = Assembly(
-        whole,
-        matrix=(level.grid.columns, level.grid.rows),
-        tile=(level.grid.tile_columns, level.grid.tile_rows),
-        samples=reader.samples,
-        dtype=reader.dtype,
-        background=reader.background,
-        reduce=reduce_for(whole, TISSUE_SIZE),
-    )
-    await tiles.into(assembly, listed)
-    assembled = await anyio.to_thread.run_sync(assembly.result)
+    reduce = reduce_for(whole, TISSUE_SIZE)
+    assembled = await Tiles(archive, opened).assembled(level, whole, slide.usual_plane(level), path, reduce)
     seen = await anyio.to_thread.run_sync(find_tissue, assembled.pixels, abandon_on_cancel=True)
     found.tissue = [_piece(slide, level, assembled.reduce, piece.box, piece.share) for piece in seen.pieces]
     left_out = f" {seen.left_out} smaller ones are left out." if seen.left_out else ""

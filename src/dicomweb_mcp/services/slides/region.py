@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ...archives.base import Archive, ArchiveError, NotUnderstood
-from ...dicom.slide import BoxRequest, FocalPlane, Level, OpticalPath, Region, check_box, region, tiles_of
+from ...dicom.slide import BoxRequest, FocalPlane, Level, OpticalPath, Region, check_box, region
 from ...dicom.values import DicomJson, clean
 from ...errors import BadArgument
 from ...pixels.request import DEFAULT_SIZE, Format
@@ -61,7 +61,7 @@ class Made:
     channels: Sequence[Channel]
     picture: "RegionPicture"
     tiles: Tiles
-    reduce: int
+    left_out: int  # optical paths of the level that nobody asked for
 
 
 async def show_region(app: App, archive_name: str | None, request: RegionRequest) -> Shown:
@@ -106,9 +106,10 @@ async def _made(
         shown = region(opened.slide, request.box, plane, [path.identifier for path in paths])
     plane = plane or opened.slide.usual_plane(shown.level)
     reduce = reduce_for(shown.box, max(shown.width, shown.height))
-    assembled = [await _assembled(tiles, shown, plane, path, reduce) for path in paths]
+    assembled = [await tiles.assembled(shown.level, shown.box, plane, path, reduce) for path in paths]
     picture, channels = await _picture(archive, opened, request, shown, paths, assembled)
-    return Made(shown, plane, channels, picture, tiles, reduce)
+    left_out = 0 if wanted else len(shown.level.path_identifiers) - len(paths)
+    return Made(shown, plane, channels, picture, tiles, left_out)
 
 
 def _usual_paths(opened: OpenedSlide, tiles: Tiles, level: Level) -> list[OpticalPath]:
@@ -116,26 +117,6 @@ def _usual_paths(opened: OpenedSlide, tiles: Tiles, level: Level) -> list[Optica
     there = [path for path in opened.slide.paths if path.identifier in level.path_identifiers]
     is_colour = any(tiles.reader(one.uid).is_colour for one in level.instances)
     return there[: 1 if is_colour else MOST_CHANNELS]
-
-
-async def _assembled(tiles: Tiles, shown: Region, plane: FocalPlane, path: OpticalPath, reduce: int) -> "Assembled":
-    from ...pixels.slide.assemble import Assembly
-
-    level = shown.level
-    listed = await anyio.to_thread.run_sync(tiles_of, level, shown.box, plane, path.identifier, abandon_on_cancel=True)
-    present = next((tile.instance_uid for tile in listed if not tile.is_missing), level.instances[0].uid)
-    reader = tiles.reader(present)
-    assembly = Assembly(
-        shown.box,
-        matrix=(level.grid.columns, level.grid.rows),
-        tile=(level.grid.tile_columns, level.grid.tile_rows),
-        samples=reader.samples,
-        dtype=reader.dtype,
-        background=reader.background,
-        reduce=reduce,
-    )
-    await tiles.into(assembly, listed)
-    return await anyio.to_thread.run_sync(assembly.result)
 
 
 async def _picture(

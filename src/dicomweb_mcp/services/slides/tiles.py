@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from ...archives.base import Archive, Frame, NotUnderstood
+from ...archives.base import Archive, Frame, NotFound, NotUnderstood
 from ...dicom.facts import ranges
-from ...dicom.slide import Tile
+from ...dicom.slide import Box, FocalPlane, Level, OpticalPath, Tile, tiles_of
 from ...dicom.values import clean, text
 from ...errors import Problem
 from ..parallel import side_by_side
@@ -18,7 +18,7 @@ from ..rendering import readable_frames, refuse_foreign_colours
 from .reading import OpenedSlide
 
 if TYPE_CHECKING:
-    from ...pixels.slide.assemble import Assembly
+    from ...pixels.slide.assemble import Assembled, Assembly
     from ...pixels.slide.tile import Tile as Read
     from ...pixels.slide.tile import TileReader
 
@@ -70,14 +70,39 @@ class Tiles:
             self._readers[key] = TileReader(self._opened.objects[uid], transfer_syntax)
         return self._readers[key]
 
-    async def into(self, assembly: "Assembly", tiles: Sequence[Tile]) -> None:
-        """Put all tiles of one focal plane and optical path into a region. Raises Undecodable or ArchiveError."""
+    async def assembled(self, level: Level, box: Box, plane: FocalPlane, path: OpticalPath, reduce: int) -> "Assembled":
+        """A box of a level, from the tiles of one focal plane and optical path. Raises Undecodable or ArchiveError."""
+        from ...pixels.slide.assemble import Assembly
+
+        listed = await anyio.to_thread.run_sync(tiles_of, level, box, plane, path.identifier, abandon_on_cancel=True)
+        present = next((tile.instance_uid for tile in listed if not tile.is_missing), level.instances[0].uid)
+        reader = self.reader(present)
+        assembly = Assembly(
+            box,
+            matrix=(level.grid.columns, level.grid.rows),
+            tile=(level.grid.tile_columns, level.grid.tile_rows),
+            samples=reader.samples,
+            dtype=reader.dtype,
+            background=reader.background,
+            reduce=reduce,
+        )
+        await self._into(assembly, listed)
+        return await anyio.to_thread.run_sync(assembly.result)
+
+    async def _into(self, assembly: "Assembly", tiles: Sequence[Tile]) -> None:
         groups: dict[str, list[Tile]] = defaultdict(list)
         for tile in tiles:
             if tile.is_missing:
                 self.used.missing += 1
             else:
                 groups[tile.instance_uid].append(tile)
+        kinds = {(reader.samples, reader.dtype) for reader in map(self.reader, groups)}
+        if len(kinds) > 1:
+            raise NotUnderstood(
+                self._archive.name,
+                "has tiles of several kinds (grey, colour, or of different depth) in one image of this slide, which "
+                "make no picture together. Ask for a smaller box, or another level.",
+            )
         batches = [batch for uid, group in groups.items() for batch in self._batches(uid, group)]
         await side_by_side(partial(self._take, assembly), batches, self._archive.profile.parallel)
 
@@ -92,7 +117,15 @@ class Tiles:
     async def _take(self, assembly: "Assembly", batch: list[Tile]) -> None:
         uid = batch[0].instance_uid
         place = self._opened.place_of(uid)
-        frames = await readable_frames(self._archive, place, [tile.frame for tile in batch])
+        numbers = [tile.frame for tile in batch]
+        try:
+            frames = await readable_frames(self._archive, place, numbers)
+        except NotFound:
+            raise NotFound(
+                self._archive.name,
+                f"does not have all of the tiles that it lists (frames {ranges(numbers)} of {uid}), and a gap would "
+                "look like glass. Ask for a box without them, or another level.",
+            ) from None
         for frame in frames:
             refuse_foreign_colours(self._archive, self._opened.objects[uid], frame)
         self._count(uid, frames)
