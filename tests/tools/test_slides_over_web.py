@@ -1,5 +1,6 @@
 """Slides of web archives: what is asked for a region, what is not, and what is not asked for again."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from pydicom import Dataset
 
 from dicomweb_mcp.services.slides.reading import FIELDS
+from fakes import google_attributes
 from fakes.base import Fake
 from fakes.dcm4chee import Dcm4chee
 from fakes.google import IDC_BASE, Google
@@ -188,3 +190,18 @@ async def test_a_study_lists_its_slides(connect: Any) -> None:
     assert rows[f"{SERIES}.2"]["SeriesDescription"] == "second stain"
     assert (rows[SERIES]["columns"], rows[SERIES]["rows"], rows[SERIES]["um_per_px"]) == (64, 48, 0.5)
     assert f"describe_slide with study_uid={one.StudyInstanceUID}" in says
+
+
+@pytest.mark.parametrize(("kind", "making"), GOOGLES)
+async def test_places_that_the_archive_leaves_out_are_read_from_the_file(
+    connect: Any, kind: str, making: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Google's stores leave sequences of over 1 MB out, as are the groups of some thousand tiles."""
+    wanted = {"series_uid": series_of(SPARSE), "whole": True, "format": "png"}
+    async with connect(pacs=(making(Store(*datasets(SPARSE))), kind)) as client:
+        expected, _ = await region(client, **wanted)
+    groups = datasets(SPARSE)[0]["PerFrameFunctionalGroupsSequence"]
+    monkeypatch.setattr(google_attributes, "LARGEST_SEQUENCE", len(json.dumps(groups.to_json_dict(None, 0))) - 1)
+    async with connect(pacs=(making(Store(*datasets(SPARSE))), kind)) as client:
+        found, _ = await region(client, **wanted)
+    assert (found == expected).all()

@@ -18,7 +18,8 @@ from ...dicom.uids import is_uid
 from ...dicom.values import DicomJson, clean, integer, text
 from ...errors import BadArgument
 from ..app import App
-from ..instance import check_place, instance_metadata
+from ..instance import check_place
+from ..left_out import whole_object
 from ..lookup import find_place
 from ..paging import every_match
 
@@ -137,7 +138,7 @@ async def _by_search(archive: Archive, place: Place, found: _Found) -> None:
         uid = text(row, "SOPInstanceUID")
         is_listed = (integer(row, "NumberOfFrames") or 1) > 1 and text(row, "DimensionOrganizationType") != "TILED_FULL"
         if is_listed and is_uid(uid) and integer(row, "TotalPixelMatrixColumns"):
-            row = await instance_metadata(archive, Place(place.study_uid, place.series_uid, uid))
+            row, _ = await whole_object(archive, Place(place.study_uid, place.series_uid, uid))
         await found.add(archive, place, row)
 
 
