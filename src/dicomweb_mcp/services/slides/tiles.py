@@ -102,7 +102,8 @@ class Tiles:
         async def decode(part: list[tuple[Tile, Frame]]) -> None:
             for tile, read in await anyio.to_thread.run_sync(self._read, uid, part, abandon_on_cancel=True):
                 self.used.notes |= dict.fromkeys(read.notes)
-                assembly.put_at(tile.x, tile.y, read.pixels)
+                for x, y, width, height in tile.visible or [(0, 0, *read.pixels.shape[1::-1])]:
+                    assembly.put_at(tile.x + x, tile.y + y, read.pixels[y : y + height, x : x + width])
 
         await side_by_side(decode, parts, DECODED_AT_ONCE)
 
