@@ -103,3 +103,15 @@ async def test_tiles_that_overlap_count_once_in_a_picture_that_is_shrunk(connect
             shrunk.append((await region(client, whole=True, size=64))[0])
     inside = np.s_[:59, :59]  # beyond it the last tiles are padding
     assert np.array_equal(shrunk[0][inside], shrunk[1][inside])
+
+
+async def test_the_usual_focal_plane_is_one_on_which_the_optical_path_has_frames(connect: Any) -> None:
+    one, two, three = (matrix(32, 32, seed) for seed in (1, 2, 3))
+    places = [(x, y) for y in (0, 16) for x in (0, 16)]
+    positions = [(*place, z, path) for z, path in ((0.0, "A"), (2.0, "A"), (0.0, "B")) for place in places]
+    slide = image(1, (32, 32), [*full(one), *full(two), *full(three)], positions=positions, paths=("A", "B"))
+    async with connect(pacs=(Dcm4chee(Store(slide)), "dcm4chee")) as client:
+        assert np.array_equal((await region(client, whole=True, optical_path="B"))[0], three)
+        says = await refusal(client, "render_region", series_uid=SERIES, whole=True, optical_path="B", focal_plane=2)
+        assert "Not on any level: focal plane 2 with optical path B." in says
+        assert np.array_equal((await region(client, whole=True, focal_plane=2))[0], two)

@@ -136,8 +136,15 @@ class Level:
     def path_identifiers(self) -> frozenset[str]:
         return frozenset().union(*(part.shown_paths for part in self.instances))
 
-    def shows(self, plane: FocalPlane) -> bool:
-        return not plane.keys.isdisjoint(self.plane_keys)
+    @cached_property
+    def sheets(self) -> frozenset[tuple[PlaneKey, str]]:
+        return frozenset().union(*(part.shown_sheets for part in self.instances))
+
+    def shows(self, plane: FocalPlane, paths: Iterable[str] = ()) -> bool:
+        """Whether it has frames of a focal plane, in each of these optical paths."""
+        return not plane.keys.isdisjoint(self.plane_keys) and all(
+            any((key, path) in self.sheets for key in plane.keys) for path in paths
+        )
 
 
 def tilings(instances: Iterable[Instance]) -> tuple[Tiling, ...]:

@@ -114,7 +114,7 @@ async def _add_tissue(archive: Archive, opened: OpenedSlide, found: DescribedSli
     whole = Box(0, 0, level.grid.columns, level.grid.rows)
     tiles = Tiles(archive, opened)
     path = next(path for path in slide.paths if path.identifier in level.path_identifiers)
-    listed = tiles_of(level, whole, slide.usual_plane(level), path.identifier)
+    listed = tiles_of(level, whole, slide.usual_plane(level, [path.identifier]), path.identifier)
     reader = tiles.reader(level.instances[0].uid)
     assembly = Assembly(
         whole,
