@@ -115,3 +115,12 @@ async def test_the_usual_focal_plane_is_one_on_which_the_optical_path_has_frames
         says = await refusal(client, "render_region", series_uid=SERIES, whole=True, optical_path="B", focal_plane=2)
         assert "Not on any level: focal plane 2 with optical path B." in says
         assert np.array_equal((await region(client, whole=True, focal_plane=2))[0], two)
+
+
+async def test_the_colour_profile_is_that_of_the_image_with_the_optical_path(connect: Any) -> None:
+    whole = matrix(32, 32, 1)
+    plain, profiled = image(1, (32, 32), full(whole), paths=("A",)), image(2, (32, 32), full(whole), paths=("B",))
+    profiled.OpticalPathSequence[0].ICCProfile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    async with connect(pacs=(Dcm4chee(Store(plain, profiled)), "dcm4chee")) as client:
+        _, says = await region(client, whole=True, optical_path="B")
+    assert "colours as stored" not in says

@@ -182,7 +182,7 @@ async def _profile(archive: Archive, opened: OpenedSlide, level: Level, path: Op
     from ...pixels.icc import icc_profile
     from ...pixels.problems import MissingBulk
 
-    uid = level.instances[0].uid
+    uid = next(one.uid for one in level.instances if path.identifier in one.shown_paths)
     obj = of_path(opened.objects[uid], path.identifier)
     try:
         return icc_profile(obj)
