@@ -124,3 +124,31 @@ async def test_the_colour_profile_is_that_of_the_image_with_the_optical_path(con
     async with connect(pacs=(Dcm4chee(Store(plain, profiled)), "dcm4chee")) as client:
         _, says = await region(client, whole=True, optical_path="B")
     assert "colours as stored" not in says
+
+
+@pytest.mark.parametrize(
+    ("offsets", "there"),
+    [((0, 3, 6), (3, 1, 2)), ((None, None, None), (3, 1, 2)), ((None, 3, None), (3, 1, 2)), ((0, None, 6), (3, 2, 1)),
+     ((0, 3, 6), (3, 1)), ((None, None, None), (3, 1)), ((None, None, None), (3, 2)), ((None, 3, None), (3, 2))],
+)  # fmt: skip
+async def test_no_part_of_a_concatenation_stands_in_for_another(
+    connect: Any, offsets: tuple[int | None, ...], there: tuple[int, ...]
+) -> None:
+    whole = matrix(45, 37, 1)
+    tiles = full(whole)
+    parts = [
+        image(10 - part, (45, 37), tiles[3 * part - 3 : 3 * part], ConcatenationUID="1.2.9", InConcatenationNumber=part,
+              InConcatenationTotalNumber=3, ConcatenationFrameOffsetNumber=offsets[part - 1])
+        for part in there
+    ]  # fmt: skip
+    async with connect(pacs=(Dcm4chee(Store(*parts)), "dcm4chee")) as client:
+        result = await call(client, "render_region", series_uid=SERIES, format="png", whole=True)
+    if result.is_error:
+        return
+    shown = pixels(result)
+    for line in range(3):
+        rows = np.s_[16 * line : 16 * line + 16]
+        known = line + 1 in there and (offsets[line] is not None or set(range(1, line + 1)) <= set(there)
+                                       or (line == 2 and 2 in there and offsets[1] is not None))  # fmt: skip
+        truth = whole[rows] if known else np.full_like(whole[rows], 255)
+        assert np.array_equal(shown[rows], truth), line
