@@ -152,3 +152,16 @@ async def test_no_part_of_a_concatenation_stands_in_for_another(
                                        or (line == 2 and 2 in there and offsets[1] is not None))  # fmt: skip
         truth = whole[rows] if known else np.full_like(whole[rows], 255)
         assert np.array_equal(shown[rows], truth), line
+
+
+@pytest.mark.parametrize(("making", "kind"), [(Google, "google"), (Dcm4chee, "dcm4chee")])
+@pytest.mark.parametrize("organization", ["TILED_SPARSE", None])
+async def test_a_single_tile_lies_where_its_group_says(
+    connect: Any, making: Any, kind: str, organization: str | None
+) -> None:
+    tile = matrix(TILE, TILE, 1)
+    one = image(1, (30, 30), [tile], positions=[(14, 13)], DimensionOrganizationType=organization)
+    truth = np.full((30, 30, 3), 255, np.uint8)
+    truth[13:29, 14:30] = tile
+    async with connect(pacs=(making(Store(one)), kind)) as client:
+        assert np.array_equal((await region(client, whole=True))[0], truth)
