@@ -165,3 +165,16 @@ async def test_a_single_tile_lies_where_its_group_says(
     truth[13:29, 14:30] = tile
     async with connect(pacs=(making(Store(one)), kind)) as client:
         assert np.array_equal((await region(client, whole=True))[0], truth)
+
+
+async def test_the_box_in_mm_of_an_answer_gives_the_same_box(connect: Any) -> None:
+    tile = matrix(TILE, TILE, 1)
+    places = [(46_912, 31_024), (46_896, 31_024), (46_912, 31_008)]  # micrometres of 23 mm are eight digits
+    slide = image(1, (50_000, 40_000), [tile] * 3, positions=places, spacing=[0.0004987, 0.0004987])
+    async with connect(pacs=(Dcm4chee(Store(slide)), "dcm4chee")) as client:
+        first, says = await region(client, x=46_905, y=31_017, width=17, height=19)
+        found = re.search(r"box in mm: x (\S+), y (\S+), (\S+) x (\S+)", says)
+        assert found
+        x, y, width, height = map(float, found.groups())
+        again, _ = await region(client, x=x, y=y, width=width, height=height, unit="mm")
+    assert np.array_equal(first, again)
