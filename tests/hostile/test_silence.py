@@ -19,8 +19,6 @@ pytestmark = pytest.mark.anyio
 
 HEAD = http(ROWS, headers=("X-Padding: " + "x" * 40,))
 CUT_GZIP = gzip.compress(ROWS)[:-9]
-
-
 PATIENT = replace(BRISK, answer=4, metadata=4)  # so that a busy machine is not taken for a silent archive
 
 

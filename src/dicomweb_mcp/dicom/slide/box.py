@@ -146,7 +146,7 @@ def _in_mm(slide: Slide, argument: str) -> tuple[Fraction, Fraction]:
 
 def _showing(slide: Slide, plane: FocalPlane | None, paths: Collection[str], level: int | None) -> list[Level]:
     levels = [one for one in slide.levels
-              if (plane is None or one.shows(plane)) and one.path_identifiers.issuperset(paths)]  # fmt: skip
+              if (plane is None or one.shows(plane, paths)) and one.path_identifiers.issuperset(paths)]  # fmt: skip
     if not levels or (level is not None and slide.levels[level] not in levels):
         what = [f"focal plane {plane.number}"] if plane else []
         what += [f"optical path {few([clean(path, 64) for path in paths], MOST_NAMED)}"] if paths else []

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 from ..encoded import without
@@ -74,6 +75,13 @@ class Instance:
     def shown_planes(self) -> frozenset[PlaneKey]:
         """The focal planes of which it has frames, as far as that is known."""
         return frozenset((z, 0) for z, _ in self.places.sheets) if self.places else frozenset(self.plane_keys)
+
+    @property
+    def shown_sheets(self) -> frozenset[tuple[PlaneKey, str]]:
+        """The focal planes with the optical paths in which it has frames of them."""
+        if self.places:
+            return frozenset(((z, 0), path) for z, path in self.places.sheets)
+        return frozenset(product(self.plane_keys, self.path_index))
 
     @property
     def shown_paths(self) -> frozenset[str]:

@@ -44,12 +44,8 @@ class Tiling:
 
     @cached_property
     def starts(self) -> tuple[int, ...]:
-        """The number of frames before each part; counted where a part does not say it."""
-        starts, frames = [], 0
-        for part in self.parts:
-            starts.append(frames if part.first_frame is None else part.first_frame)
-            frames = starts[-1] + part.frames
-        return tuple(starts)
+        """The number of frames before each part; behind all of them where it is not known."""
+        return tuple(self.expected if start is None else start for start in _starts(self.parts))
 
     @property
     def expected(self) -> int:
@@ -136,8 +132,15 @@ class Level:
     def path_identifiers(self) -> frozenset[str]:
         return frozenset().union(*(part.shown_paths for part in self.instances))
 
-    def shows(self, plane: FocalPlane) -> bool:
-        return not plane.keys.isdisjoint(self.plane_keys)
+    @cached_property
+    def sheets(self) -> frozenset[tuple[PlaneKey, str]]:
+        return frozenset().union(*(part.shown_sheets for part in self.instances))
+
+    def shows(self, plane: FocalPlane, paths: Iterable[str] = ()) -> bool:
+        """Whether it has frames of a focal plane, in each of these optical paths."""
+        return not plane.keys.isdisjoint(self.plane_keys) and all(
+            any((key, path) in self.sheets for key in plane.keys) for path in paths
+        )
 
 
 def tilings(instances: Iterable[Instance]) -> tuple[Tiling, ...]:
@@ -145,12 +148,33 @@ def tilings(instances: Iterable[Instance]) -> tuple[Tiling, ...]:
     found: dict[str, list[Instance]] = defaultdict(list)
     for instance in instances:
         found[instance.concatenation_uid or f"of {instance.uid}"].append(instance)
-    made = [Tiling(tuple(sorted(parts, key=_in_order))) for parts in found.values()]
+    made = [Tiling(_placed(parts)) for parts in found.values()]
     return tuple(sorted(made, key=lambda tiling: (tiling.parts[0].is_lossy is not False, tiling.parts[0].uid)))
 
 
-def _in_order(part: Instance) -> tuple[int, int, str]:
-    return part.first_frame or 0, part.part or 0, part.uid
+def _placed(parts: Sequence[Instance]) -> tuple[Instance, ...]:
+    """In the order of their frames, without those of which it is not known where they begin: after a part that is
+    missing, for instance. The first stays where none is known."""
+    counted = sorted(parts, key=lambda part: (part.part or 0, part.first_frame or 0, part.uid))
+    if counted[0].is_sparse:
+        return tuple(counted)
+    known = [
+        (start, part.uid, part) for part, start in zip(counted, _starts(counted), strict=True) if start is not None
+    ]
+    return tuple(part for *_, part in sorted(known, key=lambda one: one[:2])) or tuple(counted[:1])
+
+
+def _starts(parts: Sequence[Instance]) -> list[int | None]:
+    """The frames before each part, which are in order; counted where it does not say so and follows another."""
+    starts: list[int | None] = []
+    number, frames = 0, 0
+    for part in parts:
+        follows = not part.concatenation_uid or part.part in (None, number + 1)
+        start = part.first_frame if part.first_frame is not None else frames if follows else None
+        starts.append(start)
+        if start is not None:
+            number, frames = part.part or number + 1, start + part.frames
+    return starts
 
 
 def levels_of(instances: Sequence[Instance]) -> tuple[list[Level], list[Instance]]:

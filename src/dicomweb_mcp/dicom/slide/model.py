@@ -59,9 +59,10 @@ class Slide:
             raise BadArgument(f"focal_plane={number}: the focal planes of this slide are numbered {there}.")
         return self.planes[number - 1]
 
-    def usual_plane(self, level: Level) -> FocalPlane:
-        """The middle one of those that a level shows."""
-        shown = [plane for plane in self.planes if level.shows(plane)] or list(self.planes)
+    def usual_plane(self, level: Level, paths: Sequence[str] = ()) -> FocalPlane:
+        """The middle one of those that a level shows in these optical paths, if there are any."""
+        shown = next(filter(None, ([plane for plane in self.planes if level.shows(plane, some)]
+                                   for some in (paths, paths[:1], ()))), list(self.planes))  # fmt: skip
         return shown[len(shown) // 2]
 
     def path(self, wanted: str) -> OpticalPath:

@@ -1,11 +1,13 @@
 """Which frames cover a box of a level. What a tile has beyond the matrix, at the right and lower edge, is padding."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import NamedTuple
 
 from ...errors import BadArgument, Problem
 from ..facts import few
+from .frames import Grid
 from .levels import FocalPlane, Level
 
 MOST_LISTED = 20_000  # tiles of one box
@@ -23,12 +25,14 @@ class Box(NamedTuple):
 @dataclass(frozen=True)
 class Tile:
     """A tile of a level: where its left upper corner lies, in pixels of the level, and the frame that it is, from 1.
-    One that the slide does not have is missing: it has no instance, and frame 0."""
+    One that the slide does not have is missing: it has no instance, and frame 0. ``visible``: its parts, in its own
+    pixels, that no later tile covers; None is all of it."""
 
     x: int
     y: int
     instance_uid: str = ""
     frame: int = 0
+    visible: tuple[Box, ...] | None = None
 
     @property
     def is_missing(self) -> bool:
@@ -86,7 +90,37 @@ def _anywhere(level: Level, box: Box, plane: FocalPlane, path: str) -> Iterator[
                     found.append((y, x, part.uid, frame))
     if len(found) > MOST_LISTED:
         raise BadArgument(f"{len(found):,} frames lie in the box; at most {MOST_LISTED:,} can be listed.")
-    return (Tile(x, y, uid, frame) for y, x, uid, frame in sorted(found))
+    return _uncovered(grid, [Tile(x, y, uid, frame) for y, x, uid, frame in sorted(found)])
+
+
+def _uncovered(grid: Grid, tiles: Sequence[Tile]) -> Iterator[Tile]:
+    """Without what later ones cover, so that each pixel comes once, whatever the order in which tiles arrive."""
+    for nth, tile in enumerate(tiles):
+        whole = Box(0, 0, grid.tile_columns, grid.tile_rows)
+        parts = [whole]
+        for later in islice(tiles, nth + 1, None):
+            if later.y >= tile.y + grid.tile_rows or not parts:
+                break
+            over = Box(later.x - tile.x, later.y - tile.y, grid.tile_columns, grid.tile_rows)
+            parts = [piece for part in parts for piece in _without(part, over)]
+        if parts:
+            yield tile if parts == [whole] else replace(tile, visible=tuple(parts))
+
+
+def _without(part: Box, over: Box) -> list[Box]:
+    """What is left of a box: above, left of, right of and below another one."""
+    right, bottom = part.x + part.width, part.y + part.height
+    left_edge, right_edge = max(part.x, over.x), min(right, over.x + over.width)
+    top_edge, bottom_edge = max(part.y, over.y), min(bottom, over.y + over.height)
+    if left_edge >= right_edge or top_edge >= bottom_edge:
+        return [part]
+    found = (
+        Box(part.x, part.y, part.width, top_edge - part.y),
+        Box(part.x, top_edge, left_edge - part.x, bottom_edge - top_edge),
+        Box(right_edge, top_edge, right - right_edge, bottom_edge - top_edge),
+        Box(part.x, bottom_edge, part.width, bottom - bottom_edge),
+    )
+    return [box for box in found if box.width and box.height]
 
 
 def _touched(level: Level, box: Box) -> tuple[range, range]:

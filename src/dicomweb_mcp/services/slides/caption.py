@@ -24,7 +24,7 @@ def caption(archive: Archive, opened: OpenedSlide, made: "Made") -> tuple[dict[s
     facts["level"] = _level(level, len(opened.slide.levels))
     facts["box"] = _box(shown)
     if shown.mm:
-        facts["box in mm"] = "x {:g}, y {:g}, {:g} x {:g}".format(*shown.mm)
+        facts["box in mm"] = "x {:.10g}, y {:.10g}, {:.10g} x {:.10g}".format(*shown.mm)
     if len(opened.slide.planes) > 1:
         offset = "" if made.plane.z_um is None else f", at {significant(made.plane.z_um)} um"
         facts["focal plane"] = f"{made.plane.number} of {len(opened.slide.planes)}{offset}"

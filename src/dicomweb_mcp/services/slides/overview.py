@@ -113,8 +113,9 @@ async def _add_tissue(archive: Archive, opened: OpenedSlide, found: DescribedSli
     level = _small_level(slide)
     whole = Box(0, 0, level.grid.columns, level.grid.rows)
     path = next(path for path in slide.paths if path.identifier in level.path_identifiers)
+    plane = slide.usual_plane(level, [path.identifier])
     reduce = reduce_for(whole, TISSUE_SIZE)
-    assembled = await Tiles(archive, opened).assembled(level, whole, slide.usual_plane(level), path, reduce)
+    assembled = await Tiles(archive, opened).assembled(level, whole, plane, path, reduce)
     seen = await anyio.to_thread.run_sync(find_tissue, assembled.pixels, abandon_on_cancel=True)
     found.tissue = [_piece(slide, level, assembled.reduce, piece.box, piece.share) for piece in seen.pieces]
     left_out = f" {seen.left_out} smaller ones are left out." if seen.left_out else ""

@@ -136,10 +136,17 @@ async def _by_search(archive: Archive, place: Place, found: _Found) -> None:
         raise BadArgument(f"The series has more than {MOST_INSTANCES} instances, too many for one slide.")
     for row in scan.rows:
         uid = text(row, "SOPInstanceUID")
-        is_listed = (integer(row, "NumberOfFrames") or 1) > 1 and text(row, "DimensionOrganizationType") != "TILED_FULL"
-        if is_listed and is_uid(uid) and integer(row, "TotalPixelMatrixColumns"):
+        if _is_listed(row) and is_uid(uid):
             row, _ = await whole_object(archive, Place(place.study_uid, place.series_uid, uid))
         await found.add(archive, place, row)
+
+
+def _is_listed(row: DicomJson) -> bool:
+    """Whether its tiles may lie where their groups say; one tile that is the whole matrix cannot."""
+    sides = [(integer(row, f"TotalPixelMatrix{side}") or 0, integer(row, side) or 0) for side in ("Columns", "Rows")]
+    is_tiled = text(row, "DimensionOrganizationType") == "TILED_SPARSE" or any(all_of > tile for all_of, tile in sides)
+    is_many = (integer(row, "NumberOfFrames") or 1) > 1
+    return text(row, "DimensionOrganizationType") != "TILED_FULL" and bool(sides[0][0]) and (is_tiled or is_many)
 
 
 async def _by_metadata(archive: Archive, place: Place, found: _Found) -> None:

@@ -101,10 +101,10 @@ async def _made(
     tiles = Tiles(archive, opened)
     chosen = [wanted.identifier] if wanted else []
     shown = region(opened.slide, request.box, plane, chosen)
-    paths = [wanted] if wanted else _usual_paths(opened, tiles, shown.level)
+    paths = [wanted] if wanted else _usual_paths(opened, tiles, shown.level, plane)
     if len(paths) > 1:  # each needs its tiles
         shown = region(opened.slide, request.box, plane, [path.identifier for path in paths])
-    plane = plane or opened.slide.usual_plane(shown.level)
+    plane = plane or opened.slide.usual_plane(shown.level, [path.identifier for path in paths])
     reduce = reduce_for(shown.box, max(shown.width, shown.height))
     assembled = [await tiles.assembled(shown.level, shown.box, plane, path, reduce) for path in paths]
     picture, channels = await _picture(archive, opened, request, shown, paths, assembled)
@@ -112,9 +112,10 @@ async def _made(
     return Made(shown, plane, channels, picture, tiles, left_out)
 
 
-def _usual_paths(opened: OpenedSlide, tiles: Tiles, level: Level) -> list[OpticalPath]:
+def _usual_paths(opened: OpenedSlide, tiles: Tiles, level: Level, plane: FocalPlane | None) -> list[OpticalPath]:
     """The first one of colour; of grey ones, which are channels, all that can be shown together."""
-    there = [path for path in opened.slide.paths if path.identifier in level.path_identifiers]
+    there = [path for path in opened.slide.paths if path.identifier in level.path_identifiers
+             and (plane is None or level.shows(plane, [path.identifier]))]  # fmt: skip
     is_colour = any(tiles.reader(one.uid).is_colour for one in level.instances)
     return there[: 1 if is_colour else MOST_CHANNELS]
 

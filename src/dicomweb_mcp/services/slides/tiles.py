@@ -141,7 +141,8 @@ class Tiles:
                 raise
             for tile, read in found:
                 self.used.notes |= dict.fromkeys(read.notes)
-                assembly.put_at(tile.x, tile.y, read.pixels)
+                for x, y, width, height in tile.visible or [(0, 0, *read.pixels.shape[1::-1])]:
+                    assembly.put_at(tile.x + x, tile.y + y, read.pixels[y : y + height, x : x + width])
 
         await side_by_side(decode, parts, DECODED_AT_ONCE)
 
