@@ -178,3 +178,16 @@ async def test_the_box_in_mm_of_an_answer_gives_the_same_box(connect: Any) -> No
         x, y, width, height = map(float, found.groups())
         again, _ = await region(client, x=x, y=y, width=width, height=height, unit="mm")
     assert np.array_equal(first, again)
+
+
+async def test_two_slides_in_one_series_are_not_mixed(connect: Any) -> None:
+    fine, foreign = matrix(90, 74, 1), matrix(45, 37, 2)
+    own = image(1, (90, 74), full(fine))
+    other = image(2, (45, 37), full(foreign), ContainerIdentifier="S-2")
+    thumbnail = image(3, (9, 7), [foreign[:TILE, :TILE]], ContainerIdentifier="S-2", kind="THUMBNAIL",
+                      spacing=[0.005, 0.005])  # fmt: skip
+    async with connect(pacs=(Dcm4chee(Store(own, other, thumbnail)), "dcm4chee")) as client:
+        shown, says = await region(client, whole=True, um_per_px=1)
+        await refusal(client, "render_region", series_uid=SERIES, whole=True, level=1)
+    assert (shown[..., 2] == 1).all()
+    assert "container than the largest are left out" in says
