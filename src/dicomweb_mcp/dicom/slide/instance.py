@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
-from ..functional_groups import PER_FRAME, frame_views
+from ..functional_groups import PER_FRAME, SHARED, frame_views
 from ..kinds import ROOT
 from ..values import DicomJson, clean, integer, items, number, numbers, raw_values, text, transfer_syntaxes
 from .frames import Z_PLACES, FramePlaces, Grid, frame_places, path_identifier
@@ -93,6 +93,9 @@ def read_instance(obj: DicomJson) -> Instance:
     grid, frames = _grid(obj), _whole(obj, "NumberOfFrames", MOST_FRAMES)
     organization = text(obj, "DimensionOrganizationType")
     groups = items(obj, PER_FRAME)
+    shared = items(obj, SHARED)[:1]
+    if frames == 1 and any(items(group, "PlanePositionSlideSequence") for group in shared):
+        groups = shared  # a single frame may say its position there
     is_sparse = organization != "TILED_FULL" and (
         organization == "TILED_SPARSE" or any(items(group, "PlanePositionSlideSequence") for group in groups[:1])
     )

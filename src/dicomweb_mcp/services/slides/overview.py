@@ -113,7 +113,9 @@ async def _add_tissue(archive: Archive, opened: OpenedSlide, found: DescribedSli
     level = _small_level(slide)
     whole = Box(0, 0, level.grid.columns, level.grid.rows)
     tiles = Tiles(archive, opened)
-    path = next(path for path in slide.paths if path.identifier in level.path_identifiers)
+    path = next((path for path in slide.paths if path.identifier in level.path_identifiers), None)
+    if path is None:
+        raise NotUnderstood("", f"no frame of level {level.number} has a position.")
     listed = tiles_of(level, whole, slide.usual_plane(level, [path.identifier]), path.identifier)
     reader = tiles.reader(level.instances[0].uid)
     assembly = Assembly(
