@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from mcp.types import CallToolResult
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from fakes.dcm4chee import Dcm4chee
 from fakes.google import Google
 from fakes.store import Store
-from mcp.types import CallToolResult
 from segmentations import make
 from tools.reading import call, image_of, refusal, text_of
 
@@ -220,3 +220,13 @@ async def test_an_optical_path_that_all_frames_share_is_the_one_named(connect: A
     one.SharedFunctionalGroupsSequence[0].OpticalPathIdentificationSequence = named
     async with connect(pacs=(Dcm4chee(Store(one)), "dcm4chee")) as client:
         assert np.array_equal((await region(client, whole=True, optical_path="B"))[0], whole)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+async def test_tiles_of_different_kinds_make_no_picture_together(connect: Any, dtype: Any) -> None:
+    grey = matrix(45, 37, 1)[..., 0]
+    first = full(grey.astype(np.uint8)) if dtype == np.uint16 else full(matrix(45, 37, 1))
+    gapped, other = image(1, (45, 37), first[:6]), image(2, (45, 37), full(grey.astype(dtype)))
+    async with connect(pacs=(Dcm4chee(Store(gapped, other)), "dcm4chee")) as client:
+        says = await refusal(client, "render_region", series_uid=SERIES, whole=True)
+    assert "Level 0 has tiles of different kinds of pixels here." in says

@@ -122,12 +122,16 @@ def _usual_paths(opened: OpenedSlide, tiles: Tiles, level: Level, plane: FocalPl
 
 
 async def _assembled(tiles: Tiles, shown: Region, plane: FocalPlane, path: OpticalPath, reduce: int) -> "Assembled":
+    from ...pixels.problems import Undecodable
     from ...pixels.slide.assemble import Assembly
 
     level = shown.level
     listed = await anyio.to_thread.run_sync(tiles_of, level, shown.box, plane, path.identifier, abandon_on_cancel=True)
     present = next((tile.instance_uid for tile in listed if not tile.is_missing), level.instances[0].uid)
     reader = tiles.reader(present)
+    others = map(tiles.reader, {tile.instance_uid for tile in listed if not tile.is_missing})
+    if any((other.samples, other.dtype) != (reader.samples, reader.dtype) for other in others):
+        raise Undecodable(f"Level {level.number} has tiles of different kinds of pixels here. Use another level.")
     assembly = Assembly(
         shown.box,
         matrix=(level.grid.columns, level.grid.rows),
