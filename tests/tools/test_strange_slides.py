@@ -178,3 +178,55 @@ async def test_the_box_in_mm_of_an_answer_gives_the_same_box(connect: Any) -> No
         x, y, width, height = map(float, found.groups())
         again, _ = await region(client, x=x, y=y, width=width, height=height, unit="mm")
     assert np.array_equal(first, again)
+
+
+async def test_two_slides_in_one_series_are_not_mixed(connect: Any) -> None:
+    fine, foreign = matrix(90, 74, 1), matrix(45, 37, 2)
+    own = image(1, (90, 74), full(fine))
+    other = image(2, (45, 37), full(foreign), ContainerIdentifier="S-2")
+    thumbnail = image(3, (9, 7), [foreign[:TILE, :TILE]], ContainerIdentifier="S-2", kind="THUMBNAIL",
+                      spacing=[0.005, 0.005])  # fmt: skip
+    async with connect(pacs=(Dcm4chee(Store(own, other, thumbnail)), "dcm4chee")) as client:
+        shown, says = await region(client, whole=True, um_per_px=1)
+        await refusal(client, "render_region", series_uid=SERIES, whole=True, level=1)
+    assert (shown[..., 2] == 1).all()
+    assert "container than the largest are left out" in says
+
+
+async def test_the_position_of_a_single_tile_may_be_a_shared_one(connect: Any) -> None:
+    tile = matrix(TILE, TILE, 1)
+    one = image(1, (30, 30), [tile], positions=[], PerFrameFunctionalGroupsSequence=[pydicom.Dataset()])
+    one.SharedFunctionalGroupsSequence[0].PlanePositionSlideSequence = group(14, 13).PlanePositionSlideSequence
+    async with connect(pacs=(Dcm4chee(Store(one)), "dcm4chee")) as client:
+        shown, _ = await region(client, whole=True)
+    assert np.array_equal(shown[13:29, 14:30], tile)
+
+
+async def test_a_level_without_any_position_is_refused(connect: Any) -> None:
+    nowhere = [pydicom.Dataset() for _ in range(4)]
+    one = image(1, (32, 32), full(matrix(32, 32, 1)), positions=[], PerFrameFunctionalGroupsSequence=nowhere)
+    async with connect(pacs=(Dcm4chee(Store(one)), "dcm4chee")) as client:
+        says = await refusal(client, "render_region", series_uid=SERIES, whole=True)
+        described = text_of(await call(client, "describe_slide", series_uid=SERIES, tissue=True))
+    assert "no frame of level 0 has a position" in says
+    assert "Tissue was not looked for" in described
+
+
+async def test_an_optical_path_that_all_frames_share_is_the_one_named(connect: Any) -> None:
+    whole = matrix(32, 32, 1)
+    places = [(x, y) for y in (0, 16) for x in (0, 16)]
+    one = image(1, (32, 32), full(whole), positions=places, paths=("A", "B"))
+    named = [make(OpticalPathIdentifier="B")]
+    one.SharedFunctionalGroupsSequence[0].OpticalPathIdentificationSequence = named
+    async with connect(pacs=(Dcm4chee(Store(one)), "dcm4chee")) as client:
+        assert np.array_equal((await region(client, whole=True, optical_path="B"))[0], whole)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+async def test_tiles_of_different_kinds_make_no_picture_together(connect: Any, dtype: Any) -> None:
+    grey = matrix(45, 37, 1)[..., 0]
+    first = full(grey.astype(np.uint8)) if dtype == np.uint16 else full(matrix(45, 37, 1))
+    gapped, other = image(1, (45, 37), first[:6]), image(2, (45, 37), full(grey.astype(dtype)))
+    async with connect(pacs=(Dcm4chee(Store(gapped, other)), "dcm4chee")) as client:
+        says = await refusal(client, "render_region", series_uid=SERIES, whole=True)
+    assert "Level 0 has tiles of different kinds of pixels here." in says

@@ -96,6 +96,9 @@ def read_instance(obj: DicomJson) -> Instance:
     grid, frames = _grid(obj), _whole(obj, "NumberOfFrames", MOST_FRAMES)
     organization = text(obj, "DimensionOrganizationType")
     groups = items(obj, PER_FRAME)
+    shared = items(obj, SHARED)[:1]
+    if frames == 1 and any(items(group, "PlanePositionSlideSequence") for group in shared):
+        groups = shared  # a single frame may say its position there
     is_sparse = organization != "TILED_FULL" and (
         organization == "TILED_SPARSE" or any(items(group, "PlanePositionSlideSequence") for group in groups[:1])
     )

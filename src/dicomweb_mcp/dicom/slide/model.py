@@ -96,7 +96,7 @@ def slide_of(instances: Iterable[Instance]) -> Slide:
     kept, elsewhere = _of_one_frame(volumes)
     levels, misfits = levels_of(kept)
     mm_per_px, source = _pixel_size(levels)
-    thumbnails = [one for one in unique if one.role == "thumbnail"]
+    thumbnails = [one for one in unique if one.role == "thumbnail" and all(_is_of_slide(one, part) for part in kept)]
     levels, as_level = _with_thumbnail(levels, thumbnails, mm_per_px)
     power = next((path.objective_power for level in levels for one in level.instances for path in one.paths
                   if path.objective_power), None)  # fmt: skip
@@ -133,14 +133,19 @@ def _unique(found: Sequence[Instance]) -> tuple[list[Instance], int]:
 
 
 def _of_one_frame(volumes: Sequence[Instance]) -> tuple[list[Instance], list[Instance]]:
-    """Those that lie in the frame of reference of the largest, and the others."""
+    """Those that lie in the frame of reference of the largest, on the same slide, and the others."""
     sized = [one for one in volumes if one.grid]
     largest = max(sized, key=lambda one: (one.grid.columns * one.grid.rows if one.grid else 0, one.uid), default=None)
     if largest is None:
         return [], []
-    own = {"", largest.frame_of_reference} if largest.frame_of_reference else None
-    kept = [one for one in sized if own is None or one.frame_of_reference in own]
-    return kept, [one for one in sized if own is not None and one.frame_of_reference not in own]
+    kept = [one for one in sized if _is_of_slide(one, largest)]
+    return kept, [one for one in sized if not _is_of_slide(one, largest)]
+
+
+def _is_of_slide(one: Instance, largest: Instance) -> bool:
+    """Unless both say where they lie, or on which slide, and it is not the same."""
+    frames, containers = {one.frame_of_reference, largest.frame_of_reference}, {one.container, largest.container}
+    return len(frames - {""}) < 2 and len(containers - {""}) < 2
 
 
 def _pixel_size(levels: Sequence[Level]) -> tuple[tuple[float, float] | None, str]:

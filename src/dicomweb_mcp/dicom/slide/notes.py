@@ -26,7 +26,8 @@ def on_instances(
         f"Came again, and only the first of each counts: {amount(repeated, 'instance')}.": repeated,
         "Images without a readable size (TotalPixelMatrixColumns, TotalPixelMatrixRows, Rows, Columns) are left out: "
         f"{_uids(unsized)}.": unsized,
-        "Images in another frame of reference than the largest are left out, as they need not lie where it does: "
+        "Images in another frame of reference or container than the largest are left out, as they need not lie where "
+        "it does: "
         f"{_uids(elsewhere)}.": elsewhere,
         "Images whose tiles have another size than most of their level are left out: " + f"{_uids(misfits)}.": misfits,
         f"The images name {len(containers)} containers: {few(containers, MOST_NAMED)}.": len(containers) > 1,

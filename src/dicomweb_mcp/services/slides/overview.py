@@ -112,7 +112,9 @@ async def _add_tissue(archive: Archive, opened: OpenedSlide, found: DescribedSli
     slide = opened.slide
     level = _small_level(slide)
     whole = Box(0, 0, level.grid.columns, level.grid.rows)
-    path = next(path for path in slide.paths if path.identifier in level.path_identifiers)
+    path = next((path for path in slide.paths if path.identifier in level.path_identifiers), None)
+    if path is None:
+        raise NotUnderstood(archive.name, f"has no frame of level {level.number} of this slide with a position.")
     plane = slide.usual_plane(level, [path.identifier])
     reduce = reduce_for(whole, TISSUE_SIZE)
     assembled = await Tiles(archive, opened).assembled(level, whole, plane, path, reduce)

@@ -102,6 +102,8 @@ async def _made(
     chosen = [wanted.identifier] if wanted else []
     shown = region(opened.slide, request.box, plane, chosen)
     paths = [wanted] if wanted else _usual_paths(opened, tiles, shown.level, plane)
+    if not paths:
+        raise NotUnderstood(archive.name, f"no frame of level {shown.level.number} has a position. Use another level.")
     if len(paths) > 1:  # each needs its tiles
         shown = region(opened.slide, request.box, plane, [path.identifier for path in paths])
     plane = plane or opened.slide.usual_plane(shown.level, [path.identifier for path in paths])
