@@ -229,4 +229,21 @@ async def test_tiles_of_different_kinds_make_no_picture_together(connect: Any, d
     gapped, other = image(1, (45, 37), first[:6]), image(2, (45, 37), full(grey.astype(dtype)))
     async with connect(pacs=(Dcm4chee(Store(gapped, other)), "dcm4chee")) as client:
         says = await refusal(client, "render_region", series_uid=SERIES, whole=True)
-    assert "Level 0 has tiles of different kinds of pixels here." in says
+    assert "has tiles of several kinds" in says
+
+
+async def test_frames_off_the_grid_are_found_beside_an_image_on_it(connect: Any) -> None:
+    """Two files of one size: all tiles of path A, and some of path B that lie anywhere."""
+    a, b = matrix(48, 48, 1), matrix(48, 48, 2)
+    places = [(3, 5), (19, 5), (3, 27)]
+    whole = image(1, (48, 48), full(a), paths=("A",))
+    loose = image(2, (48, 48), [cut(b, *place) for place in places], paths=("B",),
+                  positions=[(*place, None, "B") for place in places])  # fmt: skip
+    expected = np.full_like(b, 255)
+    for x, y in places:
+        expected[y : y + TILE, x : x + TILE] = b[y : y + TILE, x : x + TILE]
+    asked = {"series_uid": SERIES, "whole": True, "format": "png"}
+    async with connect(pacs=(Google(Store(whole, loose)), "google")) as client:
+        found = [pixels(await call(client, "render_region", **asked, optical_path=path)) for path in ("A", "B")]
+    assert (found[0] == a).all()
+    assert (found[1] == expected).all()

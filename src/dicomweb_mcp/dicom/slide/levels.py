@@ -117,13 +117,6 @@ class Level:
         """The instances whose per-frame groups are needed before their tiles can be found."""
         return [part.uid for part in self.instances if not part.is_placed]
 
-    @property
-    def is_on_grid(self) -> bool:
-        """Whether all its tiles are found by column and row."""
-        return any(not tiling.parts[0].is_sparse for tiling in self.tilings) or all(
-            part.places is None or part.places.is_on_grid for part in self.instances
-        )
-
     @cached_property
     def plane_keys(self) -> frozenset[PlaneKey]:
         return frozenset().union(*(part.shown_planes for part in self.instances))

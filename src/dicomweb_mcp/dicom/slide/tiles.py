@@ -8,7 +8,8 @@ from typing import NamedTuple
 from ...errors import BadArgument, Problem
 from ..facts import few
 from .frames import Grid
-from .levels import FocalPlane, Level
+from .instance import Instance
+from .levels import FocalPlane, Level, Tiling
 
 MOST_LISTED = 20_000  # tiles of one box
 
@@ -64,22 +65,33 @@ def tiles_of(level: Level, box: Box, plane: FocalPlane, path: str) -> list[Tile]
         raise BadArgument(
             f"The box has {count:,} tiles of level {level.number}; at most {MOST_LISTED:,} can be listed."
         )
-    return list(_on_grid(level, box, plane, path) if level.is_on_grid else _anywhere(level, box, plane, path))
+    if all(_is_on_grid(part, plane, path) for part in level.instances):
+        return list(_on_grid(level, box, plane, path, level.tilings))
+    return list(_anywhere(level, box, plane, path))
 
 
-def _on_grid(level: Level, box: Box, plane: FocalPlane, path: str) -> Iterator[Tile]:
+def _is_on_grid(part: Instance, plane: FocalPlane, path: str) -> bool:
+    """Whether those of its frames that show a focal plane and an optical path lie on the grid."""
+    places = part.places
+    return places is None or places.is_on_grid or not any((z, path) in places.sheets for z, _ in plane.keys)
+
+
+def _on_grid(level: Level, box: Box, plane: FocalPlane, path: str, tilings: Sequence[Tiling]) -> Iterator[Tile]:
     columns, rows = _touched(level, box)
     grid = level.grid
     for row in rows:
         for column in columns:
-            found = (tiling.frame_at(plane, path, column, row) for tiling in level.tilings)
+            found = (tiling.frame_at(plane, path, column, row) for tiling in tilings)
             frame = next(filter(None, found), ("", 0))
             yield Tile(column * grid.tile_columns, row * grid.tile_rows, *frame)
 
 
 def _anywhere(level: Level, box: Box, plane: FocalPlane, path: str) -> Iterator[Tile]:
     """Frames in the order in which they lie over each other: by y, then x."""
-    grid, found = level.grid, []
+    grid = level.grid
+    full = [tiling for tiling in level.tilings if not tiling.parts[0].is_sparse]
+    found = [(tile.y, tile.x, tile.instance_uid, tile.frame)
+             for tile in _on_grid(level, box, plane, path, full) if not tile.is_missing]  # fmt: skip
     for part in level.instances:
         for z, _ in plane.keys:
             sheet = part.places.sheets.get((z, path)) if part.places else None
