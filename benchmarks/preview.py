@@ -5,13 +5,11 @@ works. Orthanc refuses its windows and viewports, so its pictures are whole and 
 """
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -22,7 +20,6 @@ from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from requests import Response, Session
-from tests.engines.orthanc import Orthanc, missing
 
 from dicomweb_mcp.archives.base import Archive
 from dicomweb_mcp.archives.dicomweb import DicomwebArchive
@@ -31,6 +28,7 @@ from dicomweb_mcp.services.app import App, open_archive
 from dicomweb_mcp.services.samples import evenly
 from dicomweb_mcp.settings import ArchiveSettings, Settings
 
+from .over_orthanc import over_orthanc
 from .side_by_side import Figure, compared, seconds, side_by_side, table
 
 SLICES, SIDE, TILES = 140, 512, 9
@@ -43,25 +41,13 @@ PLACED = ["ImagePositionPatient", "ImageOrientationPatient"]
 
 
 async def measured() -> list[Figure]:
-    if reason := missing():
-        print(f"left out: {reason}", file=sys.stderr)
-        return []
-    with _orthanc() as url:
-        return [*await _time(url), *await _traffic(url)]
+    return await over_orthanc(ct_series, _time, _traffic)
 
 
 # ---- the series ------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _orthanc() -> Iterator[str]:
-    """The address of an Orthanc that holds the series."""
-    with TemporaryDirectory() as folder, Orthanc(Path(folder, "orthanc")) as orthanc:
-        orthanc.store(ct_series())
-        yield orthanc.url
-
-
-def ct_series() -> Iterator[Dataset]:
+def ct_series(_: Path) -> Iterator[Dataset]:
     """Smooth tissue in air with a bright bone and the noise of a CT; the UIDs do not ascend with the slices."""
     noise = np.random.default_rng(140)
     y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]

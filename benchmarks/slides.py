@@ -1,18 +1,16 @@
 """Regions of a whole slide over Orthanc: time, requests and bytes, against wsidicom's web client.
 
 The slide has 1,600 tiles at full resolution and seven levels, JPEG: those of a small real one, repeated. Pixels of
-regions must be those of wsidicom. Its picture is encoded as PNG too, as Pillow does by default, because that is part of
-a call here. Both clients are made anew for each turn.
+regions must be those of wsidicom. Its picture is encoded as PNG too, because that is part of a call here: as Pillow
+does by default, while this program packs colour with the least effort (zlib level 1). Both clients are made anew for
+each turn.
 """
 
 import asyncio
 import base64
-import sys
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, closing, contextmanager
+from contextlib import AsyncExitStack, closing
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -23,8 +21,8 @@ from PIL import Image
 from pydicom import dcmread
 from pydicom.encaps import encapsulate, generate_frames
 from requests import Session
-from tests.engines.orthanc import Orthanc, missing
 
+from .over_orthanc import over_orthanc
 from .preview import Traffic, connected
 from .side_by_side import Figure, compared, side_by_side, table
 
@@ -48,22 +46,10 @@ Corner = tuple[int, int]
 
 
 async def measured() -> list[Figure]:
-    if reason := missing():
-        print(f"left out: {reason}", file=sys.stderr)
-        return []
-    with _orthanc() as url:
-        return [*await _time(url), *await _traffic(url)]
+    return await over_orthanc(large_slide, _time, _traffic)
 
 
 # ---- the slide -------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _orthanc() -> Iterator[str]:
-    """The address of an Orthanc that holds the slide."""
-    with TemporaryDirectory() as folder, Orthanc(Path(folder, "orthanc")) as orthanc:
-        orthanc.store(large_slide(Path(folder)))
-        yield orthanc.url
 
 
 def large_slide(folder: Path) -> list[Path]:

@@ -72,8 +72,6 @@ async def test_the_same_is_shown_of_every_syntax(
     orthanc: Orthanc, same_folder: Path, test_data: Path, name: str
 ) -> None:
     file = test_data / "slide-bone" / f"{name}.dcm"
-    if not file.exists():
-        pytest.skip("slide-bone is not there")
     async with both(orthanc, same_folder) as client:
         await are_same(client, series_of(file), 957, 715, 0)
 
