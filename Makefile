@@ -31,7 +31,7 @@ format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 
 lock:
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	uv pip compile pyproject.toml --extra idc --group dev --universal --python-version 3.11 --generate-hashes \
 	    --no-annotate --no-header --no-emit-index-url --quiet --output-file requirements.lock
 
 clean:

@@ -27,6 +27,8 @@ CONFINED = {
     "numpy": {"pixels"},
     "PIL": {"pixels"},
     "imagecodecs": {"pixels"},
+    "duckdb": {"idc"},
+    "idc_index_data": {"idc"},
 }
 
 
@@ -72,7 +74,20 @@ def test_every_room_has_a_floor() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["pydicom", "httpx", "msgspec", "numpy", "PIL", "imagecodecs", "highdicom", "pypdf", "google.auth"]
+    "name",
+    [
+        "pydicom",
+        "httpx",
+        "msgspec",
+        "numpy",
+        "PIL",
+        "imagecodecs",
+        "highdicom",
+        "pypdf",
+        "google.auth",
+        "duckdb",
+        "idc_index_data",
+    ],
 )
 def test_a_start_does_not_pay_for(name: str) -> None:
     """Building the server imports the SDK and nothing heavy of our own."""

@@ -23,6 +23,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     archive: str
+    index_release: str | None = Field(default=None, description="The release of IDC that the offline index describes")
     notes: list[str] = Field(default=[], description="What to know about this answer")
 
     def structured(self) -> Structured:

@@ -42,7 +42,7 @@ async def describe_slide(
 
 def slide_answer(archive: str, found: DescribedSlide, budget: int) -> SlideAnswer:
     """The answer within its budget: rows give way from the end of the longest list, and that is said."""
-    parts: dict[str, list[dict[str, Any]]] = {
+    parts: dict[str, Any] = {
         "slides": found.slides,
         "levels": found.table.levels,
         "images": found.table.images,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, ToolAnnotations
@@ -74,6 +74,7 @@ def transfer_answer(archive: str, transfer: Transfer) -> TransferAnswer:
     counts = Counter(item.outcome for item in transfer.items if item.outcome)
     going = [item for item in transfer.items if isinstance(item, Fit) and item.outcome in (None, Outcome.STORED)]
     rows = [_row(item) for item in transfer.items if _needs_a_look(item)]
+    outcomes: dict[str, Any] = {outcome.value: counts[outcome] for outcome in Outcome}
     answer = TransferAnswer(
         archive=archive,
         notes=[*transfer.notes, *_notes(transfer, going)],
@@ -82,7 +83,7 @@ def transfer_answer(archive: str, transfer: Transfer) -> TransferAnswer:
         bytes=sum(item.file.size for item in going) or None,
         studies=_studies(going),
         files=rows,
-        **{outcome.value: counts[outcome] for outcome in Outcome},
+        **outcomes,
     )
     return _fitted(answer, rows)
 
