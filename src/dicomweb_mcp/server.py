@@ -8,10 +8,12 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.tools import Tool
 
 from . import __version__
+from .idc.wheel import is_installed
 from .prompts import load_prompts
 from .services.app import App
 from .settings import Settings
 from .tools.archives import list_archives
+from .tools.idc_search import search_idc
 from .tools.metadata import get_metadata
 from .tools.objects import describe_object
 from .tools.pictures import render_frame
@@ -19,7 +21,7 @@ from .tools.preview import preview_series
 from .tools.search import list_instances, list_series, search_studies
 from .tools.slides import describe_slide, render_region
 from .tools.store import ADD, permission, store_instances
-from .tools.surface import name_archives, tool
+from .tools.surface import OFFLINE, name_archives, tool
 
 HOUR = CacheHint(ttl_ms=3_600_000, scope="public")  # these lists are fixed when the server starts
 
@@ -40,6 +42,8 @@ def offered(app: App) -> list[Tool]:
         tool(store_instances, "Store files", ADD),
     ]
     tools[-1].description = f"{tools[-1].description}\n\n{permission(app.settings)}"
+    if is_installed():
+        tools += [tool(search_idc, "Search the Imaging Data Commons", OFFLINE)]
     name_archives(tools, app)
     return tools
 

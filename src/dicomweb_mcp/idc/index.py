@@ -21,6 +21,9 @@ LOCKED = (
     "allow_community_extensions",
 )
 
+NUMBERED = "numbered"  # the main table once more, with the place of each row in it
+_NUMBER = "file_row_number=true"
+
 Row = dict[str, Any]
 Parameters = Sequence[object] | Mapping[str, object]
 
@@ -47,6 +50,7 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
+        self._timer.join()  # a thread that the end of the program meets would hold on to the connection
         with self._using:
             self._stopped = True
             self._connection.close()
@@ -69,6 +73,10 @@ class Session:
                 return names, answer.fetchall() if most is None else answer.fetchmany(most)
         except duckdb.InterruptException:
             pass
+        except duckdb.OutOfMemoryException:
+            raise IndexProblem(
+                f"The index of IDC may take {MEMORY} of memory, and this needs more: ask for fewer rows or columns."
+            ) from None
         raise IndexProblem(
             f"The index of IDC had no answer within {self._seconds:g} s and was stopped: ask for less, or with more "
             "filters."
@@ -110,6 +118,7 @@ def _opened() -> "DuckDBPyConnection":
     connection = duckdb.connect(config={"threads": THREADS, "memory_limit": MEMORY, "temp_directory": ""})
     for name, file in files.items():
         connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({_literal(file)})")
+    connection.execute(f"CREATE VIEW {NUMBERED} AS SELECT * FROM read_parquet({_literal(files['index'])}, {_NUMBER})")
     connection.execute(f"SET allowed_paths=[{', '.join(map(_literal, files.values()))}]")
     for setting in LOCKED:
         connection.execute(f"SET {setting}=false")

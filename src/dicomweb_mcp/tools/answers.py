@@ -58,6 +58,29 @@ class ListAnswer(Answer):
         )
 
 
+class CohortAnswer(ListAnswer):
+    """What matches in the index of IDC: how much, and rows of series or groups."""
+
+    counts: dict[str, Any] = Field(
+        description="All matches: patients (by collection and PatientID), studies, series, of them derived_series "
+        "(analysis results), instances, size_MB (decimal)"
+    )
+    licenses: dict[str, int] = Field(default={}, description="Licence -> series")
+    groups: dict[str, dict[str, int]] = Field(default={}, description="The biggest groups -> series")
+    understood: dict[str, str] = Field(default={}, description="How each filter was taken, with series of each value")
+    without_value: dict[str, int] = Field(
+        default={}, description="Filter -> series that match all others and have no value for it: not counted above"
+    )
+    changes: dict[str, Any] = Field(default={}, description="What came, changed and went after new_since")
+
+    def structured(self) -> Structured:
+        """The structured half: what holds for all matches first, the page of rows last."""
+        written = super().structured()
+        page = {name: written.pop(name) for name in ListAnswer.model_fields if name in written}
+        head = {name: page.pop(name) for name in Answer.model_fields if name in page}
+        return head | written | page
+
+
 class MetadataAnswer(Answer):
     """What a study, a series or an instance is."""
 
@@ -289,6 +312,12 @@ _WRITERS: Mapping[str, Callable[[str, Any], list[str]]] = {
     "files": _table,
     "studies": _block,
     "common": _pairs,
+    "counts": _pairs,
+    "licenses": _block,
+    "groups": _facts,
+    "understood": _block,
+    "without_value": _pairs,
+    "changes": _facts,
     "sent": _pairs,
     "matched_here": _pairs,
     "constant": _block,

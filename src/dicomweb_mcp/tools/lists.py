@@ -52,7 +52,7 @@ def _value(row: DicomJson, tag: str) -> Any:
 def _envelope(
     archive: str, found: Found, rows: list[dict[str, Any]], notes: Sequence[str] = (), cut: bool = False
 ) -> ListAnswer:
-    common, rest = _common(found.plan.level, rows)
+    common, rest = shared_by_all(rows, (found.plan.level.uid,))
     order = found.plan.order
     said = dict.fromkeys((*found.plan.notes, *found.notes, *notes))
     return ListAnswer(
@@ -76,15 +76,15 @@ def _shown(conditions: Sequence[Condition]) -> dict[str, str]:
     return {item.attribute.name: clean(item.wanted, LONGEST_FILTER) for item in conditions}
 
 
-def _common(level: Level, rows: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """From three rows on: what all of them share, and the rows without it. The UID of a row's own level stays."""
+def shared_by_all(rows: list[dict[str, Any]], own: Sequence[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """From three rows on: what all of them share, and the rows without it. What is a row's own stays."""
     if len(rows) < 3:
         return {}, rows
     first = rows[0]
     shared = {
         key: value
         for key, value in first.items()
-        if key != level.uid and all(key in row and row[key] == value for row in rows)
+        if key not in own and all(key in row and row[key] == value for row in rows)
     }
     return shared, [{key: value for key, value in row.items() if key not in shared} for row in rows]
 

@@ -26,6 +26,7 @@ FILTER_VALUE = {
     ]
 }
 READ = ToolAnnotations(read_only_hint=True, open_world_hint=True)
+OFFLINE = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 
 
 class StrictTool(Tool):
