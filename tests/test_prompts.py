@@ -4,12 +4,15 @@ import pytest
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 
-from dicomweb_mcp.prompts import read_prompt
+from dicomweb_mcp.prompts import load_prompts, read_prompt
 from dicomweb_mcp.server import build
 from dicomweb_mcp.services.app import App
 from dicomweb_mcp.settings import load
 
 pytestmark = pytest.mark.anyio
+
+ANYWHERE = {"find_images", "summarize_study", "show_slice", "explore_slide", "teaching_case"}
+WITH_THE_INDEX = {"find_cohort", "whats_new", "cite_this", "can_i_use_this", "download_plan", "resolve_uid"}
 
 
 @pytest.fixture(params=["auto", "legacy"])
@@ -20,12 +23,17 @@ async def client(request):
 
 async def test_the_prompts_there_are(client: Client) -> None:
     listed = {prompt.name: prompt for prompt in (await client.list_prompts()).prompts}
-    assert set(listed) == {"find_images", "summarize_study", "show_slice"}
+    assert set(listed) == ANYWHERE | WITH_THE_INDEX
     for prompt in listed.values():
         assert prompt.title
         assert prompt.description
         assert prompt.arguments
         assert all(argument.description for argument in prompt.arguments)
+
+
+def test_prompts_that_need_the_index_are_not_offered_without_it() -> None:
+    assert {prompt.name for prompt in load_prompts()} == ANYWHERE
+    assert {prompt.name for prompt in load_prompts({"index"})} == ANYWHERE | WITH_THE_INDEX
 
 
 async def test_a_prompt_is_filled_with_what_was_given_and_defaults(client: Client) -> None:

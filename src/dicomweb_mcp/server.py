@@ -8,7 +8,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.tools import Tool
 
 from . import __version__
-from .idc.wheel import is_installed
+from .idc.wheel import HOW_TO_INSTALL, is_installed, release
 from .prompts import load_prompts
 from .services.app import App
 from .settings import Settings
@@ -23,6 +23,7 @@ from .tools.slides import describe_slide, render_region
 from .tools.store import ADD, permission, store_instances
 from .tools.surface import OFFLINE, name_archives, tool
 
+NAMED = 12  # archives in the instructions
 HOUR = CacheHint(ttl_ms=3_600_000, scope="public")  # these lists are fixed when the server starts
 
 
@@ -52,7 +53,7 @@ def instructions(settings: Settings) -> str:
     """What a model reads before its first call; composed from what is configured, under 2,048 characters."""
     names = [archive.name for archive in settings.archives]
     lines = [
-        f"DICOM imaging archives: {', '.join(names[:20])}{' and more' if len(names) > 20 else ''}.",
+        f"DICOM imaging archives: {', '.join(names[:NAMED])}{' and more' if len(names) > NAMED else ''}.",
         "Order of calls: search_studies -> list_series -> get_metadata or render_frame; describe_object for what "
         "derived objects say (SEG, RTSTRUCT, SR, PDF, ...) and which images they belong to. A series or instance UID "
         "alone is enough. Copy UIDs whole from answers; never shorten or invent one.",
@@ -69,15 +70,29 @@ def instructions(settings: Settings) -> str:
             "The Imaging Data Commons (IDC) is a shared public resource with a daily quota: ask for little, search by "
             "PatientID, StudyDate or UIDs. Its dates are shifted by de-identification."
         )
+    if is_installed() or any(archive.is_read_only for archive in settings.archives):
+        lines.append(_the_index())
     lines.append(_what_may_be_changed(settings))
     return "\n".join(lines)
+
+
+def _the_index() -> str:
+    """What finds data of IDC, or how to get it."""
+    if not is_installed():
+        return f"To search IDC by collection, body part, licence and more, offline: {HOW_TO_INSTALL}."
+    return (
+        f"Find data of IDC offline with search_idc (index of {release()}), then open it by UID; cite_idc: licences, "
+        "citations, download commands (whole series come from IDC's buckets); query_idc_index: SQL. What the index "
+        "lacks (acquisition, clinical data, segment contents) IDC's own MCP server has: "
+        "https://api.imaging.datacommons.cancer.gov/mcp."
+    )
 
 
 def _what_may_be_changed(settings: Settings) -> str:
     if not settings.storable:
         return "Nothing can be stored or deleted: this server reads only."
     return (
-        f"Files can be stored in: {', '.join(settings.storable[:20])}. Store only what the user asks for, and tell of "
+        f"Files can be stored in: {', '.join(settings.storable[:NAMED])}. Store only what the user asks for, and tell of "
         "every file that was not stored. Nothing can be deleted."
     )
 
@@ -109,6 +124,6 @@ def build(app: App) -> MCPServer[App]:
             "resources/templates/list": HOUR,
         },
     )
-    for prompt in load_prompts():
+    for prompt in load_prompts({"index"} if is_installed() else ()):
         server.add_prompt(prompt)
     return server
