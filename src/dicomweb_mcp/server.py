@@ -92,8 +92,8 @@ def _what_may_be_changed(settings: Settings) -> str:
     if not settings.storable:
         return "Nothing can be stored or deleted: this server reads only."
     return (
-        f"Files can be stored in: {', '.join(settings.storable[:NAMED])}. Store only what the user asks for, and tell of "
-        "every file that was not stored. Nothing can be deleted."
+        f"Files can be stored in: {', '.join(settings.storable[:NAMED])}. Store only what the user asks for, and tell "
+        "of every file that was not stored. Nothing can be deleted."
     )
 
 

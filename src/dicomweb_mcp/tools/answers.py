@@ -23,7 +23,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     archive: str
-    index_release: str | None = Field(default=None, description="The release of IDC that the offline index describes")
+    index_release: str | None = None  # of IDC, which the offline index describes
     notes: list[str] = Field(default=[], description="What to know about this answer")
 
     def structured(self) -> Structured:
@@ -167,6 +167,7 @@ class ArchivesAnswer(Answer):
     """The configured archives."""
 
     archives: list[dict[str, Any]]
+    index: dict[str, Any] = Field(default={}, description="Whether the offline index of IDC is there")
 
 
 def size(answer: Answer) -> int:
@@ -326,6 +327,7 @@ _WRITERS: Mapping[str, Callable[[str, Any], list[str]]] = {
     "notes": _each,
     "elided": _each,
     "archives": _archives,
+    "index": _pairs,
 }
 
 

@@ -12,6 +12,7 @@ from ..archives.base import Health
 from ..archives.profiles import Profile
 from ..archives.traffic import traffic
 from ..dicom.rules import Level
+from ..idc.wheel import HOW_TO_INSTALL, is_installed, release
 from ..services.app import App, probe
 from ..services.search import MOST_ROWS
 from .answers import LIST_BUDGET, ArchivesAnswer, result, size
@@ -37,12 +38,21 @@ async def list_archives(
     ]
     notes += [note for item in described if (note := await _counted(app.profile(item["name"]), item))]
     notes.append("What an archive returns but cannot match, this program matches: comparisons of numbers, fuzzy names.")
-    answer = ArchivesAnswer(archive=names[0], notes=notes, archives=described)
+    answer = ArchivesAnswer(archive=names[0], notes=notes, archives=described, index=_index(app))
     if size(answer) > LIST_BUDGET:
         for item in described:
             del item["searchable"]
         answer.notes.append("What each can search was left out for space: call list_archives with one archive.")
     return result(answer)
+
+
+def _index(app: App) -> dict[str, Any]:
+    """Whether the index of IDC is there, of which release, or how to install it; empty for those without IDC."""
+    if is_installed():
+        return {"installed": True, "release": release(), "tools": "search_idc, query_idc_index, cite_idc"}
+    if any(archive.is_read_only for archive in app.settings.archives):
+        return {"installed": False, "to_install": HOW_TO_INSTALL}
+    return {}
 
 
 def _described(app: App, name: str, health: Health | None) -> dict[str, Any]:
