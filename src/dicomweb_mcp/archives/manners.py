@@ -60,9 +60,10 @@ class Manners:
     async def admit(self, url: str) -> None:
         """Raises TooMuch when the day's bytes have been taken.
 
-        More than those are taken by requests that run already, of each process as many as the profile allows side by
-        side and each with what is left of its call, and by what other processes took since they were last looked at,
-        ``traffic.OLDEST_READING`` seconds ago and those that they keep unsaved.
+        How far a day can go beyond its limit: by the answers that are arriving in this process, as many as the profile
+        allows side by side and each within what its call may take; and by what other processes took since they were
+        last looked at, up to ``traffic.OLDEST_READING`` seconds ago, or have not saved. Processes that cannot keep
+        their count in a file have a day's limit each.
         """
         if self._traffic.is_outdated:
             await anyio.to_thread.run_sync(self._traffic.today)
