@@ -1,4 +1,5 @@
 from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 
 import platformdirs
@@ -15,6 +16,7 @@ from dicomweb_mcp.settings import (
     user_cache_folder,
     user_state_folder,
 )
+from dicomweb_mcp.settings.model import IDC_RELEASE
 
 
 def loaded(*archives: str, environment: dict[str, str] | None = None, **more) -> Settings:
@@ -68,6 +70,23 @@ def test_flags_in_order_the_first_is_the_default(tmp_path: Path) -> None:
     assert google.url.endswith("/idc-store-v24/dicomWeb")
 
 
+@pytest.mark.parametrize(
+    ("installed", "release"), [("31.2.0", 31), ("4", 4), (None, IDC_RELEASE), ("unknown", IDC_RELEASE)]
+)
+def test_the_release_at_google_is_that_of_the_index(
+    installed: str | None, release: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def version(package: str) -> str:
+        assert package == "idc-index-data"
+        if installed is None:
+            raise metadata.PackageNotFoundError(package)
+        return installed
+
+    monkeypatch.setattr(metadata, "version", version)
+    (archive,) = loaded("idc-google").archives
+    assert (archive.url or "").endswith(f"/idc-store-v{release}/dicomWeb")
+
+
 def test_a_file_says_everything(tmp_path: Path) -> None:
     settings = written(
         tmp_path,
@@ -86,6 +105,7 @@ def test_a_file_says_everything(tmp_path: Path) -> None:
         url = "https://other.example.org/rs"
         auth = { type = "bearer", command = "print-token --now" }
         [archives.idc]
+        daily_mb = 5_000
         [files]
         roots = ["/data/outgoing"]
         """,
@@ -97,6 +117,8 @@ def test_a_file_says_everything(tmp_path: Path) -> None:
     assert mine.path == Path("/data/dicom").absolute()
     assert token.auth.command == ("print-token", "--now")
     assert idc.resolved_kind == "idc"
+    assert idc.daily_bytes == 5_000_000_000
+    assert pacs.daily_bytes is None
     assert settings.files.roots == (Path("/data/outgoing").absolute(),)
 
 
@@ -263,6 +285,14 @@ def test_contradictions_end_with_a_sentence(archives: list[str], more: dict, say
         ("[archives.a]\nurl = 'https://[::1/x'\nkind = 'google'", "begins with http"),
         ("[archives.a]\nurl = 'http://h/rs'\nkind = 'folder'", "needs path"),
         ("[archives.a]\npath = '/x'\nkind = 'orthanc'", "of kind folder"),
+        ("[archives.idc]\ndaily_mb = 0", "archive idc: daily_mb: .*greater than 0"),
+        ("[archives.idc]\ndaily_mb = -1", "archive idc: daily_mb: .*greater than 0"),
+        ("[archives.idc]\ndaily_mb = true", "daily_mb: .*integer"),
+        ("[archives.idc]\ndaily_mb = 0.5", "daily_mb: .*integer"),
+        ("[archives.idc]\ndaily_mb = '9'", "daily_mb: .*integer"),
+        ("[archives.idc-google]\ndaily_mb = 9", "archive idc-google: daily_mb is .*kind idc.*leave it out"),
+        ("[archives.a]\nurl = 'http://h/rs'\ndaily_mb = 9", "leave it out"),
+        ("[archives.a]\npath = '/x'\ndaily_mb = 9", "leave it out"),
         ("[archive.a]\nurl = 'http://h/rs'", "archive is not a setting"),
         ("[files]\nroot = '/x'", "files: root"),
         ("[files]\nroots = '/data'", "write a list of folders"),

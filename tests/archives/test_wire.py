@@ -183,7 +183,7 @@ JAVA = "java.lang.NullPointerException: at patient DOE\n\tat org.dcm4chee.arc.Qi
         ("google", 403, error_info(["no text"]), AccessDenied, "dicomWebRead"),
         ("google", 404, {}, NotFound, "no such object, or does not show it"),
         ("google", 429, {}, Busy, "quota of its project"),
-        ("idc", 429, "<html>quota</html>", Busy, "midnight UTC"),
+        ("idc", 429, "<html>quota</html>", Busy, "its daily quota.*midnight UTC.*buckets"),
         ("idc", 500, "", Failed, "Wait a minute"),
         ("idc", 403, "", AccessDenied, "refuses this address"),
         (

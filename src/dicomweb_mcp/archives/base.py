@@ -8,6 +8,7 @@ Problem
    ├─ AccessDenied      401, 403: which credentials were used
    ├─ Refused           400, 406, 409, 413: the server understood and declined
    ├─ Busy              429, 503: when to come back
+   │  └─ TooMuch        more than this program takes of a shared archive in one day, or in one call
    ├─ Failed            500: it broke while answering
    ├─ Unreachable       no connection, time-out, cut in the middle
    └─ NotUnderstood     an answer that is not what it claims to be, or is too large
@@ -27,6 +28,7 @@ from ..dicom.values import DicomJson
 from ..errors import Problem
 from .part10.outgoing import Outgoing
 from .profiles import Profile
+from .usage import Usage
 
 
 class ArchiveError(Problem):
@@ -58,6 +60,10 @@ class Refused(ArchiveError):
 
 class Busy(ArchiveError):
     """Too many requests or bytes (429), or overload (503)."""
+
+
+class TooMuch(Busy):
+    """More bytes than this program takes of a shared archive in one day, or in one call: its own limits."""
 
 
 class Failed(ArchiveError):
@@ -148,11 +154,13 @@ class File:
 
 @dataclass(frozen=True)
 class Health:
-    """What a probe found: ``reachable``, or in ``problem`` why not."""
+    """What a probe found: ``reachable``, or in ``problem`` why not. ``usage`` is what an archive with a quota says that
+    it has counted."""
 
     reachable: bool
     problem: str = ""
     notes: tuple[str, ...] = field(default=())
+    usage: Usage = field(default_factory=dict)
 
 
 class Archive(Protocol):
@@ -190,6 +198,10 @@ class Archive(Protocol):
     async def frames(self, place: Place, numbers: Sequence[int], *, decoded: bool = False) -> list[Frame]:
         """Frames of one instance by number (from 1), in the order asked: as they are stored where the archive gives
         them so; with ``decoded`` as native pixels, Refused by one that does not decode."""
+        ...
+
+    def to_fetch(self, place: Place, numbers: Sequence[int]) -> int:
+        """How many of these frames of one instance would have to be fetched."""
         ...
 
     async def rendered(self, place: Place, frame: int, *, viewport: tuple[int, int]) -> Media:

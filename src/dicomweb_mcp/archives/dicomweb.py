@@ -7,7 +7,7 @@ from contextlib import aclosing
 from urllib.parse import urlsplit
 
 import httpx
-from anyio import lowlevel, to_thread
+from anyio import lowlevel, move_on_after, to_thread
 
 from ..dicom.query import Plan
 from ..dicom.rules import Level
@@ -39,8 +39,10 @@ from .objects import LARGE, rows_of
 from .part10.outgoing import Outgoing
 from .profiles import ANY_SYNTAX, AS_STORED, FILES, PROFILES, Profile
 from .stow import store_body
+from .usage import MOST, SECONDS, Usage, usage_of
 from .wire import Answer, MiB, Patience, Wire
 
+JSON = "application/json"
 DICOM_JSON = "application/dicom+json"
 # Bytes of one answer, decoded
 MOST_SEARCH = 64 * MiB
@@ -82,7 +84,7 @@ class DicomwebArchive:
         if not self._settled:
             root = self._wire.base.removesuffix("/dicom-web")
             try:
-                answer = await self._wire.get("/system", accept="application/json", most=MiB, base=root)
+                answer = await self._wire.get("/system", accept=JSON, most=MiB, base=root)
                 is_orthanc = isinstance(json.loads(answer.body), dict) and b"DatabaseVersion" in answer.body
             except (Unreachable, Busy):
                 return self.profile  # nothing was learned: ask again next time
@@ -132,6 +134,9 @@ class DicomwebArchive:
         for start in range(0, len(numbers), step):
             found += await self._frames(place, numbers[start : start + step], accepts)
         return found
+
+    def to_fetch(self, place: Place, numbers: Sequence[int]) -> int:
+        return len(numbers)
 
     async def rendered(self, place: Place, frame: int, *, viewport: tuple[int, int]) -> Media:
         if not self.profile.renders:
@@ -197,11 +202,26 @@ class DicomwebArchive:
             answer = await self._wire.get("/studies", accept=DICOM_JSON, query="limit=1", most=MOST_SEARCH)
             await self._objects(answer)
         except ArchiveError as problem:
-            return Health(reachable=False, problem=str(problem))
-        return Health(reachable=True)
+            usage = await self._usage() if isinstance(problem, Busy) else {}  # it may be the quota
+            return Health(reachable=False, problem=str(problem), usage=usage)
+        return Health(reachable=True, usage=await self._usage())
 
     async def close(self) -> None:
         await self._wire.close()
+
+    async def _usage(self) -> Usage:
+        """What the server says that it has counted; nothing where it does not say it, which is no failure."""
+        if not self.profile.usage_path:
+            return {}
+        address = urlsplit(self._wire.base)
+        root = f"{address.scheme}://{address.netloc}"
+        try:
+            with move_on_after(SECONDS):
+                answer = await self._wire.get(self.profile.usage_path, accept=JSON, most=MOST, base=root)
+                return usage_of(answer.body)
+        except ArchiveError:
+            pass
+        return {}
 
     async def _frames(self, place: Place, numbers: Sequence[int], accepts: Sequence[str]) -> list[Frame]:
         """One request's frames; the media types are tried in turn while the server declines."""
@@ -250,7 +270,7 @@ class DicomwebArchive:
     async def _parts(self, content_type: str, chunks: AsyncIterator[bytes]) -> AsyncGenerator[Part, None]:
         """The parts of a body; HTML and JSON in place of DICOM, and a cut multipart, are NotUnderstood."""
         media_type = MediaType.parse(content_type).type
-        if media_type.startswith("text/") or media_type in ("application/json", DICOM_JSON):
+        if media_type.startswith("text/") or media_type in (JSON, DICOM_JSON):
             raise NotUnderstood(
                 self.name, f"answered with {clean(media_type, 40)} where DICOM bytes were due. Check its address."
             )

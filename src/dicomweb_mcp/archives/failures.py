@@ -35,8 +35,8 @@ _IDC: Mapping[int, Row] = {
     ),
     429: (
         Busy,
-        "has given this address, or everybody, its bytes for today (429); it opens again at midnight UTC. Do not "
-        "retry. IDC's whole files lie in its public buckets, without a quota.",
+        "has used up its daily quota of bytes, for this address or for everybody (429), until midnight UTC (00:00). "
+        "Do not retry. Whole series come from IDC's public buckets, without a quota.",
     ),
     500: (Failed, "is busy or failed (500). Wait a minute and ask for less."),
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from ..dicom.rules import EXACT, NAME, RANGE, UIDS, WILDCARD, Level, Match, Rules
 from ..dicom.viewers import Viewer, Viewers
-from ..settings import Kind
+from ..settings import COUNTED_KINDS, Kind
 
 Searchable = Mapping[str, frozenset[Match]]
 
@@ -34,7 +34,9 @@ class Profile:
     a search, they are asked for with ``metadata_first``.
     ``frame_accepts`` are tried in order while it declines. One that ``packs_slowly`` is asked for pixels without a
     content coding, because packing them takes it longer than a network of over 50 Mbit/s takes to bring them.
-    Of one that ``counts_bytes`` every byte is counted by day (``archives.traffic``).
+    Of one that ``counts_bytes`` every byte is counted by day (``archives.traffic``), and one day and one call take no
+    more than is good manners (``archives.manners``); ``elsewhere`` says where whole series or studies come from, ``{}``
+    being their UID, and ``usage_path`` is where its host says what it counted itself.
     One that ``renders_colour`` shrinks colour as well as this program would: Orthanc may confuse the colours of
     JPEG 2000, dcm4chee leaves pixels out. ``viewers`` show its data in a browser.
     ``store_reasons`` are failure reasons that mean something of its own.
@@ -49,7 +51,6 @@ class Profile:
     trusted: bool = True
     honours_offset: bool = False
     parallel: int = 4
-    counts_bytes: bool = False
     retry: frozenset[int] = frozenset({500, 502, 503, 504})
     tries: int = 2
     frame_accepts: tuple[str, ...] = (AS_STORED, OCTETS)
@@ -63,7 +64,13 @@ class Profile:
     renders_colour: bool = False
     store_reasons: Mapping[int, str] = field(default_factory=dict)
     viewers: Viewers | None = None
+    elsewhere: str = ""
+    usage_path: str = ""
     note: str = ""
+
+    @property
+    def counts_bytes(self) -> bool:
+        return self.kind in COUNTED_KINDS
 
 
 def _levels(study: Searchable, series: Searchable, instance: Searchable) -> dict[Level, Searchable]:
@@ -168,11 +175,13 @@ IDC = Profile(
     returns_any=True,
     leaves_out_sequences=True,
     parallel=2,
-    counts_bytes=True,
     renders_colour=True,
     viewers=_IDC_VIEWERS,
     retry=frozenset({500, 502, 503}),  # a 429 is the day's byte quota, until midnight UTC
     tries=4,
+    elsewhere="Whole series and studies come from IDC's public buckets without any limit: idc download {} (of the "
+    "package idc-index).",
+    usage_path="/quota_usage",
     note="A public proxy with a daily quota of bytes per address: few small requests, whole files from IDC's buckets. "
     "Dates are shifted by de-identification.",
 )
@@ -189,7 +198,8 @@ IDC_GOOGLE = Profile(
     tries=GOOGLE.tries,
     renders_colour=True,
     viewers=_IDC_VIEWERS,
-    note="One release of IDC in Google's store, about 96 % of it. Dates are shifted by de-identification.",
+    note="Google's copy of one release of IDC, from the bucket idc-open-data alone (about 96 % of the series), made "
+    "one or two weeks after the release. Dates are shifted by de-identification.",
 )
 
 # ---- Orthanc ------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from ..dicom.stow import StoreResponse
 from ..dicom.values import DicomJson, text
 from .arriving import Arriving
 from .base import Archive, File, Frame, Health, Media, Page, Place
-from .memory import Memory
+from .memory import Key, Memory
 from .objects import LARGE, json_list, rows_of
 from .part10.outgoing import Outgoing
 from .profiles import Profile
@@ -79,7 +79,7 @@ class RememberingArchive:
             yield last
 
     async def frames(self, place: Place, numbers: Sequence[int], *, decoded: bool = False) -> list[Frame]:
-        keys = {number: self._memory.key(self.name, "frame", place, (number, decoded)) for number in numbers}
+        keys = {number: self._frame_key(place, number, decoded) for number in numbers}
         found: dict[int, Frame] = {number: self._memory.recall(key) for number, key in keys.items()}
         missing = [number for number, frame in found.items() if frame is None]
         if missing:
@@ -89,6 +89,9 @@ class RememberingArchive:
                     keys[number], replace(frame, is_remembered=True), len(frame.data) + len(frame.transfer_syntax)
                 )
         return [found[number] for number in numbers]
+
+    def to_fetch(self, place: Place, numbers: Sequence[int]) -> int:
+        return sum(self._memory.recall(self._frame_key(place, number, False)) is None for number in numbers)
 
     async def bulkdata(self, place: Place, uri: str) -> bytes:
         key = self._memory.key(self.name, "bulkdata", place, uri)
@@ -106,6 +109,9 @@ class RememberingArchive:
 
     def forget(self, place: Place) -> None:
         self._memory.forget(self.name, place)
+
+    def _frame_key(self, place: Place, number: int, decoded: bool) -> Key:
+        return self._memory.key(self.name, "frame", place, (number, decoded))
 
     async def _objects(self, body: bytes) -> Sequence[DicomJson]:
         """The objects of remembered metadata, their elements again text until they are looked at."""

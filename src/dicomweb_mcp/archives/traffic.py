@@ -1,6 +1,7 @@
 """Bytes taken from archives that give only so many a day, by kind and UTC day: kept across restarts, and counted
 together by all processes of the user."""
 
+import math
 import threading
 import time
 from collections import Counter
@@ -21,6 +22,7 @@ FILE = "traffic.sqlite"
 MOST_UNSAVED = 1024 * 1024  # bytes,
 LONGEST_UNSAVED = 5.0  # and seconds: what a process that is killed may lose
 BUSY_SECONDS = 1.0  # to wait for another process
+OLDEST_READING = 30.0  # seconds after which what others took is read again
 
 _CREATE = """
 CREATE TABLE IF NOT EXISTS taken (kind TEXT, day TEXT, bytes INTEGER NOT NULL, PRIMARY KEY (kind, day)) WITHOUT ROWID
@@ -43,6 +45,8 @@ class Traffic:
         self._taken: Counter[str] = Counter()  # bytes by day, in this process
         self._saved: Counter[str] = Counter()
         self._tried = 0.0
+        self._others = ("", 0)  # a day, and what all other processes had taken in it when that was last read
+        self._looked = -math.inf
         self._using = threading.Lock()
 
     def add(self, count: int) -> None:
@@ -70,9 +74,25 @@ class Traffic:
         """Bytes of this UTC day, by all processes as far as they have saved them. May block for a moment."""
         day, stored = utc_day(), list[int]()
         with self._using:
-            if self._use(lambda db: stored.extend(db.execute(_READ, (self._kind, day)).fetchone())):
-                return stored[0] + self._taken[day] - self._saved[day]
-            return self._taken[day]
+            was_read = self._use(lambda db: stored.extend(db.execute(_READ, (self._kind, day)).fetchone()))
+            self._looked = time.monotonic()
+            if not was_read:
+                return self._taken[day]
+            others = max(0, stored[0] - self._saved[day])  # less than was saved where the file was begun anew
+            self._others = day, others
+            return others + self._taken[day]
+
+    @property
+    def known(self) -> int:
+        """Bytes of this UTC day: those of this process, and those of others as they were last read. Costs nothing."""
+        day, others = self._others
+        today = utc_day()
+        return self._taken[today] + (others if day == today else 0)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether ``today`` should look again what others took."""
+        return time.monotonic() - self._looked > OLDEST_READING
 
     def _add(self, new: "Counter[str]", db: "Connection") -> None:
         db.execute("BEGIN IMMEDIATE")

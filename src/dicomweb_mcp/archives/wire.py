@@ -8,7 +8,7 @@ import re
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from io import BytesIO
@@ -24,8 +24,8 @@ from .auth import sign_in, without_secrets
 from .base import ArchiveError, Busy, NotUnderstood, Refused, Unreachable
 from .failures import failure
 from .inflate import ASKED_FOR, BadCoding, Inflater
+from .manners import Manners
 from .profiles import Profile
-from .traffic import traffic
 
 MiB = 1024 * 1024
 PAUSE = 100  # chunks after which other calls get a turn
@@ -99,7 +99,7 @@ class Wire:
         self._settings = settings
         self._transport = transport
         self._credentials = sign_in(settings)
-        self._traffic = traffic(profile.kind) if profile.counts_bytes else None
+        self._manners = Manners(settings, profile, most) if (most := settings.daily_bytes) else None
         self._places = anyio.Semaphore(profile.parallel, fast_acquire=True)
         self._opening = anyio.Lock(fast_acquire=True)
         self._client: httpx.AsyncClient | None = None
@@ -112,7 +112,7 @@ class Wire:
         url = (base or self.base) + path + (f"?{query}" if query else "")
         async with self._response(url, accept) as response:
             body = BytesIO()  # gives its bytes away without a copy
-            async for chunk in self._chunks(response, most, self.patience.answer):
+            async for chunk in self._chunks(response, most, self.patience.answer, is_read_whole=True):
                 body.write(chunk)
             return Answer(response.status_code, response.headers, body.getvalue())
 
@@ -149,9 +149,8 @@ class Wire:
 
     async def close(self) -> None:
         """Close idle connections, and save what was counted."""
-        if self._traffic:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._traffic.save)
+        if self._manners:
+            await self._manners.save(at_once=True)
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
@@ -160,6 +159,8 @@ class Wire:
     async def _response(self, url: str, accept: str) -> AsyncIterator[httpx.Response]:
         """A successful response whose body has not been read, after as many tries as the profile allows."""
         async with self._place():
+            if self._manners:
+                await self._manners.admit(url)
             try:
                 with anyio.fail_after(self.patience.answer):
                     response = await self._persistently(url, accept)
@@ -176,7 +177,8 @@ class Wire:
         finally:
             with anyio.move_on_after(2, shield=True):
                 await response.aclose()
-            await self._save_traffic()
+            if self._manners:
+                await self._manners.save()
 
     async def _persistently(self, url: str, accept: str) -> httpx.Response:
         for attempt in range(1, self.profile.tries + 1):
@@ -257,34 +259,39 @@ class Wire:
                 "(a redirect to a sign-in page means that credentials are missing).",
             )
 
-    async def _chunks(self, response: httpx.Response, most: int, seconds: float) -> AsyncGenerator[bytes, None]:
-        """The decoded body; one that breaks off, exceeds ``most`` bytes or takes over ``seconds`` is an error."""
+    async def _chunks(
+        self, response: httpx.Response, most: int, seconds: float, *, is_read_whole: bool = False
+    ) -> AsyncGenerator[bytes, None]:
+        """The decoded body; one that breaks off, exceeds ``most`` bytes or takes over ``seconds`` is an error. Of one
+        that is not ``is_read_whole`` its reader may leave the rest, so that its length is no reason to refuse it."""
         if not Inflater.knows(_coding(response)):
             raise NotUnderstood(
                 self.name, "its answer is compressed in a way that was not asked for. Tell its administrator."
             )
         declared = response.headers.get("content-length", "")
-        if declared.isascii() and declared.isdigit() and float(declared) > most:
+        length = float(declared) if declared.isascii() and declared.isdigit() else 0
+        if length > most:
             raise too_large(self.name, most)
-        size, count, end, inflater = 0, 0, time.monotonic() + seconds, Inflater(_coding(response))
+        size, pieces, end, inflater = 0, 0, time.monotonic() + seconds, Inflater(_coding(response))
         assert isinstance(response.stream, httpx.AsyncByteStream)
         try:
-            async for raw in response.stream:  # as it came: what unpacks to nothing takes time as well
-                if self._traffic:
-                    self._traffic.add(len(raw))
-                for chunk in inflater.feed(raw):
-                    size += len(chunk)
-                    if size > most:
-                        raise too_large(self.name, most)
-                    yield chunk
-                count += 1
-                if count % PAUSE == 0:  # small ones come by thousands at a time
-                    await anyio.lowlevel.checkpoint()
-                    await self._save_traffic()
-                if time.monotonic() > end:
-                    raise Unreachable(
-                        self.name, f"did not finish its answer within {seconds:g} s. Ask for less, or try again."
-                    )
+            with self._counting(response, int(length) if is_read_whole else 0) as count:
+                async for raw in response.stream:  # as it came: what unpacks to nothing takes time as well
+                    count(len(raw))
+                    for chunk in inflater.feed(raw):
+                        size += len(chunk)
+                        if size > most:
+                            raise too_large(self.name, most)
+                        yield chunk
+                    pieces += 1
+                    if pieces % PAUSE == 0:  # small ones come by thousands at a time
+                        await anyio.lowlevel.checkpoint()
+                        if self._manners:
+                            await self._manners.save()
+                    if time.monotonic() > end:
+                        raise Unreachable(
+                            self.name, f"did not finish its answer within {seconds:g} s. Ask for less, or try again."
+                        )
             inflater.close()
         except BadCoding as error:
             raise Unreachable(self.name, f"{error}. Try again.") from None
@@ -293,11 +300,9 @@ class Wire:
                 error.request = response.request  # as httpx does where it reads a stream itself
             raise self._unreachable(error) from None
 
-    async def _save_traffic(self) -> None:
-        """Now and then, so that small answers cost no write each."""
-        if self._traffic and self._traffic.is_due:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._traffic.save)
+    def _counting(self, response: httpx.Response, announced: int) -> AbstractContextManager[Callable[[int], None]]:
+        """What is told the size of every piece of a body."""
+        return self._manners.body(str(response.url), announced) if self._manners else nullcontext(lambda _: None)
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:

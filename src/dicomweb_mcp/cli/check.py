@@ -69,6 +69,7 @@ def _details(one: Probed) -> list[str]:
         "kind": profile.kind + guessed,
         "sign-in": archive.auth.type,
         "problem": one.health.problem,
+        "its quota": ", ".join(f"{name} {value}" for name, value in one.health.usage.items()),
         **{f"{level} search": _searchable(profile, level) for level in Level},
     }
     notes = [note for note in (*one.health.notes, profile.note) if note]

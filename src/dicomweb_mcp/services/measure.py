@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ..archives.base import Archive, Frame, Place
+from ..archives.manners import refuse_costly
 from ..dicom.kinds import Kind, kind_of
 from ..dicom.objects.description import Description
 from ..dicom.values import DicomJson, clean
 from ..errors import Problem
+from .costs import expected_bytes
 from .object_frames import object_frames
 
 if TYPE_CHECKING:
@@ -75,6 +77,8 @@ async def _measured(
     if not always and not cost.is_within(FEW_FRAMES, FEW_BYTES):
         found.elided.append(f"{WHAT[kind]}: volumes=true, which reads {cost}.")
         return None
+    series = Place(place.study_uid, place.series_uid)
+    refuse_costly(archive, expected_bytes(archive, series, [(place.instance_uid or "", obj, numbers)]), series)
     with anyio.move_on_after(MOST_SECONDS) as limit:
         async with aclosing(object_frames(archive, place, obj, numbers, WHAT[kind])) as arriving:
             async for frames in arriving:

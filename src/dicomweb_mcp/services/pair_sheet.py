@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from ..archives.manners import refuse_costly
 from ..dicom.geometry import dot
 from ..dicom.values import integer, numbers
 from ..dicom.volume.pairing import Spot
@@ -74,6 +75,8 @@ class PairSheet:
         """Draw both, and put them side by side."""
         from ..pixels.sheet import compose, shape_in_mm
 
+        cost = self.first.expected_bytes() + self.second.expected_bytes()
+        refuse_costly(self.first.archive, cost, self.first.place)
         shapes = [drawing.shapes(shape_in_mm) for drawing in (self.first, self.second)]
         layout = self._layout(*shapes)
         sizes = [{number: layout.tile_size(shape) for number, shape in each.items()} for each in shapes]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from ..archives.manners import refuse_costly
 from ..dicom.rules import Level
 from ..dicom.uids import checked_uid
 from ..dicom.values import clean
@@ -79,6 +80,7 @@ async def _sheet(drawing: Drawing, request: SeriesRequest) -> Shown:
     from ..pixels.sheet import compose, shape_of
 
     await drawing.read()
+    refuse_costly(drawing.archive, drawing.expected_bytes(), drawing.place)
     shapes = drawing.shapes(shape_of)
     layout = _layout(shapes, request, drawing.overlay)
     sizes = {number: layout.tile_size(shape) for number, shape in shapes.items()}

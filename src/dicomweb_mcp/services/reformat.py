@@ -20,6 +20,7 @@ from ..dicom.volume.plane import Grid
 from ..dicom.volume.reformat import Reformat, Volume
 from ..dicom.volume.walk import walk
 from ..errors import BadArgument, Problem
+from .costs import expected_bytes
 from .instance import check_place
 from .parallel import side_by_side
 from .rendering import Renderer, readable_frames
@@ -70,7 +71,9 @@ async def reformatted(archive: Archive, place: Place, listed: Listed, stack: Sta
     if differing(views, WINDOWS):
         notes = ("The windows of the files differ from slice to slice; here they are those of the middle slice.",)
     said = _said(reformat, stack, len(samples))
-    return Reformatted(archive, place, cut, samples, request.windows, said, notes, slices=slices, lines=lines)
+    return Reformatted(
+        archive, place, cut, samples, request.windows, said, notes, slices=slices, objects=by_uid, lines=lines
+    )
 
 
 @dataclass(kw_only=True)
@@ -78,8 +81,13 @@ class Reformatted(Drawing):
     """Tiles that are cut from all ``slices`` of a volume."""
 
     slices: Sequence[Slice]
+    objects: Mapping[str, DicomJson]  # by SOPInstanceUID
     lines: "Lines"
     syntax: str = ""  # of the frame in the middle
+
+    def expected_bytes(self) -> int:
+        wanted = ((item.instance_uid, self.objects[item.instance_uid], [item.frame]) for item in self.slices)
+        return expected_bytes(self.archive, self.place, wanted)
 
     async def _make(self, sizes: Mapping[int, int]) -> None:
         if not self.syntax:

@@ -27,6 +27,7 @@ from ..dicom.kinds import Kind, kind_of
 from ..dicom.values import DicomJson, clean, integer, text
 from ..dicom.video import refusal_of
 from ..errors import BadArgument, Problem
+from .costs import expected_bytes
 from .instance import instance_metadata
 from .overlay import OnImage, Overlay, Target
 from .overview import HOW_TO_LOOK
@@ -144,6 +145,12 @@ class Drawing:
                 self._fail([sample], BadArgument("No image: it has no pixels. describe_object reads it."))
             elif said := refusal_of(sample.obj):
                 self._fail([sample], BadArgument(said))
+
+    def expected_bytes(self) -> int:
+        """What drawing will have to fetch, as far as that is known."""
+        groups = self._by_instance()
+        wanted = ((group[0].slice.instance_uid, group[0].obj, [one.frame for one in group]) for group in groups)
+        return expected_bytes(self.archive, self.place, wanted)
 
     # ---- pixels ------------------------------------------------------------------------------------------------------
 

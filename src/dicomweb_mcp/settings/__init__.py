@@ -6,6 +6,7 @@ environment variable or command a secret comes, and it is read when it is used.
 
 from .model import (
     CACHE_VARIABLE,
+    COUNTED_KINDS,
     GOOGLE_KINDS,
     IDC_PROXY,
     READ_ONLY_KINDS,
@@ -21,6 +22,7 @@ from .sources import load, user_cache_folder, user_state_folder, variable_prefix
 
 __all__ = [
     "CACHE_VARIABLE",
+    "COUNTED_KINDS",
     "GOOGLE_KINDS",
     "IDC_PROXY",
     "READ_ONLY_KINDS",

@@ -24,7 +24,7 @@ IDC_PROXY = (
     "https://proxy.imaging.datacommons.cancer.gov/current/"
     "viewer-only-no-downloads-see-tinyurl-dot-com-slash-3j3d9jyp/dicomWeb"
 )
-IDC_RELEASE = 25  # the newest release when this version was made; idc-google=vN names another
+IDC_RELEASE = 25  # the newest release when this version was made, for who has no index; idc-google=vN names another
 GOOGLE_HOST = "healthcare.googleapis.com"
 GOOGLE_KINDS = frozenset({"google", "idc-google"})
 PROJECT = r"^[A-Za-z0-9][A-Za-z0-9.:-]*$"  # a Google project's ID or number, with its domain where it has one
@@ -32,6 +32,8 @@ CACHE_VARIABLE = "DICOMWEB_MCP_CACHE"  # names another place for what can be mad
 STATE_VARIABLE = "DICOMWEB_MCP_STATE"  # names another place for what cannot: the counts of bytes
 HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.]+")  # a name or an address of a machine
 READ_ONLY_KINDS = frozenset({"idc", "idc-google"})
+COUNTED_KINDS = frozenset({"idc"})  # give only so many bytes a day: every one is counted
+DAILY_MB = 2_000  # decimal; a small part of what IDC's proxy gives one address
 
 
 class BadSettings(Problem):
@@ -103,6 +105,9 @@ class ArchiveSettings(_Frozen):
     )
     client_cert: Path | None = Field(default=None, description="PEM file with certificate and key")
     proxy: str | None = None
+    daily_mb: Annotated[int, Field(strict=True, gt=0)] | None = Field(
+        default=None, description="MB to take in a UTC day at most, of an archive whose bytes are counted"
+    )
 
     @field_validator("url", "proxy")
     @classmethod
@@ -137,6 +142,8 @@ class ArchiveSettings(_Frozen):
             raise ValueError("kind folder needs path, not url")
         if self.permit and self.is_read_only:
             raise ValueError("the Imaging Data Commons can only be read: leave permit out")
+        if self.daily_mb is not None and self.resolved_kind not in COUNTED_KINDS:
+            raise ValueError("daily_mb is a courtesy to IDC's public proxy (kind idc): leave it out")
         if self.auth.type == "google" and not (self.url and _is_private(self.url)):
             raise ValueError(
                 "auth of type google needs a url that begins with https://: its token opens more than this archive"
@@ -147,6 +154,13 @@ class ArchiveSettings(_Frozen):
     def is_read_only(self) -> bool:
         """Whether nothing can ever be stored there."""
         return self.resolved_kind in READ_ONLY_KINDS
+
+    @property
+    def daily_bytes(self) -> int | None:
+        """How much is taken of it in a UTC day, None where nothing is counted."""
+        if self.resolved_kind not in COUNTED_KINDS:
+            return None
+        return (self.daily_mb or DAILY_MB) * 1_000_000
 
     @property
     def resolved_kind(self) -> Kind:

@@ -4,6 +4,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +24,8 @@ from .model import (
     guess_kind,
     is_google,
 )
+
+IDC_INDEX = "idc-index-data"  # the package; its version begins with the release
 
 Environment = Mapping[str, str]
 
@@ -144,7 +147,17 @@ def _expanded(name: str, written: Any) -> dict[str, Any]:
 def _well_known(name: str) -> dict[str, Any] | None:
     if name == "idc":
         return {"url": IDC_PROXY, "kind": "idc"}
-    return _idc_google(IDC_RELEASE) if name == "idc-google" else None
+    return _idc_google(_newest_release()) if name == "idc-google" else None
+
+
+def _newest_release() -> int:
+    """The release of IDC's index where that is installed, so that both speak of the same data; else the newest one
+    when this version was made."""
+    try:
+        release = metadata.version(IDC_INDEX).partition(".")[0]
+    except metadata.PackageNotFoundError:
+        return IDC_RELEASE
+    return int(release) if release.isdecimal() else IDC_RELEASE
 
 
 def _idc_google(release: int) -> dict[str, Any]:

@@ -9,12 +9,14 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from ..archives.base import Health
+from ..archives.manners import MOST_OF_A_CALL
 from ..archives.profiles import Profile
 from ..archives.traffic import traffic
 from ..dicom.rules import Level
 from ..idc.wheel import HOW_TO_INSTALL, is_installed, release
 from ..services.app import App, probe
 from ..services.search import MOST_ROWS
+from ..settings import ArchiveSettings
 from .answers import LIST_BUDGET, ArchivesAnswer, result, size
 
 
@@ -64,12 +66,14 @@ def _described(app: App, name: str, health: Health | None) -> dict[str, Any]:
         "address": settings.url or str(settings.path),
         "permits": ["read", *app.settings.permits(settings)],
         "searchable": searchable(profile),
-        "limits": _limits(profile),
+        "limits": _limits(settings, profile),
     }
     if health:
         described["reachable"] = health.reachable
         if health.problem or health.notes:
             described["health"] = " ".join([health.problem, *health.notes]).strip()
+        if health.usage:
+            described["quota_usage"] = dict(health.usage)
     return described
 
 
@@ -110,8 +114,11 @@ def searchable(profile: Profile) -> dict[str, dict[str, list[str]]]:
     return shown
 
 
-def _limits(profile: Profile) -> dict[str, Any]:
+def _limits(settings: ArchiveSettings, profile: Profile) -> dict[str, Any]:
     limits: dict[str, Any] = {"rows_of_an_answer": MOST_ROWS, "parallel_requests": profile.parallel}
     if profile.largest_offset:
         limits["largest_offset"] = profile.largest_offset
+    if settings.daily_bytes:
+        limits["daily_limit_bytes"] = settings.daily_bytes
+        limits["bytes_of_a_call"] = MOST_OF_A_CALL
     return limits

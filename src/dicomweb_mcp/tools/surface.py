@@ -11,6 +11,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 from pydantic import ValidationError
 
+from ..archives.manners import one_call
 from ..archives.profiles import Profile
 from ..dicom.rules import Level
 from ..dicom.values import LONGEST_NUMBER
@@ -40,7 +41,8 @@ class StrictTool(Tool):
         except ValidationError as error:
             return error_result(_explained(self, error))
         try:
-            return await super().run(arguments, context, convert_result)
+            with one_call():
+                return await super().run(arguments, context, convert_result)
         except UnexpectedToolError as error:
             if isinstance(error.__cause__, Problem):
                 return error_result(str(error.__cause__))

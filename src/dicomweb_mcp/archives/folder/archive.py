@@ -119,6 +119,10 @@ class FolderArchive:
                 f"{place} has no bulk value {uri[:120]!r}. Copy the BulkDataURI from its metadata (get_metadata).",
             ) from None
 
+    def to_fetch(self, place: Place, numbers: Sequence[int]) -> int:
+        """None: they are here."""
+        return 0
+
     async def frames(self, place: Place, numbers: Sequence[int], *, decoded: bool = False) -> list[Frame]:
         """Frames as they are stored, in the order asked.
 
