@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..dicom.rules import EXACT, NAME, RANGE, UIDS, WILDCARD, Level, Match, Rules
-from ..dicom.viewers import Viewer, Viewers
+from ..dicom.viewers import IDC_VIEWERS, Viewers
 from ..settings import Kind
 
 Searchable = Mapping[str, frozenset[Match]]
@@ -147,13 +147,6 @@ GOOGLE = Profile(
     retry=frozenset({408, 429, 500, 502, 503, 504}),
     tries=5,
 )
-_IDC_VIEWERS = Viewers(  # OHIF 3, and Slim
-    images=Viewer(
-        "https://viewer.imaging.datacommons.cancer.gov/v3/viewer/?StudyInstanceUIDs={}",
-        "&initialSeriesInstanceUID={}",
-    ),
-    slides=Viewer("https://viewer.imaging.datacommons.cancer.gov/slim/studies/{}", "/series/{}"),
-)
 IDC = Profile(
     kind="idc",
     rules=_google_rules(
@@ -170,7 +163,7 @@ IDC = Profile(
     parallel=2,
     counts_bytes=True,
     renders_colour=True,
-    viewers=_IDC_VIEWERS,
+    viewers=IDC_VIEWERS,
     retry=frozenset({500, 502, 503}),  # a 429 is the day's byte quota, until midnight UTC
     tries=4,
     note="A public proxy with a daily quota of bytes per address: few small requests, whole files from IDC's buckets. "
@@ -188,7 +181,7 @@ IDC_GOOGLE = Profile(
     retry=GOOGLE.retry,
     tries=GOOGLE.tries,
     renders_colour=True,
-    viewers=_IDC_VIEWERS,
+    viewers=IDC_VIEWERS,
     note="One release of IDC in Google's store, about 96 % of it. Dates are shifted by de-identification.",
 )
 
