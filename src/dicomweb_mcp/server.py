@@ -8,9 +8,11 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.tools import Tool
 
 from . import __version__
+from .idc.wheel import is_installed
 from .prompts import load_prompts
 from .services.app import App
 from .settings import Settings
+from .tools import idc_cite
 from .tools.archives import list_archives
 from .tools.metadata import get_metadata
 from .tools.objects import describe_object
@@ -40,8 +42,16 @@ def offered(app: App) -> list[Tool]:
         tool(store_instances, "Store files", ADD),
     ]
     tools[-1].description = f"{tools[-1].description}\n\n{permission(app.settings)}"
+    if is_installed():
+        tools.append(_citing(app.settings))
     name_archives(tools, app)
     return tools
+
+
+def _citing(settings: Settings) -> Tool:
+    made = tool(idc_cite.cite_idc, "Cite and download from IDC", idc_cite.annotations(settings))
+    made.description = f"{made.description}\n\n{idc_cite.writing(settings)}".strip()
+    return made
 
 
 def instructions(settings: Settings) -> str:
