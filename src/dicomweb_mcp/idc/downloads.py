@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..dicom.uids import is_uid
 from ..dicom.values import clean
-from .selection import Selection
+from .selection import Place, Selection
 
 AWS, GOOGLE = "https://s3.amazonaws.com", "https://storage.googleapis.com"
 GOOGLE_BUCKETS: Mapping[str, str] = {  # AWS -> Google
@@ -20,6 +20,11 @@ LARGE_MB = 100_000
 DERIVED = frozenset(  # series of these modalities are no images, or are made from some
     {"ANN", "FID", "KO", "M3D", "PLAN", "PR", "REG", "RTDOSE", "RTPLAN", "RTRECORD", "RTSTRUCT", "RWV", "SEG", "SR"}
 )
+_S5CMD = "s5cmd --no-sign-request --endpoint-url"
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_COLLECTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_PLAIN_PATH = re.compile(r"[\w:/\\. ()+-]+")  # which means nothing else to any shell between double quotes
 
 
 @dataclass(frozen=True)
@@ -30,13 +35,6 @@ class Bucket:
     google: str
     series: int
     size_mb: float
-
-
-_S5CMD = "s5cmd --no-sign-request --endpoint-url"
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_COLLECTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
-_PLAIN_PATH = re.compile(r"[\w:/\\. ()+-]+")  # which means nothing else to any shell between double quotes
 
 
 def buckets(amounts: Iterable[tuple[str, int, float]]) -> list[Bucket]:
@@ -56,14 +54,18 @@ def by_selection(selection: Selection) -> list[str]:
     return [f"idc download {','.join(selection.ids)}"]
 
 
-def by_series(places: Sequence[tuple[str, str]]) -> list[str]:
+def fit_for_commands(places: Iterable[Place]) -> list[Place]:
+    """Those whose bucket and folder are what they should be, so that nothing else gets into a command."""
+    return [(bucket, uuid) for bucket, uuid in places if _BUCKET.fullmatch(bucket) and _UUID.fullmatch(uuid)]
+
+
+def by_series(places: Sequence[Place]) -> list[str]:
     """A command for each series from Amazon's bucket, and one from Google's where its name is known."""
     commands = []
     for bucket, uuid in places:
-        if _is_place(bucket, uuid):
-            commands.append(f'{_S5CMD} {AWS} cp "s3://{bucket}/{uuid}/*" .')
-            if google := GOOGLE_BUCKETS.get(bucket):
-                commands.append(f'{_S5CMD} {GOOGLE} cp "s3://{google}/{uuid}/*" .')
+        commands.append(f'{_S5CMD} {AWS} cp "s3://{bucket}/{uuid}/*" .')
+        if google := GOOGLE_BUCKETS.get(bucket):
+            commands.append(f'{_S5CMD} {GOOGLE} cp "s3://{google}/{uuid}/*" .')
     return commands
 
 
@@ -73,12 +75,11 @@ def by_manifest(path: str) -> list[str]:
     return [f"idc download-from-manifest --manifest-file {shown}", f"{_S5CMD} {AWS} run {shown}"]
 
 
-def manifest(places: Iterable[tuple[str, str]], about: Sequence[str]) -> Iterator[bytes]:
+def manifest(places: Iterable[Place], about: Sequence[str]) -> Iterator[bytes]:
     """Lines as s5cmd takes them, behind comments; ``about`` are lines of harmless text."""
     yield "".join(f"# {line}\n" for line in about).encode()
     for bucket, uuid in places:
-        if _is_place(bucket, uuid):
-            yield f"cp s3://{bucket}/{uuid}/* .\n".encode("ascii")
+        yield f"cp s3://{bucket}/{uuid}/* .\n".encode("ascii")
 
 
 def warnings(modalities: Mapping[str, int], results: int, size_mb: float) -> list[str]:
@@ -96,8 +97,3 @@ def warnings(modalities: Mapping[str, int], results: int, size_mb: float) -> lis
     if size_mb > LARGE_MB:
         notes.append(f"{size_mb / 1000:,.0f} GB are much to download: check the space first, or choose fewer series.")
     return notes
-
-
-def _is_place(bucket: str, uuid: str) -> bool:
-    """Whether both are what they should be, so that nothing else gets into a command."""
-    return bool(_BUCKET.fullmatch(bucket) and _UUID.fullmatch(uuid))

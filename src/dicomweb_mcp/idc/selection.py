@@ -13,11 +13,12 @@ from .index import Row, Session
 from .wheel import release
 
 LONGEST_SHOWN = 80
+Place = tuple[str, str]  # bucket at Amazon, and the folder in it
 NEAR = 5  # names that are offered for one that is not known
 
 _GROUPS = """
-    SELECT license_short_name AS licence, lower(source_DOI) AS doi, aws_bucket, Modality AS modality,
-           analysis_result_id IS NOT NULL AS is_result, count(*) AS series,
+    SELECT license_short_name AS licence, lower(source_DOI) AS doi, coalesce(aws_bucket, '') AS bucket,
+           Modality AS modality, analysis_result_id IS NOT NULL AS is_result, count(*) AS series,
            sum(instanceCount)::BIGINT AS instances, sum(series_size_MB) AS size_mb
     FROM index WHERE {where} GROUP BY ALL
 """
@@ -27,8 +28,8 @@ _COUNTS = """
     FROM index WHERE {where}
 """
 _PLACES = """
-    SELECT aws_bucket AS bucket, crdc_series_uuid AS uuid FROM index WHERE {where}
-    ORDER BY collection_id, PatientID, StudyInstanceUID, SeriesInstanceUID {limit}
+    SELECT coalesce(aws_bucket, '') AS bucket, coalesce(crdc_series_uuid, '') AS uuid FROM index WHERE {where}
+    ORDER BY collection_id, PatientID, StudyInstanceUID, SeriesInstanceUID
 """
 
 
@@ -52,10 +53,9 @@ class Selection:
         """Collections, patients and studies; a PatientID counts within its collection."""
         return session.rows(_COUNTS.format(where=self.where), self.parameters)[0]
 
-    def places(self, session: Session, most: int | None = None) -> list[tuple[str, str]]:
-        """Bucket and folder of each series, in the order of patients and studies."""
-        sql = _PLACES.format(where=self.where, limit="" if most is None else f"LIMIT {most:d}")
-        _, rows = session.table(sql, self.parameters)
+    def places(self, session: Session) -> list[Place]:
+        """Where each series lies, in the order of patients and studies."""
+        _, rows = session.table(_PLACES.format(where=self.where), self.parameters)
         return [(bucket, uuid) for bucket, uuid in rows]
 
 

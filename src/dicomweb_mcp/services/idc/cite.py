@@ -15,14 +15,12 @@ from ...idc.index import Row, Session
 from ...idc.licences import NOT_STATED, Licence, licences, terms_of
 from ...idc.links import MOST as MOST_LINKS
 from ...idc.links import links
-from ...idc.selection import Selection, by_collection, by_uids
+from ...idc.selection import Place, Selection, by_collection, by_uids
 from ...idc.wheel import release
 from ...settings import Settings
 from ..app import App
 from .asking import ask
 from .manifest_file import free_place, why_refused, write
-
-Places = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ async def cite(app: App, uids: Sequence[str] | None, collection: str | None, man
             raise BadArgument(f"{refused} Leave manifest out to get the rest.")
         await to_thread.run_sync(free_place, manifest, roots)
 
-    def work(session: Session) -> tuple[Cited, Places]:
+    def work(session: Session) -> tuple[Cited, list[Place]]:
         selection = by_uids(session, uids) if uids else by_collection(session, wanted)
         return _cited(session, selection), selection.places(session) if manifest is not None else []
 
@@ -85,9 +83,12 @@ async def cite(app: App, uids: Sequence[str] | None, collection: str | None, man
     if manifest is None:
         cited.notes += _how_to_get_all(cited, app.settings)
     else:
-        lines = downloads.manifest(places, _about(cited))
+        fit = downloads.fit_for_commands(places)
+        lines = downloads.manifest(fit, _about(cited))
         path = await to_thread.run_sync(write, manifest, roots, lines)
-        cited.manifest = Manifest(path, len(places))
+        cited.manifest = Manifest(path, len(fit))
+        if len(fit) < len(places):
+            cited.notes.append(f"{len(places) - len(fit):,} series are not in it: their place has no usual name.")
         cited.commands += downloads.by_manifest(str(path))
     return cited
 
@@ -96,7 +97,7 @@ def _cited(session: Session, selection: Selection) -> Cited:
     groups = selection.groups(session)
     counts = selection.counts(session)
     series, size_mb = sum(row["series"] for row in groups), sum(row["size_mb"] or 0.0 for row in groups)
-    few = selection.places(session) if series <= downloads.MOST_SERIES else []
+    few = downloads.fit_for_commands(selection.places(session)) if series <= downloads.MOST_SERIES else []
     cited = Cited(
         words=selection.words,
         counts={
@@ -108,7 +109,7 @@ def _cited(session: Session, selection: Selection) -> Cited:
         licences=_licences(session, groups),
         sources=_sources(session, groups),
         links=links(session, selection),
-        buckets=downloads.buckets((row["aws_bucket"], row["series"], row["size_mb"] or 0.0) for row in groups),
+        buckets=downloads.buckets((row["bucket"], row["series"], row["size_mb"] or 0.0) for row in groups),
         commands=[*downloads.by_selection(selection), *downloads.by_series(few)],
         missing=dict(selection.missing),
     )
