@@ -105,7 +105,8 @@ def _names(session: Session) -> dict[str, tuple[str, str]]:
         "SELECT 'collection_id', collection_id, collection_name FROM collections_index",
     ):
         for column, identifier, name in session.table(sql)[1]:
-            names.setdefault(_folded(name or ""), (column, identifier))
+            if folded := _folded(name or ""):
+                names.setdefault(folded, (column, identifier))
     return names
 
 
