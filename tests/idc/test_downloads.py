@@ -23,7 +23,7 @@ def session() -> Session:
 
 
 def named(*ids: str, is_uids: bool = True) -> Selection:
-    return Selection("", {}, ids, "", is_uids=is_uids)
+    return Selection("", {}, ids, "", studies=dict.fromkeys(ids, "1.2") if is_uids else {})
 
 
 def test_commands_by_selection() -> None:

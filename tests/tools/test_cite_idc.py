@@ -28,14 +28,9 @@ def nobody(request: httpx.Request) -> httpx.Response:
     raise AssertionError("an offline answer sends nothing")
 
 
-@pytest.fixture
-def idc(connect: Connect) -> Callable[..., Any]:
-    return lambda roots=(): connect(roots=roots, idc=(nobody, "idc"))
-
-
 @asynccontextmanager
-async def writing_to(root: Path, http: Any = None) -> AsyncIterator[Client]:
-    app = app_over({"idc": (nobody, "idc")}, [root], http=http)
+async def over_idc(*roots: Path, http: Any = None) -> AsyncIterator[Client]:
+    app = app_over({"idc": (nobody, "idc")}, roots, http=http)
     async with Client(build(app), raise_exceptions=True) as client:
         yield client
 
@@ -59,13 +54,13 @@ def small_study() -> tuple[str, list[tuple[Any, ...]]]:
     return study, plain_rows(f"SELECT {columns} FROM index WHERE StudyInstanceUID = ?", study)
 
 
-async def test_a_collection_is_counted_as_its_rows_are(idc: Callable[..., Any]) -> None:
+async def test_a_collection_is_counted_as_its_rows_are(connect: Connect) -> None:
     name = mixed_collection()
     rows = plain_rows(
         "SELECT license_short_name, lower(source_DOI), PatientID, StudyInstanceUID, instanceCount, series_size_MB FROM index WHERE collection_id = ?",
         name,
     )
-    async with idc() as client:
+    async with connect(idc=(nobody, "idc")) as client:
         result = await call(client, "cite_idc", collection=name)
     found, text = result.structured_content, text_of(result)
     assert (found["archive"], found["index_release"]) == ("idc", release())
@@ -86,9 +81,9 @@ async def test_a_collection_is_counted_as_its_rows_are(idc: Callable[..., Any]) 
     assert len(found["viewer"]) == 1
 
 
-async def test_a_study_with_commands_for_each_series(idc: Callable[..., Any]) -> None:
+async def test_a_study_with_commands_for_each_series() -> None:
     study, series = small_study()
-    async with idc() as client:
+    async with over_idc() as client:
         found = await answer(client, "cite_idc", uids=[study], style="bibtex")
         same = await answer(client, "cite_idc", uids=[row[0] for row in series])
     assert found["counts"] == same["counts"]
@@ -107,10 +102,10 @@ async def test_a_study_with_commands_for_each_series(idc: Callable[..., Any]) ->
 
 
 @pytest.mark.parametrize("style", ["apa", "bibtex"])
-async def test_many_sources_stay_within_the_budget(idc: Callable[..., Any], style: str) -> None:
+async def test_many_sources_stay_within_the_budget(style: str) -> None:
     """One series of every DOI: texts give way, the DOIs with most series keep theirs."""
     series = [uid for (uid,) in plain_rows("SELECT min(SeriesInstanceUID) FROM index GROUP BY lower(source_DOI)")]
-    async with idc() as client:
+    async with over_idc() as client:
         result = await call(
             client, "cite_idc", uids=[*series, *(f"9.9.{number}" for number in range(500))], style=style
         )
@@ -123,9 +118,9 @@ async def test_many_sources_stay_within_the_budget(idc: Callable[..., Any], styl
     assert any("500 UIDs were not found" in note for note in found["notes"])
 
 
-async def test_what_the_release_does_not_have(idc: Callable[..., Any]) -> None:
+async def test_what_the_release_does_not_have() -> None:
     study, _ = small_study()
-    async with idc() as client:
+    async with over_idc() as client:
         found = await answer(client, "cite_idc", uids=["1.2.3", study, "tcga_luad\nnote: x"])
         assert [row["UID"] for row in found["not_found"]] == ["1.2.3", "tcga_luad note: x"]
         assert "the id of a collection goes into collection" in await refusal(client, "cite_idc", uids=["1.2.3"])
@@ -146,8 +141,8 @@ async def test_what_the_release_does_not_have(idc: Callable[..., Any]) -> None:
         ({"collection": "nlst", "download": True}, "download is not an argument"),
     ],
 )  # fmt: skip
-async def test_wrong_arguments(idc: Callable[..., Any], arguments: Any, says: str) -> None:
-    async with idc() as client:
+async def test_wrong_arguments(arguments: Any, says: str) -> None:
+    async with over_idc() as client:
         assert says in await refusal(client, "cite_idc", **arguments)
 
 
@@ -164,10 +159,10 @@ def everything(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-async def test_a_manifest_has_a_line_for_each_series(idc: Callable[..., Any], root: Path) -> None:
+async def test_a_manifest_has_a_line_for_each_series(root: Path) -> None:
     name = mixed_collection()
     rows = plain_rows("SELECT series_aws_url FROM index WHERE collection_id = ?", name)
-    async with idc([root]) as client:
+    async with over_idc(root) as client:
         found = await answer(client, "cite_idc", collection=name, manifest="sub/m é (1).s5cmd")
         again = await refusal(client, "cite_idc", collection=name, manifest="sub/m é (1).s5cmd")
         other = await answer(client, "cite_idc", collection=name, manifest=str(root / "absolute.txt"))
@@ -226,7 +221,7 @@ async def test_manifests_that_are_not_written(root: Path, path: str, says: str) 
     (root / "dangling").symlink_to(root / "nowhere.txt")
     before = everything(root.parent)
     study, _ = small_study()
-    async with writing_to(root) as client:
+    async with over_idc(root) as client:
         message = await refusal(client, "cite_idc", uids=[study], manifest=path.replace("OUTSIDE", str(outside)))
     assert says in message
     assert everything(root.parent) == before
@@ -239,7 +234,7 @@ async def test_a_full_disk_leaves_nothing_behind(root: Path, monkeypatch: pytest
 
     monkeypatch.setattr(paths.os, "fsync", full)
     study, _ = small_study()
-    async with writing_to(root) as client:
+    async with over_idc(root) as client:
         message = await refusal(client, "cite_idc", uids=[study], manifest="m.txt")
     assert message == "m.txt could not be written: No space left on device. No part of it was left behind."
     assert everything(root) == ["sub", "taken.txt"]
@@ -247,7 +242,7 @@ async def test_a_full_disk_leaves_nothing_behind(root: Path, monkeypatch: pytest
 
 async def test_over_http_nothing_is_written(root: Path) -> None:
     study, _ = small_study()
-    async with writing_to(root, http={"host": "127.0.0.1", "port": 0}) as client:
+    async with over_idc(root, http={"host": "127.0.0.1", "port": 0}) as client:
         (tool,) = [tool for tool in (await client.list_tools()).tools if tool.name == "cite_idc"]
         assert "manifest is refused here: Over HTTP" in (tool.description or "")
         assert tool.annotations is not None
@@ -258,7 +253,7 @@ async def test_over_http_nothing_is_written(root: Path) -> None:
 
 
 async def test_with_a_file_root_it_is_a_tool_that_writes(root: Path) -> None:
-    async with writing_to(root) as client:
+    async with over_idc(root) as client:
         (tool,) = [tool for tool in (await client.list_tools()).tools if tool.name == "cite_idc"]
     assert not tool.annotations.read_only_hint
     assert not tool.annotations.destructive_hint

@@ -16,6 +16,10 @@ LONGEST_SHOWN = 80
 Place = tuple[str, str]  # bucket at Amazon, and the folder in it
 NEAR = 5  # names that are offered for one that is not known
 
+_NAMED = """
+    SELECT StudyInstanceUID, SeriesInstanceUID FROM index WHERE StudyInstanceUID IN (SELECT unnest($uids))
+    UNION SELECT StudyInstanceUID, SeriesInstanceUID FROM index WHERE SeriesInstanceUID IN (SELECT unnest($uids))
+"""
 _GROUPS = """
     SELECT license_short_name AS licence, lower(source_DOI) AS doi, coalesce(aws_bucket, '') AS bucket,
            Modality AS modality, analysis_result_id IS NOT NULL AS is_result, count(*) AS series,
@@ -35,15 +39,21 @@ _PLACES = """
 
 @dataclass(frozen=True)
 class Selection:
-    """``where`` with its ``parameters`` finds the series; ``ids`` are what they were named by: UIDs or a collection's
-    id. ``missing`` are the UIDs that the release does not have, each with the reason."""
+    """``where`` with its ``parameters`` finds the series; ``ids`` are what they were named by: UIDs, each with its
+    study in ``studies``, or a collection's id. ``missing`` are the UIDs that the release does not have, each with the
+    reason."""
 
     where: str
     parameters: Mapping[str, Any]
     ids: tuple[str, ...]
     words: str
-    is_uids: bool = False
+    studies: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_uids(self) -> bool:
+        """Whether UIDs were given, and no collection."""
+        return bool(self.studies)
 
     def groups(self, session: Session) -> list[Row]:
         """Series counted by all that matters for licences, citations and files."""
@@ -63,18 +73,21 @@ def by_uids(session: Session, uids: Sequence[str]) -> Selection:
     """All series of the studies, and the series. Raises BadArgument when the release has none of them."""
     given = list(dict.fromkeys(uid.strip(" \0\t\r\n") for uid in uids))
     well = [uid for uid in given if is_uid(uid)]
-    where = "(StudyInstanceUID IN (SELECT unnest($uids)) OR SeriesInstanceUID IN (SELECT unnest($uids)))"
-    found = session.rows(
-        f"SELECT DISTINCT StudyInstanceUID AS study, SeriesInstanceUID AS series FROM index WHERE {where}",
-        {"uids": well},
-    )
-    there = {row["study"] for row in found} | {row["series"] for row in found}
+    _, found = session.table(_NAMED, {"uids": well})
+    there = {series: study for study, series in found} | {study: study for study, _ in found}
     missing = _why_missing(session, [uid for uid in given if uid not in there])
     ids = tuple(uid for uid in well if uid in there)
     if not ids:
         raise BadArgument(_nothing_found(missing))
     words = f"the series of {len(ids):,} studies and series given by UID" if len(ids) > 1 else f"the series of {ids[0]}"
-    return Selection(where, {"uids": list(ids)}, ids, words, is_uids=True, missing=missing)
+    return Selection(
+        "SeriesInstanceUID IN (SELECT unnest($series))",
+        {"series": [series for _, series in found]},
+        ids,
+        words,
+        studies={uid: there[uid] for uid in ids},
+        missing=missing,
+    )
 
 
 def by_collection(session: Session, name: str) -> Selection:
