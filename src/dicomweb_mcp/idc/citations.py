@@ -136,7 +136,7 @@ def _parsed(citation: Citation) -> dict[str, str] | None:
 def _authors(text: str) -> str:
     """Authors as BibTeX separates them: people as ``Family, I. N.``, or one group; empty when they are neither.
 
-    A text that leaves some out by ``…`` names the last one of all, whom BibTeX has no place for: ``others`` has him.
+    Where a text leaves some out by ``…``, the last one, whom it names, is among the ``others``.
     """
     if _GROUP.fullmatch(text):
         return f"{{{_escaped(text.rstrip('.'))}}}"

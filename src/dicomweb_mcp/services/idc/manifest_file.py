@@ -35,7 +35,9 @@ def free_place(path: str, roots: Sequence[Path]) -> Path:
     """
     shown = _shown(path)
     if not path.isprintable():
-        raise BadArgument(f"manifest={shown!r} holds control characters. Nothing was written.")
+        raise BadArgument(
+            f"manifest={shown!r} holds control characters or others that cannot be seen. Nothing was written."
+        )
     folder, name = os.path.split(path)
     if not NAME.fullmatch(name) or DEVICES.fullmatch(name):
         raise BadArgument(
