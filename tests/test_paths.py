@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dicomweb_mcp import paths
-from dicomweb_mcp.paths import NotRegular, open_regular
+from dicomweb_mcp.paths import NotRegular, open_regular, write_whole
 
 
 @pytest.fixture
@@ -94,3 +94,27 @@ def test_nothing_outside_is_read_while_folders_are_exchanged_all_the_time(folder
         stop.set()
         thread.join()
     assert opened > 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="making links needs a privilege there")
+@pytest.mark.parametrize("hard_links", [True, False])
+def test_a_new_file_never_takes_the_place_of_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hard_links: bool
+) -> None:
+    """Also where there are no hard links, and also not of a link that leads nowhere."""
+
+    def no_links(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    if not hard_links:
+        monkeypatch.setattr(os, "link", no_links)
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name in ("file", "link"):
+        with pytest.raises(FileExistsError):
+            write_whole(tmp_path / name, [b"other"])
+    write_whole(tmp_path / "new", [b"a", b"b"])
+    assert (tmp_path / "file").read_text() == "mine"
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "new").read_bytes() == b"ab"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link", "new"]

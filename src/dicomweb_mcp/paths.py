@@ -1,13 +1,15 @@
-"""Files of others, opened safely: where paths really lead, and whether a file is still the one that was looked at; and
-folders of our own."""
+"""Files of others, opened safely: where paths really lead, and whether a file is still the one that was looked at; new
+files, written whole; and folders of our own."""
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+from uuid import uuid4
 
+PART_SUFFIX = ".dicomweb-mcp-part"  # a file that is still being written
 # Not waiting for the other end of a pipe, and not following a link that was put in a file's place meanwhile
 _FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC"))
 # A folder as a place only, which needs no permission to list it
@@ -87,3 +89,45 @@ def _held_folder(path: Path) -> Iterator[int]:
         yield folder
     finally:
         os.close(folder)
+
+
+def write_whole(final: Path, chunks: Iterable[bytes]) -> None:
+    """A new file, whole under its name or not there at all, and never over another one. Its folder must be there.
+
+    Raises FileExistsError when something has that name, another OSError when it cannot be written, and what ``chunks``
+    raises. Then no part of it is left behind.
+    """
+    part = final.parent / f".{uuid4().hex}{PART_SUFFIX}"
+    try:
+        with part.open("xb") as target:
+            for chunk in chunks:
+                target.write(chunk)
+            target.flush()
+            os.fsync(target.fileno())
+        _give_name(part, final)
+    finally:
+        with suppress(OSError):  # somebody is looking at it (Windows); no scan ever counts it
+            part.unlink(missing_ok=True)
+    _sync_folder(final.parent)
+
+
+def _give_name(part: Path, final: Path) -> None:
+    """A hard link fails where the name is taken, which a renaming on POSIX systems does not."""
+    try:
+        os.link(part, final)
+    except FileExistsError:
+        raise
+    except OSError:  # no hard links here (FAT, some network drives)
+        if os.path.lexists(final):
+            raise FileExistsError(f"{final.name} is there already") from None
+        part.rename(final)
+
+
+def _sync_folder(folder: Path) -> None:
+    """So that the name outlives a power failure too, where the system lets folders be synced."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -12,6 +12,7 @@ from .idc.wheel import HOW_TO_INSTALL, is_installed, release
 from .prompts import load_prompts
 from .services.app import App
 from .settings import Settings
+from .tools import idc_cite
 from .tools.archives import list_archives
 from .tools.idc_search import search_idc
 from .tools.metadata import get_metadata
@@ -44,9 +45,15 @@ def offered(app: App) -> list[Tool]:
     ]
     tools[-1].description = f"{tools[-1].description}\n\n{permission(app.settings)}"
     if is_installed():
-        tools += [tool(search_idc, "Search the Imaging Data Commons", OFFLINE)]
+        tools += [tool(search_idc, "Search the Imaging Data Commons", OFFLINE), _citing(app.settings)]
     name_archives(tools, app)
     return tools
+
+
+def _citing(settings: Settings) -> Tool:
+    made = tool(idc_cite.cite_idc, "Cite and download from IDC", idc_cite.annotations(settings))
+    made.description = f"{made.description}\n\n{idc_cite.writing(settings)}".strip()
+    return made
 
 
 def instructions(settings: Settings) -> str:

@@ -11,11 +11,11 @@ import pytest
 
 from archives.folder_helpers import SAMPLES, make_file, names, opened
 from dicomweb_mcp.archives.base import Busy
-from dicomweb_mcp.archives.folder import FolderArchive, placing
+from dicomweb_mcp.archives.folder import FolderArchive
 from dicomweb_mcp.archives.folder.placing import place
 from dicomweb_mcp.archives.part10.outgoing import checked
 from dicomweb_mcp.dicom.rules import Level
-from dicomweb_mcp.paths import Changed
+from dicomweb_mcp.paths import PART_SUFFIX, Changed
 from dicomweb_mcp.services.presence import EVERYWHERE, rows_by_uid
 
 pytestmark = pytest.mark.anyio
@@ -101,7 +101,7 @@ async def test_without_hard_links_a_file_is_renamed_and_still_not_over_another(
 
 async def test_a_file_that_is_still_written_is_no_part_of_the_archive(folder: Path, source: Path) -> None:
     """A search in the middle of storing sees neither half a file nor its temporary name."""
-    shutil.copy(source, folder / f".x{placing.PART_SUFFIX}")
+    shutil.copy(source, folder / f".x{PART_SUFFIX}")
     async with archive_of(folder) as archive:
         assert await names(archive, "instance") == []
         assert await archive.problems() == []

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..dicom.rules import EXACT, NAME, RANGE, UIDS, WILDCARD, Level, Match, Rules
-from ..dicom.viewers import Viewer, Viewers
+from ..dicom.viewers import IDC_VIEWERS, Viewers
 from ..settings import COUNTED_KINDS, Kind
 
 Searchable = Mapping[str, frozenset[Match]]
@@ -154,13 +154,6 @@ GOOGLE = Profile(
     retry=frozenset({408, 429, 500, 502, 503, 504}),
     tries=5,
 )
-_IDC_VIEWERS = Viewers(  # OHIF 3, and Slim
-    images=Viewer(
-        "https://viewer.imaging.datacommons.cancer.gov/v3/viewer/?StudyInstanceUIDs={}",
-        "&initialSeriesInstanceUID={}",
-    ),
-    slides=Viewer("https://viewer.imaging.datacommons.cancer.gov/slim/studies/{}", "/series/{}"),
-)
 IDC = Profile(
     kind="idc",
     rules=_google_rules(
@@ -176,7 +169,7 @@ IDC = Profile(
     leaves_out_sequences=True,
     parallel=2,
     renders_colour=True,
-    viewers=_IDC_VIEWERS,
+    viewers=IDC_VIEWERS,
     retry=frozenset({500, 502, 503}),  # a 429 is the day's byte quota, until midnight UTC
     tries=4,
     elsewhere="Whole series and studies come from IDC's public buckets without any limit: idc download {} (of the "
@@ -197,7 +190,7 @@ IDC_GOOGLE = Profile(
     retry=GOOGLE.retry,
     tries=GOOGLE.tries,
     renders_colour=True,
-    viewers=_IDC_VIEWERS,
+    viewers=IDC_VIEWERS,
     note="Google's copy of one release of IDC, from the bucket idc-open-data alone (about 96 % of the series), made "
     "one or two weeks after the release. Dates are shifted by de-identification.",
 )

@@ -33,6 +33,15 @@ class Viewers:
         return self.slides if is_of_slide(obj) else self.images
 
 
+IDC_VIEWERS = Viewers(  # OHIF 3, and Slim
+    images=Viewer(
+        "https://viewer.imaging.datacommons.cancer.gov/v3/viewer/?StudyInstanceUIDs={}",
+        "&initialSeriesInstanceUID={}",
+    ),
+    slides=Viewer("https://viewer.imaging.datacommons.cancer.gov/slim/studies/{}", "/series/{}"),
+)
+
+
 def is_of_slide(obj: DicomJson) -> bool:
     """Whether the object is a slide or lies on one: its frames are tiles of a total pixel matrix (PS3.3 C.8.12.4), or
     its annotations."""

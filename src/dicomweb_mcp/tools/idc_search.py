@@ -118,7 +118,7 @@ def _answer(archive: str, found: FoundInIndex, rows: list[dict[str, Any]]) -> Co
         archive=archive,
         index_release=release(),
         counts=found.counts,
-        licenses=found.licenses,
+        licenses=[{"license": name, "series": series} for name, series in found.licenses.items()],
         groups=found.groups,
         understood={name: clean(said, LONGEST_NOTE) for name, said in found.understood.items()},
         without_value=found.without_value,

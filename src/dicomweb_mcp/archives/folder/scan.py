@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
-from ...paths import is_inside, is_link
+from ...paths import PART_SUFFIX, is_inside, is_link
 from ..part10.header import Header, NotDicom, Unreadable, read_header
 from .index import Entry, FolderIndex, Seen, folders, joined, known, write
 
 BATCH = 500
 BATCH_SECONDS = 0.5
-PART_SUFFIX = ".dicomweb-mcp-part"  # a file that is still being written
 RACY_NS = 100_000_000  # a file this young may change again without a new time
 
 Reader = Callable[[str], Header]
