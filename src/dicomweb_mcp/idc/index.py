@@ -21,6 +21,8 @@ LOCKED = (
     "allow_community_extensions",
 )
 
+UNREADABLE = "The index of IDC cannot be read and may be damaged: install the package idc-index-data again."
+
 Row = dict[str, Any]
 Parameters = Sequence[object] | Mapping[str, object]
 
@@ -52,8 +54,13 @@ class Session:
             self._connection.close()
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """Every row of a SELECT of this program's own. Raises IndexProblem when it takes too long."""
-        names, found = self.table(sql, parameters)
+        """Every row of a SELECT of this program's own. Raises IndexProblem when it takes too long, or fails."""
+        import duckdb
+
+        try:
+            names, found = self.table(sql, parameters)
+        except duckdb.Error as problem:
+            raise IndexProblem(UNREADABLE) from problem
         return [dict(zip(names, row, strict=True)) for row in found]
 
     def table(
@@ -86,6 +93,7 @@ class Index:
     """The index of the release that is installed. Any thread may ask it."""
 
     def __init__(self) -> None:
+        """Raises IndexProblem when the files are missing or damaged."""
         self._connection = _opened()
         self._making = threading.Lock()
 
@@ -106,10 +114,13 @@ def _opened() -> "DuckDBPyConnection":
     spills nothing to disk, and cannot be set otherwise."""
     import duckdb
 
-    files = {table.name: str(table.path) for table in tables().values() if table.path}
     connection = duckdb.connect(config={"threads": THREADS, "memory_limit": MEMORY, "temp_directory": ""})
-    for name, file in files.items():
-        connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({_literal(file)})")
+    try:
+        files = {table.name: str(table.path) for table in tables().values() if table.path}
+        for name, file in files.items():
+            connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({_literal(file)})")
+    except (duckdb.Error, OSError) as problem:
+        raise IndexProblem(UNREADABLE) from problem
     connection.execute(f"SET allowed_paths=[{', '.join(map(_literal, files.values()))}]")
     for setting in LOCKED:
         connection.execute(f"SET {setting}=false")
