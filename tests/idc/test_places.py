@@ -12,7 +12,7 @@ pytest.importorskip("idc_index_data")
 from dicomweb_mcp.dicom.rules import Level
 from dicomweb_mcp.idc import index
 from dicomweb_mcp.idc.index import Index, IndexProblem, the_index
-from dicomweb_mcp.idc.places import Current, Known, Retired, find
+from dicomweb_mcp.idc.places import Current, Known, Retired, find, named
 from idc_uids import GONE, picked, plain
 
 OF_A_GROUP = """
@@ -130,6 +130,25 @@ def test_a_study_that_left_is_told_with_its_files() -> None:
     )  # fmt: skip
     assert sorted(retired.urls) == sorted({url for (url,) in urls})
     assert (retired.study_uid, retired.series_left) == (uid, 0)
+
+
+def test_other_names_than_uids_are_recognised() -> None:
+    columns = ("collection_id", "PatientID", "crdc_series_uuid", "SeriesInstanceUID")
+    ((collection, patient, uuid, series),) = picked(", ".join(columns), "contains(collection_id, '_')")
+    opened = the_index()
+    assert opened
+    with opened.session() as session:
+        for column, text in zip(columns, (collection, patient, uuid), strict=False):
+            known = named(session, text)
+            assert known is not None
+            assert (known.column, known.value) == (column, text)
+            assert plain(
+                f"SELECT 1 FROM idc_index WHERE {column} = ? AND SeriesInstanceUID = ?", text, known.series_uid
+            )
+        assert known.series_uid == series
+        assert named(session, collection.upper().replace("_", "-")) == named(session, collection)
+        assert named(session, uuid.upper()) == known
+        assert named(session, "nobody'; --") is None
 
 
 def test_a_damaged_index_is_a_problem_that_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

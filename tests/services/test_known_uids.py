@@ -1,5 +1,6 @@
 """UIDs of IDC are looked up in its index before its archives are asked: what is sent, and what is said."""
 
+import re
 from typing import Any
 
 import httpx
@@ -196,6 +197,23 @@ async def test_an_empty_list_says_what_the_index_knows() -> None:
     )
     assert "is known neither to the archive nor to the index" in await notes(Query(Level.SERIES, study_uid="1.2.3"))
     assert "The archive has no study with PatientID" in await notes(Query(Level.STUDY, filters={"PatientID": "nobody"}))
+
+
+async def test_a_name_that_is_no_uid_is_recognised() -> None:
+    columns = "collection_id, crdc_series_uuid, SeriesInstanceUID"
+    ((collection, uuid, series),) = picked(columns)
+    ((digits,),) = picked("PatientID", "regexp_full_match(PatientID, '[0-9]{4,}')")
+    fake = proxy()
+    app = app_of(fake)
+    for text, said in {
+        collection: "is a collection of IDC, no UID",
+        digits: f'filters={{"PatientID": "{digits}"}}',
+        uuid: f"give series_uid={series}.",
+        "nobody": "is not a UID: digits separated by dots",
+    }.items():
+        with pytest.raises(BadArgument, match=re.escape(said)):
+            await find_place(app, app.archive(None), None, text, None)
+    assert fake.requests == []
 
 
 async def test_other_archives_know_nothing_of_the_index() -> None:

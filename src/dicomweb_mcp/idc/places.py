@@ -4,6 +4,7 @@ A scan by SeriesInstanceUID takes 60 ms, most of it to read that column, one by 
 which a UID is expected is looked at first, the others only for what is not there, and many UIDs in one scan.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 from ..dicom.rules import Level
 from .index import Row, Session
 
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 GOOGLE_BUCKET = "idc-open-data"  # the only one whose series are also in IDC's store in Google Cloud Healthcare
 CURRENT = (
     "collection_id", "PatientID", "StudyInstanceUID", "analysis_result_id", "series_init_idc_version",
@@ -79,6 +81,16 @@ class Retired:
 Known = Current | Retired
 
 
+@dataclass(frozen=True)
+class Named:
+    """What is no UID but a name of something in the release, by the ``column`` that holds it. A UUID of CRDC names one
+    series."""
+
+    column: str
+    value: str
+    series_uid: str
+
+
 def find(session: Session, uids: Iterable[str], first: Level = Level.SERIES) -> dict[str, Known]:
     """What the index knows of each UID; nothing of those that it does not know. One that is the UID of a series and of
     a study too is taken for what is looked at ``first``. Raises IndexProblem."""
@@ -88,6 +100,18 @@ def find(session: Session, uids: Iterable[str], first: Level = Level.SERIES) -> 
         found |= _current(session, level, missing)
         missing = [uid for uid in missing if uid not in found]
     return found | _retired(session, missing)
+
+
+def named(session: Session, text: str) -> Named | None:
+    """What a collection's or patient's ID, or a series' UUID, is the name of. Raises IndexProblem."""
+    columns = {"collection_id": re.sub(r"[ -]", "_", text.lower()), "PatientID": text}
+    if UUID.fullmatch(text):
+        columns = {"crdc_series_uuid": text.lower()}
+    for column, value in columns.items():
+        sql = f"SELECT SeriesInstanceUID FROM index WHERE {column} = ? LIMIT 1"
+        if rows := session.rows(sql, [value]):
+            return Named(column, value, rows[0]["SeriesInstanceUID"])
+    return None
 
 
 def _current(session: Session, level: Level, uids: Sequence[str]) -> dict[str, Current]:

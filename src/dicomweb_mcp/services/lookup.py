@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from ..archives.base import Archive, NotFound, NotUnderstood, Place
 from ..dicom.query import Plan, Query, make_plan
 from ..dicom.rules import Level
-from ..dicom.uids import checked_uid, is_uid
+from ..dicom.uids import checked_uid, is_strict_uid, is_uid
 from ..dicom.values import DicomJson, text
 from ..errors import BadArgument
 from .app import App, Parents
-from .idc.known import Finding, another_level, is_indexed, look_up, proxy_of
+from .idc.known import Finding, another_level, is_indexed, look_up, proxy_of, what_it_names
 
 
 async def find_place(
@@ -19,9 +19,9 @@ async def find_place(
 
     Raises BadArgument for none or a malformed UID, NotFound (with the level at which the UID is known, if any).
     """
-    study = checked_uid(study_uid, "study_uid") if study_uid else None
-    series = checked_uid(series_uid, "series_uid") if series_uid else None
-    instance = checked_uid(instance_uid, "instance_uid") if instance_uid else None
+    study = await _checked(archive, study_uid, "study_uid")
+    series = await _checked(archive, series_uid, "series_uid")
+    instance = await _checked(archive, instance_uid, "instance_uid")
     if instance is None and series is None:
         if study is None:
             raise BadArgument("Give study_uid, series_uid or instance_uid, copied from a search answer.")
@@ -39,6 +39,14 @@ async def find_place(
     elif level is Level.SERIES and is_indexed(archive.profile.kind):
         await _agree_offline(app, archive, uid, study)
     return Place(study, series, instance)
+
+
+async def _checked(archive: Archive, given: str | None, argument: str) -> str | None:
+    if not given:
+        return None
+    if not is_strict_uid(given) and (told := await what_it_names(archive, given.strip(), argument)):
+        raise BadArgument(told)
+    return checked_uid(given, argument)
 
 
 async def _agree_offline(app: App, archive: Archive, series: str, study: str) -> None:

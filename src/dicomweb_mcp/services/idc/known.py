@@ -12,13 +12,22 @@ from functools import partial
 from ...archives.base import Archive
 from ...dicom.rules import Level
 from ...idc.index import IndexProblem
-from ...idc.places import Current, Known, Retired, find
+from ...idc.places import Current, Known, Retired, find, named
 from ...idc.wheel import is_installed, release
 from ...settings import READ_ONLY_KINDS, Kind
 from ..app import App
 from .asking import ask
 
 AT_THE_PROXY = "an archive of kind idc"
+LONGEST_NAME = 64  # of a patient or collection
+NAMES = {
+    "collection_id": "{argument}={found.value} is a collection of IDC, no UID: look for its studies and series in the "
+    "index, and give a UID of theirs.",
+    "PatientID": "{argument}={found.value} is a PatientID of IDC, no UID: list the patient's studies with "
+    'search_studies, filters={{"PatientID": "{found.value}"}}.',
+    "crdc_series_uuid": "{argument}={found.value} is the UUID of a series in IDC's buckets, no UID: give "
+    "series_uid={found.series_uid}.",
+}
 MOST_URLS = 3  # in a sentence
 
 
@@ -106,6 +115,17 @@ async def look_up(archive: Archive, level: Level, uid: str) -> Finding | None:
     except IndexProblem:  # the archive knows as well
         return None
     return Finding(archive, level, uid, found.get(uid))
+
+
+async def what_it_names(archive: Archive, text: str, argument: str) -> str:
+    """For what is no UID: the sentence that says what of IDC has this name, or empty."""
+    if not is_indexed(archive.profile.kind) or len(text) > LONGEST_NAME:
+        return ""
+    try:
+        found = await ask(lambda session: named(session, text))
+    except IndexProblem:  # then it is no UID, and that is all
+        return ""
+    return NAMES[found.column].format(argument=argument, found=found) if found else ""
 
 
 def is_indexed(kind: Kind) -> bool:
