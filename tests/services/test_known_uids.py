@@ -15,7 +15,7 @@ from dicomweb_mcp.dicom.rules import Level
 from dicomweb_mcp.errors import BadArgument
 from dicomweb_mcp.idc.index import IndexProblem
 from dicomweb_mcp.idc.wheel import release
-from dicomweb_mcp.services.app import App
+from dicomweb_mcp.services.app import App, Places
 from dicomweb_mcp.services.idc import asking, known
 from dicomweb_mcp.services.listing import objects_of
 from dicomweb_mcp.services.lookup import find_place, where_else
@@ -77,6 +77,9 @@ async def test_a_series_alone_is_enough_and_nothing_is_sent() -> None:
     assert app.places.recall("asked", Level.SERIES, series) == (study, None)
     assert await find_place(app, archive, study, series, None) == Place(study, series)
     assert await find_place(app, archive, study, None, None) == Place(study)
+    app.places = Places()
+    assert await find_place(app, archive, study, series, None) == Place(study, series)
+    assert app.places.recall("asked", Level.SERIES, series) == (study, None)
     assert fake.requests == []
 
 

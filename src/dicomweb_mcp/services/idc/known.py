@@ -101,7 +101,7 @@ def _retired(known: Retired) -> str:
         sentences.append(f"Its study {known.study_uid} still has {known.series_left} other series: list_series.")
     elif known.studies_left:
         sentences.append(
-            f"The patient {known.patient_id} still has {known.studies_left} studies: search_studies by PatientID."
+            f"Studies of the patient {known.patient_id} that are still there: {known.studies_left} (search_studies)."
         )
     return " ".join(sentences)
 
