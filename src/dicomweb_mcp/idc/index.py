@@ -23,6 +23,7 @@ LOCKED = (
 
 NUMBERED = "numbered"  # the main table once more, with the place of each row in it
 _NUMBER = "file_row_number=true"
+UNREADABLE = "The index of IDC cannot be read and may be damaged: install the package idc-index-data again."
 
 Row = dict[str, Any]
 Parameters = Sequence[object] | Mapping[str, object]
@@ -56,8 +57,13 @@ class Session:
             self._connection.close()
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """Every row of a SELECT of this program's own. Raises IndexProblem when it takes too long."""
-        names, found = self.table(sql, parameters)
+        """Every row of a SELECT of this program's own. Raises IndexProblem when it takes too long, or fails."""
+        import duckdb
+
+        try:
+            names, found = self.table(sql, parameters)
+        except duckdb.Error as problem:
+            raise IndexProblem(UNREADABLE) from problem
         return [dict(zip(names, row, strict=True)) for row in found]
 
     def table(
@@ -94,6 +100,7 @@ class Index:
     """The index of the release that is installed. Any thread may ask it."""
 
     def __init__(self) -> None:
+        """Raises IndexProblem when the files are missing or damaged."""
         self._connection = _opened()
         self._making = threading.Lock()
 
@@ -114,11 +121,15 @@ def _opened() -> "DuckDBPyConnection":
     spills nothing to disk, and cannot be set otherwise."""
     import duckdb
 
-    files = {table.name: str(table.path) for table in tables().values() if table.path}
     connection = duckdb.connect(config={"threads": THREADS, "memory_limit": MEMORY, "temp_directory": ""})
-    for name, file in files.items():
-        connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({_literal(file)})")
-    connection.execute(f"CREATE VIEW {NUMBERED} AS SELECT * FROM read_parquet({_literal(files['index'])}, {_NUMBER})")
+    try:
+        files = {table.name: str(table.path) for table in tables().values() if table.path}
+        for name, file in files.items():
+            connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({_literal(file)})")
+        main = _literal(files["index"])
+        connection.execute(f"CREATE VIEW {NUMBERED} AS SELECT * FROM read_parquet({main}, {_NUMBER})")
+    except (duckdb.Error, OSError) as problem:
+        raise IndexProblem(UNREADABLE) from problem
     connection.execute(f"SET allowed_paths=[{', '.join(map(_literal, files.values()))}]")
     for setting in LOCKED:
         connection.execute(f"SET {setting}=false")

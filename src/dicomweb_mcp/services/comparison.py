@@ -16,6 +16,7 @@ from ..dicom.volume.parts import Part, parts
 from ..dicom.volume.walk import stacks_in_words
 from ..errors import BadArgument
 from .app import App
+from .idc.known import is_indexed
 from .instance import instance_metadata
 from .lookup import find_place, first_row
 from .overlay import Overlay
@@ -66,8 +67,8 @@ async def compared(
 
 
 async def _place_of(app: App, archive: Archive, place: Place, series_uid: str) -> Place:
-    """In the same study where it is there, else wherever the archive finds it."""
-    if await first_row(archive, Level.SERIES, series_uid, place.study_uid):
+    """In the same study where it is there, else wherever the archive finds it; no series of IDC is in two studies."""
+    if not is_indexed(archive.profile.kind) and await first_row(archive, Level.SERIES, series_uid, place.study_uid):
         return Place(place.study_uid, series_uid)
     return await find_place(app, archive, None, series_uid, None)
 

@@ -7,6 +7,7 @@ from ..archives.base import Archive, ArchiveError
 from ..dicom.matching import Condition, Exact
 from ..dicom.query import Plan
 from ..dicom.rules import TEXT_VRS, Level
+from .idc.known import look_up
 from .lookup import first_row, where_else
 
 MOST_REQUESTS = 2
@@ -39,10 +40,19 @@ async def _unknown_values(archive: Archive, plan: Plan) -> list[str]:
     hints = [hint for item in sent if (hint := _hint(item))]
     if plan.within or plan.here or not 1 <= len(sent) <= MOST_REQUESTS:
         return hints
+    if len(sent) == 1 and (told := await _told_by_index(archive, sent[0])):
+        return [told]
     unknown = [item for item in sent if len(sent) == 1 or not await _matches_alone(archive, plan, item)]
     if not unknown:
         return [f"Each filter alone matches some {plan.level}, together they match none.", *hints]
     return [f"The archive has {' and '.join(f'no {plan.level} with {item}' for item in unknown)}.", *hints]
+
+
+async def _told_by_index(archive: Archive, item: Condition) -> str:
+    """What the index of IDC says of the one UID that was sent as a filter; empty for anything else."""
+    level = next((level for level in (Level.STUDY, Level.SERIES) if level.uid == item.attribute.keyword), None)
+    finding = await look_up(archive, level, item.values[0]) if level and len(item.values) == 1 else None
+    return finding.why_absent() if finding else ""
 
 
 async def _matches_alone(archive: Archive, plan: Plan, item: Condition) -> bool:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from ..archives.base import Archive, NotFound, NotUnderstood, Place
+from ..archives.base import Archive, NotUnderstood, Place
 from ..dicom.query import Query, make_plan
 from ..dicom.rules import Level
 from ..dicom.uids import is_uid
 from ..dicom.values import DicomJson, integer, text
+from .lookup import nothing_at
 from .paging import Scan, every_match
 
 MOST_INSTANCES = 2_000
@@ -28,7 +29,7 @@ async def instances_of(archive: Archive, place: Place, fields: Sequence[str], mo
     query = Query(Level.INSTANCE, study_uid=place.study_uid, series_uid=place.series_uid, fields=tuple(fields))
     _, scan = await every_match(archive, make_plan(query, (await archive.settle()).rules), most)
     if not scan.rows:
-        raise NotFound(archive.name, f"has no {place} with instances. Copy UIDs whole from list_series.")
+        raise await nothing_at(archive, place)
     if not all(is_uid(text(row, "SOPInstanceUID")) for row in scan.rows):
         archive.forget(place)
         raise NotUnderstood(archive.name, "lists instances of this series whose UIDs are none.")

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from anyio import lowlevel, to_thread
 
-from ..archives.base import Archive, ArchiveError, NotFound, NotUnderstood, Place
+from ..archives.base import Archive, ArchiveError, NotUnderstood, Place
 from ..dicom.acquisition import ACQUISITION_FIELDS, has_private_b_value
 from ..dicom.kinds import Kind, kind_of
 from ..dicom.query import Plan
@@ -27,7 +27,7 @@ from ..dicom.values import DicomJson, integer, raw_values, text
 from ..dicom.volume import GEOMETRY_FIELDS, Plane, planes
 from .instance import check_place, instance_metadata
 from .left_out import WholeSequences, left_out, said
-from .lookup import first_row
+from .lookup import first_row, nothing_at
 from .paging import Ignored, Scan, matches
 from .parallel import side_by_side
 
@@ -133,7 +133,7 @@ async def _read_all(
             await reading.take(await whole.completed(place, obj), wanted)
     reading.total = reading.summary.instances
     if not reading.total:
-        raise NotFound(archive.name, f"has no {place} with instances. Copy UIDs whole from a search answer.")
+        raise await nothing_at(archive, place)
     _doubt(reading, expected, scan)
     if attributes is not None and wanted.is_usual:
         await _read_groups(archive, place, reading, sorted(seen))

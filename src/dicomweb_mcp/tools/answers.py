@@ -5,6 +5,7 @@ Hosts hand a model either half alone, so the text is written from the structured
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from mcp.types import CallToolResult, ImageContent, TextContent
@@ -15,6 +16,9 @@ METADATA_BUDGET = 8_000
 LEAST_BUDGET, MOST_BUDGET = 1_000, 40_000
 
 Structured = dict[str, Any]
+
+# The release of the index, in a call to an archive of IDC: it stands in every answer, and counts in its budget.
+INDEX_RELEASE: ContextVar[str | None] = ContextVar("INDEX_RELEASE", default=None)
 
 
 class Answer(BaseModel):
@@ -29,6 +33,7 @@ class Answer(BaseModel):
     def structured(self) -> Structured:
         """The structured half."""
         written = self.model_dump()
+        written["index_release"] = self.index_release or INDEX_RELEASE.get()
         return {key: value for key, value in written.items() if value not in (None, "", [], {}) or key in self.always()}
 
     def always(self) -> frozenset[str]:
@@ -200,7 +205,9 @@ def result(answer: Answer) -> CallToolResult:
 
 def picture_result(lines: Sequence[str], image: ImageContent) -> CallToolResult:
     """A picture with its facts as text, and no structured half: some hosts would show that instead of the picture."""
-    return CallToolResult(content=[TextContent(text="\n".join(lines)), image])
+    release = INDEX_RELEASE.get()
+    text = "\n".join([*lines, *([f"index_release: {release}"] if release else [])])
+    return CallToolResult(content=[TextContent(text=text), image])
 
 
 def error_result(message: str) -> CallToolResult:

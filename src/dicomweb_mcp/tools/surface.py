@@ -15,9 +15,11 @@ from ..archives.manners import one_call
 from ..archives.profiles import Profile
 from ..dicom.rules import Level
 from ..dicom.values import LONGEST_NUMBER
-from ..errors import Problem
+from ..errors import BadArgument, Problem
+from ..idc.wheel import release
 from ..services.app import App
-from .answers import error_result
+from ..services.idc.known import is_indexed
+from .answers import INDEX_RELEASE, error_result
 
 FILTER_VALUE = {
     "anyOf": [
@@ -40,6 +42,7 @@ class StrictTool(Tool):
             self.fn_metadata.validate_arguments(arguments)
         except ValidationError as error:
             return error_result(_explained(self, error))
+        token = INDEX_RELEASE.set(_index_release(self, arguments, context))
         try:
             with one_call():
                 return await super().run(arguments, context, convert_result)
@@ -47,6 +50,8 @@ class StrictTool(Tool):
             if isinstance(error.__cause__, Problem):
                 return error_result(str(error.__cause__))
             raise
+        finally:
+            INDEX_RELEASE.reset(token)
 
 
 def tool(function: Callable[..., Any], title: str, annotations: ToolAnnotations = READ) -> StrictTool:
@@ -100,6 +105,18 @@ def _ways(keyword: str, level: Level, profiles: Mapping[str, Profile]) -> str:
     if len(by_ways) == 1 and len(next(iter(by_ways.values()))) == len(profiles):
         return next(iter(by_ways))
     return "; ".join(f"{', '.join(names)}: {ways}" for ways, names in by_ways.items())
+
+
+def _index_release(made: Tool, arguments: Mapping[str, Any], context: Context[Any, Any]) -> str | None:
+    """The release that the index describes, where the archive that is asked is one of IDC; else None."""
+    if "archive" not in made.parameters.get("properties", {}):
+        return None
+    app: App = context.request_context.lifespan_context
+    try:
+        kind = app.configured(arguments.get("archive")).resolved_kind
+    except BadArgument:  # the tool says so
+        return None
+    return release() if is_indexed(kind) else None
 
 
 def _without_titles(node: Any) -> Any:

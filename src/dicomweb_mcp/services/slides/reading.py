@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from ...archives.base import Archive, NotFound, NotUnderstood, Place
+from ...archives.base import Archive, NotUnderstood, Place
 from ...dicom.encoded import json_text, without
 from ...dicom.functional_groups import PER_FRAME
 from ...dicom.query import Query, make_plan
@@ -20,7 +20,7 @@ from ...errors import BadArgument
 from ..app import App
 from ..instance import check_place
 from ..left_out import whole_object
-from ..lookup import find_place
+from ..lookup import find_place, nothing_at
 from ..paging import every_match
 
 MOST_INSTANCES = 500  # of one series
@@ -131,7 +131,7 @@ async def _by_search(archive: Archive, place: Place, found: _Found) -> None:
     query = Query(SearchLevel.INSTANCE, study_uid=place.study_uid, series_uid=place.series_uid, fields=FIELDS)
     _, scan = await every_match(archive, make_plan(query, archive.profile.rules), MOST_INSTANCES)
     if not scan.rows:
-        raise NotFound(archive.name, f"has no {place} with instances. Copy UIDs whole from list_series.")
+        raise await nothing_at(archive, place)
     if not scan.ended:
         raise BadArgument(f"The series has more than {MOST_INSTANCES} instances, too many for one slide.")
     for row in scan.rows:
