@@ -1,0 +1,317 @@
+"""One SELECT over the tables of the index and nothing else: what SQL of a stranger may consist of.
+
+Everything is allowed by name: nodes of the parsed statement, functions, types, tables. What is bounded beyond that is
+what no interruption reaches: the growth of a statement while it is planned, and single calls that run for minutes.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .elsewhere import unknown_table
+from .index import IndexProblem, Session
+from .wheel import tables
+
+LONGEST_SQL = 10_000  # characters
+MOST_NODES = 20_000  # of the parsed statement, with aliases and common table expressions written out
+MOST_PATTERNS = 60  # calls that search in texts
+LONGEST_PATTERN = 200  # characters of a regular expression
+
+NODES = frozenset(
+    "SELECT_NODE SET_OPERATION_NODE BASE_TABLE JOIN SUBQUERY EMPTY EXPRESSION_LIST TABLE_FUNCTION SHOW_REF COLUMN_REF STAR "
+    "POSITIONAL_REFERENCE VALUE_CONSTANT FUNCTION TYPE CASE_EXPR COMPARE_EQUAL COMPARE_NOTEQUAL COMPARE_LESSTHAN "
+    "COMPARE_GREATERTHAN COMPARE_LESSTHANOREQUALTO COMPARE_GREATERTHANOREQUALTO COMPARE_IN COMPARE_NOT_IN COMPARE_BETWEEN "
+    "COMPARE_NOT_BETWEEN COMPARE_DISTINCT_FROM COMPARE_NOT_DISTINCT_FROM CONJUNCTION_AND CONJUNCTION_OR OPERATOR_CAST "
+    "OPERATOR_NOT OPERATOR_IS_NULL OPERATOR_IS_NOT_NULL OPERATOR_COALESCE OPERATOR_NULLIF ARRAY_EXTRACT ARRAY_SLICE "
+    "STRUCT_EXTRACT GROUPING_FUNCTION ORDER_MODIFIER LIMIT_MODIFIER LIMIT_PERCENT_MODIFIER DISTINCT_MODIFIER ORDER_DEFAULT "
+    "ASCENDING DESCENDING WINDOW_AGGREGATE WINDOW_ROW_NUMBER WINDOW_RANK WINDOW_RANK_DENSE WINDOW_PERCENT_RANK "
+    "WINDOW_CUME_DIST WINDOW_NTILE WINDOW_LEAD WINDOW_LAG WINDOW_FIRST_VALUE WINDOW_LAST_VALUE WINDOW_NTH_VALUE".split()
+)
+FUNCTIONS = frozenset(
+    # aggregates
+    "count count_star sum avg mean min max median mode any_value first last arg_min arg_max min_by max_by bool_and bool_or "
+    "stddev stddev_samp stddev_pop variance var_samp var_pop corr quantile quantile_cont quantile_disc "
+    "approx_count_distinct count_if list array_agg string_agg group_concat listagg "
+    # windows
+    "row_number rank dense_rank percent_rank cume_dist ntile lead lag first_value last_value nth_value "
+    # texts; those of SEARCHES have rules of their own
+    "lower upper lcase ucase trim ltrim rtrim length len strlen substring substr left right split_part reverse starts_with "
+    "ends_with prefix suffix ^@ || concat concat_ws like_escape not_like_escape ilike_escape not_ilike_escape ~~ !~~ ~~* "
+    "!~~* ~~~ contains position strpos instr replace string_split str_split split string_to_array regexp_matches "
+    "regexp_full_match regexp_extract regexp_replace "
+    # numbers
+    "+ - * / // % ** ^ abs ceil ceiling floor round trunc sqrt ln log log2 log10 exp power pow sign mod greatest least "
+    "isnan isinf isfinite hash "
+    # dates
+    "date_part datepart date_trunc datetrunc date_diff datediff date_sub date_add year month day quarter week dayofweek "
+    "dayofyear isoyear yearweek hour minute second strftime strptime try_strptime make_date last_day age epoch today now "
+    "current_date get_current_timestamp to_years to_months to_weeks to_days to_hours to_minutes to_seconds "
+    # values, lists, structs
+    "coalesce ifnull nullif if list_value row unnest list_contains list_has array_contains array_has "
+    "list_distinct list_unique list_sort array_sort list_extract list_element array_extract array_length struct_extract "
+    "list_position array_position list_min list_max list_sum list_avg list_count list_any_value array_to_string "
+    "typeof".split()
+)
+SEARCHES = frozenset(
+    "contains position strpos instr replace string_split str_split split string_to_array regexp_matches regexp_full_match "
+    "regexp_extract regexp_replace".split()
+)
+LIKES = frozenset("~~ !~~ ~~* !~~* ~~~ like_escape not_like_escape ilike_escape not_ilike_escape".split())
+TYPES = frozenset(
+    "VARCHAR TEXT STRING CHAR BPCHAR INTEGER INT INT4 INT8 INT2 SIGNED LONG BIGINT SMALLINT SHORT TINYINT UINTEGER "
+    "UBIGINT USMALLINT UTINYINT HUGEINT DOUBLE FLOAT FLOAT8 FLOAT4 REAL DECIMAL NUMERIC BOOLEAN BOOL DATE TIME TIMESTAMP "
+    "DATETIME INTERVAL".split()
+)
+SPLITTING = "Split such work into several questions."
+
+Node = Mapping[str, Any]
+Weights = dict[str, int]
+
+
+def check(session: Session, sql: str) -> None:
+    """Raises IndexProblem for whatever is not one SELECT over the tables of the index, with what to do instead."""
+    if len(sql) > LONGEST_SQL:
+        raise IndexProblem(f"The SQL has {len(sql):,} characters; at most {LONGEST_SQL:,} are taken. {SPLITTING}")
+    try:
+        _Statement().query(_parsed(session, sql), _Scope())
+    except RecursionError:
+        raise IndexProblem(f"The SQL is nested too deeply. {SPLITTING}") from None
+
+
+def _parsed(session: Session, sql: str) -> Node:
+    """The one query of the statement, as DuckDB parses it."""
+    _, [[written]] = session.table("SELECT json_serialize_sql(?::VARCHAR)", [sql])
+    parsed = json.loads(written)
+    if parsed["error"]:
+        raise IndexProblem(_why_not(parsed, sql))
+    if len(parsed["statements"]) != 1:
+        raise IndexProblem("Send exactly one SELECT statement.")
+    query: Node = parsed["statements"][0]["node"]
+    return query
+
+
+def _why_not(parsed: Node, sql: str) -> str:
+    if parsed.get("error_type") == "not implemented":
+        return "Only SELECT is offered (also WITH, FROM, DESCRIBE, SUMMARIZE, SHOW TABLES): the index is read-only."
+    place = str(parsed.get("position", ""))
+    near = f", near: {sql[int(place) : int(place) + 40]!r}" if place.isdecimal() else ""
+    return f"The SQL cannot be parsed (DuckDB's dialect): {str(parsed['error_message'])[:300]}{near}."
+
+
+@dataclass
+class _Scope:
+    """What names stand for at a place: common table expressions, and columns with the size of their expressions."""
+
+    views: dict[str, tuple[int, Weights]] = field(default_factory=dict)
+    columns: Weights = field(default_factory=dict)
+
+    def within(self, columns: Weights) -> "_Scope":
+        return _Scope(dict(self.views), {**self.columns, **columns})
+
+    def column(self, names: list[str]) -> int:
+        """The size of a column; of one whose name is not known, such as ``(a || b)``, the greatest that there is."""
+        known = [self.columns[name] for name in map(str.casefold, names) if name in self.columns]
+        if known or names[-1].casefold() in _own_columns():
+            return max(known, default=1)
+        return max(self.columns.values(), default=1)
+
+
+class _Statement:
+    """A walk over the parsed statement: each part is allowed, and has a size with everything it refers to written out.
+
+    DuckDB writes aliases and common table expressions out while it plans, where no interruption reaches it."""
+
+    def __init__(self) -> None:
+        self._searches = 0
+
+    def query(self, node: Node, scope: _Scope) -> tuple[int, Weights]:
+        """The size of a query, and those of its columns."""
+        scope = scope.within({})
+        size = 1
+        for entry in node.get("cte_map", {}).get("map", []):
+            view = entry["value"]
+            weight, columns = self.query(view["query_node"], scope)
+            size += self.size({key: value for key, value in view.items() if key != "query_node"}, scope)
+            scope.views[entry["key"].casefold()] = weight, _renamed(columns, view["aliases"])
+        if node["type"] == "SELECT_NODE":
+            weight, columns = self._select(node, scope)
+        elif node["type"] == "SET_OPERATION_NODE":
+            weight, columns = self._set_operation(node, scope)
+        else:
+            raise _not_offered(node["type"])
+        return self._bounded(size + weight), columns
+
+    def _select(self, node: Node, scope: _Scope) -> tuple[int, Weights]:
+        size, given = self.table(node["from_table"], scope)
+        inner = scope.within(given)
+        columns: Weights = {}
+        for item in node["select_list"]:
+            weight = self.size(item, inner)
+            size += weight
+            if item["type"] == "STAR":
+                columns.update(given)
+            else:
+                name = (item["alias"] or item.get("column_names", [""])[-1]).casefold()
+                columns[name] = max(weight, columns.get(name, 0))
+                if item["alias"]:  # what follows may refer to it
+                    inner.columns[name] = max(weight, inner.columns.get(name, 0))
+        done = ("type", "cte_map", "from_table", "select_list")
+        return size + self.size({key: value for key, value in node.items() if key not in done}, inner), columns
+
+    def _set_operation(self, node: Node, scope: _Scope) -> tuple[int, Weights]:
+        parts = node.get("children") or [node["left"], node["right"]]
+        found = [self.query(part, scope) for part in parts]
+        names = {name for _, columns in found for name in columns}
+        greatest = max((weight for _, columns in found for weight in columns.values()), default=1)
+        columns = dict.fromkeys([*names, *(_own_columns() if greatest > 1 else ())], greatest)
+        done = ("type", "cte_map", "left", "right", "children")
+        rest = {key: value for key, value in node.items() if key not in done}
+        return sum(weight for weight, _ in found) + self.size(rest, scope.within(columns)), columns
+
+    def table(self, node: Node, scope: _Scope) -> tuple[int, Weights]:
+        """The size of what stands in FROM, and those of its columns."""
+        kind = node["type"]
+        if kind == "BASE_TABLE":
+            weight, columns = self._base_table(node, scope)
+        elif kind == "SUBQUERY":
+            weight, columns = self.query(node["subquery"]["node"], scope)
+        elif kind == "JOIN":
+            left, columns = self.table(node["left"], scope)
+            right, more = self.table(node["right"], scope.within(columns))
+            columns = {name: max(columns.get(name, 1), more.get(name, 1)) for name in {**columns, **more}}
+            rest = {key: value for key, value in node.items() if key not in ("type", "left", "right")}
+            weight = left + right + self.size(rest, scope.within(columns))
+        elif kind == "SHOW_REF":
+            weight, columns = self._shown(node, scope)
+        elif kind == "TABLE_FUNCTION":
+            if node["function"]["function_name"].casefold() != "unnest":
+                raise _not_offered_in_from(node["function"]["function_name"])
+            weight = self.size(node["function"], scope)
+            columns = {"unnest": weight}
+        elif kind in ("EMPTY", "EXPRESSION_LIST"):
+            weight, columns = self.size({**node, "type": None}, scope), {}
+        else:
+            raise _not_offered(kind)
+        columns = _renamed(columns, node.get("column_name_alias") or [])
+        if node.get("alias"):  # the row as a whole
+            columns = {**columns, node["alias"].casefold(): max(columns.values(), default=1)}
+        return self._bounded(weight), columns
+
+    def _base_table(self, node: Node, scope: _Scope) -> tuple[int, Weights]:
+        name = node["table_name"]
+        if node["schema_name"] or node["catalog_name"] or node.get("at_clause"):
+            raise IndexProblem(f"Write the table {name[:60]} alone, without schema, catalogue or version.")
+        if name.casefold() in scope.views:
+            weight, columns = scope.views[name.casefold()]
+            return weight + 1, dict(columns)
+        table = tables().get(name.casefold())
+        if table is None or table.path is None:
+            raise IndexProblem(unknown_table(name))
+        return 1, {}
+
+    def _shown(self, node: Node, scope: _Scope) -> tuple[int, Weights]:
+        if node["query"] and node["show_type"] in ("DESCRIBE", "SUMMARY"):
+            return self.query(node["query"], scope)[0], {}
+        if node["table_name"] == '"tables"':
+            return 1, {}
+        raise IndexProblem("Of this kind there are SHOW TABLES, DESCRIBE table and SUMMARIZE table.")
+
+    def size(self, node: Any, scope: _Scope) -> int:
+        """The size of an expression, or of whatever else is written there; raises for what is not allowed."""
+        if isinstance(node, list):
+            return self._bounded(sum(self.size(item, scope) for item in node))
+        if not isinstance(node, Mapping):
+            return 0
+        kind = node.get("type")
+        if isinstance(kind, str) and kind not in NODES:
+            raise _not_offered(kind)
+        if kind == "SUBQUERY":
+            query = self.query(node["subquery"]["node"], scope)[0]
+            return self._bounded(query + self.size({**node, "type": None, "subquery": None}, scope))
+        if kind == "COLUMN_REF":
+            return scope.column(node["column_names"])
+        if kind == "POSITIONAL_REFERENCE":
+            return max(scope.columns.values(), default=1)
+        if kind == "STAR" and (node["columns"] or node["expr"] or node["replace_list"] or node["rename_list"]):
+            raise IndexProblem("Of * only EXCLUDE is offered, not COLUMNS, LIKE, REPLACE or RENAME: name the columns.")
+        if kind == "TYPE" and node["type_name"].upper() not in TYPES:
+            raise IndexProblem(f"The type {node['type_name'][:40]} is not offered; these are: {', '.join(sorted(TYPES))}.")
+        if "function_name" in node:
+            self._function(node)
+        return self._bounded(1 + sum(self.size(value, scope) for value in node.values()))
+
+    def _function(self, node: Node) -> None:
+        name = node["function_name"].casefold()
+        if name not in FUNCTIONS or node.get("schema") or node.get("catalog"):
+            raise _function_not_offered(node["function_name"])
+        if name in SEARCHES or name in LIKES:
+            self._searches += 1
+            if self._searches > MOST_PATTERNS:
+                raise IndexProblem(f"More than {MOST_PATTERNS} searches in texts are not taken. {SPLITTING}")
+        if name in SEARCHES:
+            _check_search(name, list(_arguments(node)))
+
+    @staticmethod
+    def _bounded(size: int) -> int:
+        if size > MOST_NODES:
+            raise IndexProblem(f"The SQL is too large with its aliases and WITH parts written out. {SPLITTING}")
+        return size
+
+
+def _arguments(node: Node) -> Iterator[Node]:
+    for argument in node["arguments"]:
+        yield argument["expression"]
+
+
+def _check_search(name: str, arguments: list[Node]) -> None:
+    """A search is for a text that is written there; a replacement makes nothing longer."""
+    texts = [_constant(argument) for argument in arguments[1:]]
+    if not texts or texts[0] is None or not texts[0]:
+        raise IndexProblem(f"{name} needs the text to search for written as a constant that is not empty.")
+    if name.startswith("regexp") and (len(texts[0]) > LONGEST_PATTERN or "{" in texts[0]):
+        raise IndexProblem(f"Regular expressions have at most {LONGEST_PATTERN} characters, and no counts in braces.")
+    if name == "regexp_replace" and texts[1:2] != [""]:
+        raise IndexProblem("regexp_replace is offered for removing only: its third argument is ''.")
+    if name == "replace" and (texts[1:2] in ([], [None]) or len(texts[1] or "") > len(texts[0])):
+        raise IndexProblem("replace needs a replacement that is a constant, not longer than what it replaces.")
+
+
+def _constant(node: Node) -> str | None:
+    """The text of a constant; None of anything else."""
+    if node["type"] != "VALUE_CONSTANT":
+        return None
+    return str(node["literal"].get("text", ""))
+
+
+def _renamed(columns: Weights, names: list[str]) -> Weights:
+    """Columns under other names; which of them is which does not matter, the greatest counts."""
+    greatest = max(columns.values(), default=1)
+    return {**columns, **{name.casefold(): greatest for name in names}}
+
+
+def _own_columns() -> frozenset[str]:
+    return frozenset(name.casefold() for table in tables().values() if table.path for name in table.columns)
+
+
+def _not_offered(kind: str) -> IndexProblem:
+    if "RECURSIVE" in kind:
+        return IndexProblem("Recursive queries are not offered.")
+    words = kind.removeprefix("VALUE_").removesuffix("_NODE").lower().replace("_", " ")
+    return IndexProblem(f"This part of SQL is not offered: {words[:60]}. Plain SELECT, joins, WITH, windows and CASE are.")
+
+
+def _not_offered_in_from(name: str) -> IndexProblem:
+    there = ", ".join(table.name for table in tables().values() if table.path)
+    return IndexProblem(f"{name[:60]} is not offered in FROM; there are unnest(...) and the tables {there}.")
+
+
+def _function_not_offered(name: str) -> IndexProblem:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name.casefold(), FUNCTIONS - LIKES, n=3)
+    hint = f" Near it: {', '.join(near)}." if near else ""
+    return IndexProblem(f"The function {name[:60]} is not offered.{hint} Offered: {', '.join(sorted(_NAMED))}.")
+
+
+_NAMED = {name for name in FUNCTIONS if name.isidentifier() and not name.endswith("_escape")}
