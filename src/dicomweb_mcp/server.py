@@ -8,10 +8,12 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.tools import Tool
 
 from . import __version__
+from .idc.wheel import is_installed
 from .prompts import load_prompts
 from .services.app import App
 from .settings import Settings
 from .tools.archives import list_archives
+from .tools.idc_query import query_idc_index
 from .tools.metadata import get_metadata
 from .tools.objects import describe_object
 from .tools.pictures import render_frame
@@ -40,6 +42,8 @@ def offered(app: App) -> list[Tool]:
         tool(store_instances, "Store files", ADD),
     ]
     tools[-1].description = f"{tools[-1].description}\n\n{permission(app.settings)}"
+    if is_installed():
+        tools.append(tool(query_idc_index, "Query the IDC index"))
     name_archives(tools, app)
     return tools
 

@@ -31,7 +31,9 @@ def unknown_table(name: str) -> str:
     there = [table.name for table in tables().values() if table.path]
     described = tables().get(name.casefold())
     if described is not None:
-        return f"The table {described.name} is not in the offline index. {_where(described)} Here are: {', '.join(there)}."
+        return (
+            f"The table {described.name} is not in the offline index. {_where(described)} Here are: {', '.join(there)}."
+        )
     if name.casefold() == IDC_NAME:
         return f"The table {IDC_NAME} is called index here. There are: {', '.join(there)}."
     near = get_close_matches(name.casefold(), there, n=len(there), cutoff=0.5)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from ..dicom.values import clean
 from .elsewhere import unknown_column
 from .index import MEMORY, IndexProblem, Row, Session
 from .sandbox import check
@@ -16,6 +17,7 @@ MOST_ROWS = 500
 LONGEST_CELL = 500  # characters
 MOST_COLUMNS = 100
 LONGEST_MESSAGE = 400
+LONGEST_NAME = 60  # characters of a column that has no name of its own
 EXACT = 2**53  # greater integers are written as text: many readers of JSON know no more digits
 PLAIN = re.compile(r"(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|BOOLEAN|DECIMAL\(\d+,\s*\d+\))$")
 NESTED = re.compile(r"(STRUCT|TUPLE|MAP)\(|.*\]$", re.DOTALL)
@@ -61,7 +63,9 @@ def _run(session: Session, sql: str, max_rows: int) -> Queried:
     types = [row[1] for row in described]
     columns = [f"c{number}" for number in range(len(types))]
     shown = ", ".join(map(_shown, columns, types))
-    _, found = session.table(f"SELECT {shown} FROM ({sql}\n) AS t({', '.join(columns)}) LIMIT {max_rows + 1}", (), MOST_ROWS + 1)
+    _, found = session.table(
+        f"SELECT {shown} FROM ({sql}\n) AS t({', '.join(columns)}) LIMIT {max_rows + 1}", (), MOST_ROWS + 1
+    )
     names = _distinct([row[0] for row in described])
     cut: dict[str, None] = {}
     rows = []
@@ -79,7 +83,8 @@ def _shown(column: str, type_: str) -> str:
     """How a column is selected: numbers as they are, everything else as text with one character more than is shown."""
     if PLAIN.match(type_):
         return column
-    text = f"to_json({column})::VARCHAR" if NESTED.match(type_) else f"{column}::VARCHAR"
+    some = f"{column}[1:{LONGEST_CELL}]" if type_.endswith("[]") else column
+    text = f"to_json({some})::VARCHAR" if NESTED.match(type_) else f"{column}::VARCHAR"
     whole = f"CASE WHEN {column} IS NOT NULL THEN {text} END"
     return f"left({whole}, {LONGEST_CELL + 1})"
 
@@ -111,14 +116,14 @@ def _json(value: Any) -> Any:
 
 def _distinct(names: list[str]) -> list[str]:
     """The names, with a number behind those that were there before."""
-    taken: list[str] = []
-    for name in names:
-        number, unique = 1, name[:LONGEST_CELL] or "column"
+    taken: dict[str, None] = {}
+    for name in (clean(name, LONGEST_NAME) or "column" for name in names):
+        number, unique = 1, name
         while unique in taken:
             number += 1
-            unique = f"{name[:LONGEST_CELL]}_{number}"
-        taken.append(unique)
-    return taken
+            unique = f"{name}_{number}"
+        taken[unique] = None
+    return list(taken)
 
 
 def _explained(error: Exception, sql: str) -> str:

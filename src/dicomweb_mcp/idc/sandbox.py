@@ -5,64 +5,23 @@ what no interruption reaches: the growth of a statement while it is planned, and
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
+from .allowed import BULKY, BY_NAME, COSTLY, FUNCTIONS, LIKES, MOST_ARGUMENTS, NODES, SEARCHES, TYPES
 from .elsewhere import unknown_table
 from .index import IndexProblem, Session
 from .wheel import tables
 
 LONGEST_SQL = 10_000  # characters
 MOST_NODES = 20_000  # of the parsed statement, with aliases and common table expressions written out
+BULK = 1_000  # what a value counts that may hold a whole column
+MOST_TABLES = 30
 MOST_PATTERNS = 60  # calls that search in texts
 LONGEST_PATTERN = 200  # characters of a regular expression
 
-NODES = frozenset(
-    "SELECT_NODE SET_OPERATION_NODE BASE_TABLE JOIN SUBQUERY EMPTY EXPRESSION_LIST TABLE_FUNCTION SHOW_REF COLUMN_REF STAR "
-    "POSITIONAL_REFERENCE VALUE_CONSTANT FUNCTION TYPE CASE_EXPR COMPARE_EQUAL COMPARE_NOTEQUAL COMPARE_LESSTHAN "
-    "COMPARE_GREATERTHAN COMPARE_LESSTHANOREQUALTO COMPARE_GREATERTHANOREQUALTO COMPARE_IN COMPARE_NOT_IN COMPARE_BETWEEN "
-    "COMPARE_NOT_BETWEEN COMPARE_DISTINCT_FROM COMPARE_NOT_DISTINCT_FROM CONJUNCTION_AND CONJUNCTION_OR OPERATOR_CAST "
-    "OPERATOR_NOT OPERATOR_IS_NULL OPERATOR_IS_NOT_NULL OPERATOR_COALESCE OPERATOR_NULLIF ARRAY_EXTRACT ARRAY_SLICE "
-    "STRUCT_EXTRACT GROUPING_FUNCTION ORDER_MODIFIER LIMIT_MODIFIER LIMIT_PERCENT_MODIFIER DISTINCT_MODIFIER ORDER_DEFAULT "
-    "ASCENDING DESCENDING WINDOW_AGGREGATE WINDOW_ROW_NUMBER WINDOW_RANK WINDOW_RANK_DENSE WINDOW_PERCENT_RANK "
-    "WINDOW_CUME_DIST WINDOW_NTILE WINDOW_LEAD WINDOW_LAG WINDOW_FIRST_VALUE WINDOW_LAST_VALUE WINDOW_NTH_VALUE".split()
-)
-FUNCTIONS = frozenset(
-    # aggregates
-    "count count_star sum avg mean min max median mode any_value first last arg_min arg_max min_by max_by bool_and bool_or "
-    "stddev stddev_samp stddev_pop variance var_samp var_pop corr quantile quantile_cont quantile_disc "
-    "approx_count_distinct count_if list array_agg string_agg group_concat listagg "
-    # windows
-    "row_number rank dense_rank percent_rank cume_dist ntile lead lag first_value last_value nth_value "
-    # texts; those of SEARCHES have rules of their own
-    "lower upper lcase ucase trim ltrim rtrim length len strlen substring substr left right split_part reverse starts_with "
-    "ends_with prefix suffix ^@ || concat concat_ws like_escape not_like_escape ilike_escape not_ilike_escape ~~ !~~ ~~* "
-    "!~~* ~~~ contains position strpos instr replace string_split str_split split string_to_array regexp_matches "
-    "regexp_full_match regexp_extract regexp_replace "
-    # numbers
-    "+ - * / // % ** ^ abs ceil ceiling floor round trunc sqrt ln log log2 log10 exp power pow sign mod greatest least "
-    "isnan isinf isfinite hash "
-    # dates
-    "date_part datepart date_trunc datetrunc date_diff datediff date_sub date_add year month day quarter week dayofweek "
-    "dayofyear isoyear yearweek hour minute second strftime strptime try_strptime make_date last_day age epoch today now "
-    "current_date get_current_timestamp to_years to_months to_weeks to_days to_hours to_minutes to_seconds "
-    # values, lists, structs
-    "coalesce ifnull nullif if list_value row unnest list_contains list_has array_contains array_has "
-    "list_distinct list_unique list_sort array_sort list_extract list_element array_extract array_length struct_extract "
-    "list_position array_position list_min list_max list_sum list_avg list_count list_any_value array_to_string "
-    "typeof".split()
-)
-SEARCHES = frozenset(
-    "contains position strpos instr replace string_split str_split split string_to_array regexp_matches regexp_full_match "
-    "regexp_extract regexp_replace".split()
-)
-LIKES = frozenset("~~ !~~ ~~* !~~* ~~~ like_escape not_like_escape ilike_escape not_ilike_escape".split())
-TYPES = frozenset(
-    "VARCHAR TEXT STRING CHAR BPCHAR INTEGER INT INT4 INT8 INT2 SIGNED LONG BIGINT SMALLINT SHORT TINYINT UINTEGER "
-    "UBIGINT USMALLINT UTINYINT HUGEINT DOUBLE FLOAT FLOAT8 FLOAT4 REAL DECIMAL NUMERIC BOOLEAN BOOL DATE TIME TIMESTAMP "
-    "DATETIME INTERVAL".split()
-)
 SPLITTING = "Split such work into several questions."
 
 Node = Mapping[str, Any]
@@ -96,7 +55,7 @@ def _why_not(parsed: Node, sql: str) -> str:
         return "Only SELECT is offered (also WITH, FROM, DESCRIBE, SUMMARIZE, SHOW TABLES): the index is read-only."
     place = str(parsed.get("position", ""))
     near = f", near: {sql[int(place) : int(place) + 40]!r}" if place.isdecimal() else ""
-    return f"The SQL cannot be parsed (DuckDB's dialect): {str(parsed['error_message'])[:300]}{near}."
+    return f"The SQL cannot be parsed (DuckDB's dialect): {str(parsed['error_message']).partition(' Use "SET')[0][:300]}{near}."
 
 
 @dataclass
@@ -124,6 +83,7 @@ class _Statement:
 
     def __init__(self) -> None:
         self._searches = 0
+        self._tables = 0
 
     def query(self, node: Node, scope: _Scope) -> tuple[int, Weights]:
         """The size of a query, and those of its columns."""
@@ -200,6 +160,9 @@ class _Statement:
 
     def _base_table(self, node: Node, scope: _Scope) -> tuple[int, Weights]:
         name = node["table_name"]
+        self._tables += 1
+        if self._tables > MOST_TABLES:
+            raise IndexProblem(f"More than {MOST_TABLES} tables in one statement are not taken. {SPLITTING}")
         if node["schema_name"] or node["catalog_name"] or node.get("at_clause"):
             raise IndexProblem(f"Write the table {name[:60]} alone, without schema, catalogue or version.")
         if name.casefold() in scope.views:
@@ -236,32 +199,37 @@ class _Statement:
         if kind == "STAR" and (node["columns"] or node["expr"] or node["replace_list"] or node["rename_list"]):
             raise IndexProblem("Of * only EXCLUDE is offered, not COLUMNS, LIKE, REPLACE or RENAME: name the columns.")
         if kind == "TYPE" and node["type_name"].upper() not in TYPES:
-            raise IndexProblem(f"The type {node['type_name'][:40]} is not offered; these are: {', '.join(sorted(TYPES))}.")
-        if "function_name" in node:
-            self._function(node)
-        return self._bounded(1 + sum(self.size(value, scope) for value in node.values()))
+            raise IndexProblem(
+                f"The type {node['type_name'][:40]} is not offered; these are: {', '.join(sorted(TYPES))}."
+            )
+        size = self._bounded(1 + sum(self.size(value, scope) for value in node.values()))
+        return self._bounded(size + self._function(node, size)) if "function_name" in node else size
 
-    def _function(self, node: Node) -> None:
+    def _function(self, node: Node, size: int) -> int:
+        """What the result of a call counts beyond its arguments; raises where the call is not allowed."""
         name = node["function_name"].casefold()
+        arguments = [argument["expression"] for argument in node.get("arguments", [])]
         if name not in FUNCTIONS or node.get("schema") or node.get("catalog"):
             raise _function_not_offered(node["function_name"])
-        if name in SEARCHES or name in LIKES:
+        if len(arguments) > MOST_ARGUMENTS.get(name, len(arguments)):
+            raise IndexProblem(f"{name} is offered with {MOST_ARGUMENTS[name]} arguments at most.")
+        if name in SEARCHES | LIKES:
             self._searches += 1
             if self._searches > MOST_PATTERNS:
                 raise IndexProblem(f"More than {MOST_PATTERNS} searches in texts are not taken. {SPLITTING}")
         if name in SEARCHES:
-            _check_search(name, list(_arguments(node)))
+            _check_search(name, arguments)
+        if name in COSTLY and size >= BULK:
+            raise IndexProblem(
+                f"{name} is not offered on what list, array_agg or string_agg made: work on rows instead."
+            )
+        return BULK if name in BULKY else 0
 
     @staticmethod
     def _bounded(size: int) -> int:
         if size > MOST_NODES:
             raise IndexProblem(f"The SQL is too large with its aliases and WITH parts written out. {SPLITTING}")
         return size
-
-
-def _arguments(node: Node) -> Iterator[Node]:
-    for argument in node["arguments"]:
-        yield argument["expression"]
 
 
 def _check_search(name: str, arguments: list[Node]) -> None:
@@ -298,7 +266,9 @@ def _not_offered(kind: str) -> IndexProblem:
     if "RECURSIVE" in kind:
         return IndexProblem("Recursive queries are not offered.")
     words = kind.removeprefix("VALUE_").removesuffix("_NODE").lower().replace("_", " ")
-    return IndexProblem(f"This part of SQL is not offered: {words[:60]}. Plain SELECT, joins, WITH, windows and CASE are.")
+    return IndexProblem(
+        f"This part of SQL is not offered: {words[:60]}. Plain SELECT, joins, WITH, windows and CASE are."
+    )
 
 
 def _not_offered_in_from(name: str) -> IndexProblem:
@@ -307,11 +277,6 @@ def _not_offered_in_from(name: str) -> IndexProblem:
 
 
 def _function_not_offered(name: str) -> IndexProblem:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name.casefold(), FUNCTIONS - LIKES, n=3)
+    near = get_close_matches(name.casefold(), BY_NAME, n=3)
     hint = f" Near it: {', '.join(near)}." if near else ""
-    return IndexProblem(f"The function {name[:60]} is not offered.{hint} Offered: {', '.join(sorted(_NAMED))}.")
-
-
-_NAMED = {name for name in FUNCTIONS if name.isidentifier() and not name.endswith("_escape")}
+    return IndexProblem(f"The function {name[:60]} is not offered.{hint} Offered: {', '.join(sorted(BY_NAME))}.")

@@ -140,6 +140,17 @@ class TransferAnswer(Answer):
         return frozenset({"stored", "already_there", "different", "rejected", "unknown", "not_sent"})
 
 
+class QueryAnswer(Answer):
+    """Rows of an SQL query to the index of IDC."""
+
+    returned: int
+    complete: bool = Field(description="true: every row is here, with whole values; false: notes say what was cut")
+    rows: list[dict[str, Any]] = Field(description="One object per row, keyed by column")
+
+    def always(self) -> frozenset[str]:
+        return frozenset({"returned", "complete", "rows"})
+
+
 class ArchivesAnswer(Answer):
     """The configured archives."""
 
