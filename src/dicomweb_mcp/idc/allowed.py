@@ -17,8 +17,8 @@ NODES = _words("""
     WINDOW_LEAD WINDOW_LAG WINDOW_FIRST_VALUE WINDOW_LAST_VALUE WINDOW_NTH_VALUE
 """)
 TYPES = _words("""
-    VARCHAR TEXT STRING CHAR BPCHAR INTEGER INT INT2 INT4 INT8 SIGNED LONG BIGINT SMALLINT SHORT TINYINT UINTEGER UBIGINT
-    USMALLINT UTINYINT HUGEINT DOUBLE FLOAT FLOAT4 FLOAT8 REAL DECIMAL NUMERIC BOOLEAN BOOL DATE TIME TIMESTAMP DATETIME
+    VARCHAR TEXT STRING CHAR BPCHAR INTEGER INT INT2 INT4 INT8 SIGNED LONG BIGINT SMALLINT SHORT TINYINT UINTEGER
+    UBIGINT USMALLINT UTINYINT HUGEINT DOUBLE FLOAT FLOAT4 FLOAT8 REAL DECIMAL NUMERIC BOOLEAN BOOL DATE TIME TIMESTAMP DATETIME
     INTERVAL
 """)
 
@@ -31,18 +31,18 @@ SEARCHES = _words("""
 """)
 """Searches of one text in another, whose arguments have rules."""
 _AGGREGATES = _words("""
-    count count_star sum avg mean min max median mode any_value first last arg_min arg_max min_by max_by bool_and bool_or
-    stddev stddev_samp stddev_pop variance var_samp var_pop corr quantile quantile_cont quantile_disc
+    count count_star sum avg mean min max median mode any_value first last arg_min arg_max min_by max_by bool_and
+    bool_or stddev stddev_samp stddev_pop variance var_samp var_pop corr quantile quantile_cont quantile_disc
     approx_count_distinct count_if
 """)
 _WINDOWS = _words("row_number rank dense_rank percent_rank cume_dist ntile lead lag first_value last_value nth_value")
 _TEXTS = _words("""
-    lower upper lcase ucase trim ltrim rtrim length len strlen substring substr left right split_part reverse starts_with
-    ends_with prefix suffix ^@ || concat concat_ws
+    lower upper lcase ucase trim ltrim rtrim length len strlen substring substr left right split_part reverse
+    starts_with ends_with prefix suffix ^@ || concat concat_ws
 """)
 _NUMBERS = _words("""
-    + - * / // % ** ^ abs ceil ceiling floor round trunc sqrt ln log log2 log10 exp power pow sign mod greatest least isnan
-    isinf isfinite hash
+    + - * / // % ** ^ abs ceil ceiling floor round trunc sqrt ln log log2 log10 exp power pow sign mod greatest least
+    isnan isinf isfinite hash
 """)
 _DATES = _words("""
     date_part datepart date_trunc datetrunc date_diff datediff date_sub date_add year month day quarter week dayofweek
@@ -54,8 +54,8 @@ _LISTS = _words("""
     list_count list_any_value
 """)
 _VALUES = _words("""
-    coalesce ifnull nullif if typeof list_value row unnest struct_extract list_contains list_has array_contains array_has
-    list_extract list_element array_extract array_length array_to_string
+    coalesce ifnull nullif if typeof list_value row unnest struct_extract list_contains list_has array_contains
+    array_has list_extract list_element array_extract array_length array_to_string
 """)
 FUNCTIONS = BULKY | LIKES | SEARCHES | _AGGREGATES | _WINDOWS | _TEXTS | _NUMBERS | _DATES | _LISTS | _VALUES
 """Left out is what makes long values of numbers (repeat, lpad, range), what reads, and what tells of the machine."""

@@ -55,7 +55,8 @@ def _why_not(parsed: Node, sql: str) -> str:
         return "Only SELECT is offered (also WITH, FROM, DESCRIBE, SUMMARIZE, SHOW TABLES): the index is read-only."
     place = str(parsed.get("position", ""))
     near = f", near: {sql[int(place) : int(place) + 40]!r}" if place.isdecimal() else ""
-    return f"The SQL cannot be parsed (DuckDB's dialect): {str(parsed['error_message']).partition(' Use "SET')[0][:300]}{near}."
+    said = str(parsed["error_message"]).partition(' Use "SET')[0]
+    return f"The SQL cannot be parsed (DuckDB's dialect): {said[:300]}{near}."
 
 
 @dataclass
