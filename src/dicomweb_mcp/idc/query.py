@@ -93,16 +93,18 @@ def _value(value: Any, type_: str) -> tuple[Any, bool]:
     """A value that JSON has, and whether it was cut."""
     if isinstance(value, str):
         if len(value) > LONGEST_CELL:
-            return value[:LONGEST_CELL] + "...", True
+            return _text(value[:LONGEST_CELL]) + "...", True
         nested = NESTED.match(type_) and not PLAIN.match(type_)
-        return (_json(json.loads(value)) if nested else value), False
+        return (_json(json.loads(value)) if nested else _text(value)), False
     if isinstance(value, Decimal):
         value = int(value) if value == value.to_integral_value() else float(value)
     return _json(value), False
 
 
 def _json(value: Any) -> Any:
-    """Numbers that JSON lacks, or that many of its readers cut, as text."""
+    """Texts made harmless; numbers that JSON lacks, or that many of its readers cut, as text."""
+    if isinstance(value, str):
+        return _text(value)
     if isinstance(value, dict):
         return {key: _json(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -112,6 +114,11 @@ def _json(value: Any) -> Any:
     if type(value) is int and abs(value) > EXACT:
         return str(value)
     return value
+
+
+def _text(value: str) -> str:
+    """A text made harmless; one that is harmless keeps its blanks, so that it can be searched for as it is."""
+    return value if value.isprintable() else clean(value)
 
 
 def _distinct(names: list[str]) -> list[str]:

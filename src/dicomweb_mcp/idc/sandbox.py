@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from .allowed import BULKY, BY_NAME, COSTLY, FUNCTIONS, LIKES, MOST_ARGUMENTS, NODES, SEARCHES, TYPES
+from .allowed import BULKY, BY_NAME, COSTLY, FUNCTIONS, LIKES, MOST_ARGUMENTS, NODES, ORDERS, SEARCHES, TYPES
 from .elsewhere import unknown_table
 from .index import IndexProblem, Session
 from .wheel import tables
@@ -22,6 +22,7 @@ MOST_TABLES = 30
 MOST_PATTERNS = 60  # calls that search in texts
 LONGEST_PATTERN = 200  # characters of a regular expression
 
+MADE_OF_COLUMNS = "list, array_agg or string_agg"
 SPLITTING = "Split such work into several questions."
 
 Node = Mapping[str, Any]
@@ -109,10 +110,10 @@ class _Statement:
         columns: Weights = {}
         for item in node["select_list"]:
             weight = self.size(item, inner)
-            size += weight
             if item["type"] == "STAR":
                 columns.update(given)
             else:
+                size += weight
                 name = (item["alias"] or item.get("column_names", [""])[-1]).casefold()
                 columns[name] = max(weight, columns.get(name, 0))
                 if item["alias"]:  # what follows may refer to it
@@ -141,6 +142,8 @@ class _Statement:
             left, columns = self.table(node["left"], scope)
             right, more = self.table(node["right"], scope.within(columns))
             columns = {name: max(columns.get(name, 1), more.get(name, 1)) for name in {**columns, **more}}
+            if max(columns.values(), default=1) >= BULK:
+                raise IndexProblem(f"What {MADE_OF_COLUMNS} made cannot be joined: join first, aggregate last.")
             rest = {key: value for key, value in node.items() if key not in ("type", "left", "right")}
             weight = left + right + self.size(rest, scope.within(columns))
         elif kind == "SHOW_REF":
@@ -191,22 +194,28 @@ class _Statement:
         if isinstance(kind, str) and kind not in NODES:
             raise _not_offered(kind)
         if kind == "SUBQUERY":
-            query = self.query(node["subquery"]["node"], scope)[0]
+            query, columns = self.query(node["subquery"]["node"], scope)
+            if max(columns.values(), default=1) >= BULK:
+                raise IndexProblem(f"What {MADE_OF_COLUMNS} made cannot be a subquery in an expression.")
             return self._bounded(query + self.size({**node, "type": None, "subquery": None}, scope))
         if kind == "COLUMN_REF":
             return scope.column(node["column_names"])
         if kind == "POSITIONAL_REFERENCE":
             return max(scope.columns.values(), default=1)
+        if kind in ORDERS and node["expression"]["type"] == "STAR" and not node["expression"]["expr"]:
+            return 1  # ORDER BY ALL
         if kind == "STAR" and (node["columns"] or node["expr"] or node["replace_list"] or node["rename_list"]):
             raise IndexProblem("Of * only EXCLUDE is offered, not COLUMNS, LIKE, REPLACE or RENAME: name the columns.")
         if kind == "TYPE" and node["type_name"].upper() not in TYPES:
             raise IndexProblem(
                 f"The type {node['type_name'][:40]} is not offered; these are: {', '.join(sorted(TYPES))}."
             )
+        if kind == "STAR":  # in an expression it stands for every column
+            return 1 + sum(scope.columns.values())
         size = self._bounded(1 + sum(self.size(value, scope) for value in node.values()))
-        return self._bounded(size + self._function(node, size)) if "function_name" in node else size
+        return self._bounded(size + self._function(node, size, scope)) if "function_name" in node else size
 
-    def _function(self, node: Node, size: int) -> int:
+    def _function(self, node: Node, size: int, scope: _Scope) -> int:
         """What the result of a call counts beyond its arguments; raises where the call is not allowed."""
         name = node["function_name"].casefold()
         arguments = [argument["expression"] for argument in node.get("arguments", [])]
@@ -220,10 +229,11 @@ class _Statement:
                 raise IndexProblem(f"More than {MOST_PATTERNS} searches in texts are not taken. {SPLITTING}")
         if name in SEARCHES:
             _check_search(name, arguments)
-        if name in COSTLY and size >= BULK:
-            raise IndexProblem(
-                f"{name} is not offered on what list, array_agg or string_agg made: work on rows instead."
-            )
+        multiplied = name == "unnest" and max(scope.columns.values(), default=1) >= BULK
+        if multiplied or (name in COSTLY and size >= BULK):
+            raise IndexProblem(f"{name} is not offered on what {MADE_OF_COLUMNS} made: work on rows instead.")
+        if name in BULKY and node["type"] != "FUNCTION":
+            raise IndexProblem(f"{name} is not offered as a window: use GROUP BY.")
         return BULK if name in BULKY else 0
 
     @staticmethod
