@@ -14,7 +14,7 @@ from ..idc.wheel import release
 from ..services.app import App
 from ..services.idc.asking import idc_archive
 from ..services.idc.query import query
-from .answers import LIST_BUDGET, QueryAnswer, result, size
+from .answers import LIST_BUDGET, QueryAnswer, cell, result, size
 
 SHORTER = (120, 40, 5)  # characters of a value, one after the other, in a row that does not fit otherwise
 
@@ -97,7 +97,6 @@ def _named(columns: Sequence[str]) -> str:
 
 
 def _short(value: Any, longest: int) -> Any:
-    text = value if isinstance(value, str) else str(value)
-    if value is None or isinstance(value, bool | int | float) or len(text) <= longest:
+    if value is None or isinstance(value, bool | int | float) or len(cell(value)) <= longest:
         return value
-    return text[:longest] + "..."
+    return cell(value)[:longest] + "..."
