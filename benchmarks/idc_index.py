@@ -1,9 +1,9 @@
 """The index of IDC opened and asked, each time in a fresh process, against the package idc-index doing the same.
 
 idc-index is no dependency. It is measured where this interpreter can import it, or the one that the environment
-variable ``IDC_INDEX_PYTHON`` names; otherwise only our own figures are told. Both sides answer one question in SQL, the series,
-patients and sizes of CT by collection, and must agree. Memory is the most that a process had, by its operating system
-(not told on Windows).
+variable ``IDC_INDEX_PYTHON`` names; otherwise only our own figures are told. Both sides answer one question in SQL, of
+the series, patients and sizes of CT by collection, and must agree. Memory is the most that a process had, by its
+operating system (not told on Windows).
 """
 
 import asyncio
