@@ -86,6 +86,7 @@ class _Statement:
     def __init__(self) -> None:
         self._searches = 0
         self._tables = 0
+        self._unnests = 0
 
     def query(self, node: Node, scope: _Scope) -> tuple[int, Weights]:
         """The size of a query, and those of its columns."""
@@ -108,6 +109,7 @@ class _Statement:
         size, given = self.table(node["from_table"], scope)
         inner = scope.within(given)
         columns: Weights = {}
+        unnests = self._unnests
         for item in node["select_list"]:
             weight = self.size(item, inner)
             if item["type"] == "STAR":
@@ -118,6 +120,8 @@ class _Statement:
                 columns[name] = max(weight, columns.get(name, 0))
                 if item["alias"]:  # what follows may refer to it
                     inner.columns[name] = max(weight, inner.columns.get(name, 0))
+        if self._unnests > unnests and max({**given, **columns}.values(), default=1) >= BULK:
+            raise IndexProblem(f"unnest is not offered beside what {MADE_OF_COLUMNS} made: work on rows instead.")
         done = ("type", "cte_map", "from_table", "select_list")
         return size + self.size({key: value for key, value in node.items() if key not in done}, inner), columns
 
@@ -194,9 +198,9 @@ class _Statement:
         if isinstance(kind, str) and kind not in NODES:
             raise _not_offered(kind)
         if kind == "SUBQUERY":
-            query, columns = self.query(node["subquery"]["node"], scope)
-            if max(columns.values(), default=1) >= BULK:
-                raise IndexProblem(f"What {MADE_OF_COLUMNS} made cannot be a subquery in an expression.")
+            query, _ = self.query(node["subquery"]["node"], scope)
+            if query >= BULK:
+                raise IndexProblem(f"What {MADE_OF_COLUMNS} made cannot be used in a subquery in an expression.")
             return self._bounded(query + self.size({**node, "type": None, "subquery": None}, scope))
         if kind == "COLUMN_REF":
             return scope.column(node["column_names"])
@@ -213,9 +217,9 @@ class _Statement:
         if kind == "STAR":  # in an expression it stands for every column
             return 1 + sum(scope.columns.values())
         size = self._bounded(1 + sum(self.size(value, scope) for value in node.values()))
-        return self._bounded(size + self._function(node, size, scope)) if "function_name" in node else size
+        return self._bounded(size + self._function(node, size)) if "function_name" in node else size
 
-    def _function(self, node: Node, size: int, scope: _Scope) -> int:
+    def _function(self, node: Node, size: int) -> int:
         """What the result of a call counts beyond its arguments; raises where the call is not allowed."""
         name = node["function_name"].casefold()
         arguments = [argument["expression"] for argument in node.get("arguments", [])]
@@ -223,16 +227,17 @@ class _Statement:
             raise _function_not_offered(node["function_name"])
         if len(arguments) > MOST_ARGUMENTS.get(name, len(arguments)):
             raise IndexProblem(f"{name} is offered with {MOST_ARGUMENTS[name]} arguments at most.")
+        self._unnests += name == "unnest"
         if name in SEARCHES | LIKES:
             self._searches += 1
             if self._searches > MOST_PATTERNS:
                 raise IndexProblem(f"More than {MOST_PATTERNS} searches in texts are not taken. {SPLITTING}")
         if name in SEARCHES:
             _check_search(name, arguments)
-        multiplied = name == "unnest" and max(scope.columns.values(), default=1) >= BULK
-        if multiplied or (name in COSTLY and size >= BULK):
+        is_window = node["type"].startswith("WINDOW_")
+        if size >= BULK and (name in COSTLY or is_window):
             raise IndexProblem(f"{name} is not offered on what {MADE_OF_COLUMNS} made: work on rows instead.")
-        if name in BULKY and node["type"] != "FUNCTION":
+        if name in BULKY and is_window:
             raise IndexProblem(f"{name} is not offered as a window: use GROUP BY.")
         return BULK if name in BULKY else 0
 
