@@ -16,6 +16,7 @@ NAMES = (
     "slides",
     "slide_metadata",
     "decoders",
+    "idc_index",
 )
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from .services.app import App
 from .settings import Settings
 from .tools import idc_cite
 from .tools.archives import list_archives
+from .tools.idc_query import query_idc_index
 from .tools.idc_search import search_idc
 from .tools.metadata import get_metadata
 from .tools.objects import describe_object
@@ -45,7 +46,11 @@ def offered(app: App) -> list[Tool]:
     ]
     tools[-1].description = f"{tools[-1].description}\n\n{permission(app.settings)}"
     if is_installed():
-        tools += [tool(search_idc, "Search the Imaging Data Commons", OFFLINE), _citing(app.settings)]
+        tools += [
+            tool(search_idc, "Search the Imaging Data Commons", OFFLINE),
+            tool(query_idc_index, "Query the IDC index", OFFLINE),
+            _citing(app.settings),
+        ]
     name_archives(tools, app)
     return tools
 

@@ -184,6 +184,17 @@ class CitationAnswer(Answer):
     not_found: list[dict[str, str]] = Field(default=[], description="UIDs that the release does not have, and why")
 
 
+class QueryAnswer(Answer):
+    """Rows of an SQL query to the index of IDC."""
+
+    returned: int
+    complete: bool = Field(description="true: every row is here, with whole values; false: notes say what was cut")
+    rows: list[dict[str, Any]] = Field(description="One object per row, keyed by column")
+
+    def always(self) -> frozenset[str]:
+        return frozenset({"returned", "complete", "rows"})
+
+
 class ArchivesAnswer(Answer):
     """The configured archives."""
 
