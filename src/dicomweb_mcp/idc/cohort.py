@@ -8,7 +8,7 @@ from typing import Any
 
 from .attributes import ATTRIBUTES, GROUPS, SPELLED
 from .filters import Condition
-from .index import NUMBERED, Row, Session
+from .index import Row, Session, numbered
 from .spelling import bare_name, folded, short_name
 from .vocabulary import vocabulary
 from .wheel import release, tables
@@ -87,15 +87,15 @@ class Cohort:
         """Rows of series, in the order of the index unless another is wanted; what has no value stands at the end."""
         wanted = f'"{order}" {"DESC" if descending else "ASC"} NULLS LAST, ' if order else ""
         places = self.session.rows(  # first which, then what they say: sorting whole rows takes too much memory
-            f"SELECT file_row_number AS place FROM {NUMBERED} WHERE {self._where} "
+            f"SELECT file_row_number AS place FROM {numbered()} WHERE {self._where} "
             f"ORDER BY {wanted} file_row_number LIMIT {limit} OFFSET {offset}", self._parameters,
         )  # fmt: skip
         numbers = [row["place"] for row in places]
         columns = ", ".join(f'"{name}"' for name in fields)
         rows = self.session.rows(
-            f"SELECT file_row_number AS place, {columns} FROM {NUMBERED} WHERE list_contains($places, file_row_number)",
-            {"places": numbers},
-        )
+            f"SELECT file_row_number AS place, {columns} FROM {numbered()} "
+            "WHERE list_contains($places, file_row_number)", {"places": numbers},
+        )  # fmt: skip
         by_place = {row.pop("place"): row for row in rows}
         return [by_place[number] for number in numbers]
 

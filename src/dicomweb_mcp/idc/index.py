@@ -21,8 +21,6 @@ LOCKED = (
     "allow_community_extensions",
 )
 
-NUMBERED = "numbered"  # the main table once more, with the place of each row in it
-_NUMBER = "file_row_number=true"
 UNREADABLE = "The index of IDC cannot be read and may be damaged: install the package idc-index-data again."
 
 Row = dict[str, Any]
@@ -81,7 +79,7 @@ class Session:
             pass
         except duckdb.OutOfMemoryException:
             raise IndexProblem(
-                f"The index of IDC may take {MEMORY} of memory, and this needs more: ask for fewer rows or columns."
+                f"This needs more than the {MEMORY} of memory that there are: filter, group, or join on a key first."
             ) from None
         raise IndexProblem(
             f"The index of IDC had no answer within {self._seconds:g} s and was stopped: ask for less, or with more "
@@ -126,8 +124,6 @@ def _opened() -> "DuckDBPyConnection":
         files = {table.name: str(table.path) for table in tables().values() if table.path}
         for name, file in files.items():
             connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({_literal(file)})")
-        main = _literal(files["index"])
-        connection.execute(f"CREATE VIEW {NUMBERED} AS SELECT * FROM read_parquet({main}, {_NUMBER})")
     except (duckdb.Error, OSError) as problem:
         raise IndexProblem(UNREADABLE) from problem
     connection.execute(f"SET allowed_paths=[{', '.join(map(_literal, files.values()))}]")
@@ -135,6 +131,11 @@ def _opened() -> "DuckDBPyConnection":
         connection.execute(f"SET {setting}=false")
     connection.execute("SET lock_configuration=true")
     return connection
+
+
+def numbered() -> str:
+    """The main table for a FROM of this program's own, with ``file_row_number``: the place of each row in it."""
+    return f"read_parquet({_literal(str(tables()['index'].path))}, file_row_number=true)"
 
 
 def _literal(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..dicom.values import clean
 from .elsewhere import unknown_column
-from .index import MEMORY, IndexProblem, Row, Session
+from .index import IndexProblem, Row, Session
 from .sandbox import check
 from .wheel import tables
 
@@ -47,10 +47,6 @@ def run(session: Session, sql: str, max_rows: int) -> Queried:
         return _run(session, sql.strip().rstrip("; \n\t"), max_rows)
     except duckdb.ParserException:  # although it was parsed before: it does not end where it seems to
         raise IndexProblem("Leave out the semicolon at the end of the SQL, and what follows it.") from None
-    except duckdb.OutOfMemoryException:
-        raise IndexProblem(
-            f"The query needs more than the {MEMORY} of memory that there are: group, filter or join on a key first."
-        ) from None
     except duckdb.Error as error:
         raise IndexProblem(_explained(error, sql)) from None
 
