@@ -15,6 +15,7 @@ from dicomweb_mcp.settings import load
 pytestmark = pytest.mark.anyio
 
 HERE = Path(__file__).parent / "surface"
+OFFLINE = {"search_idc", "query_idc_index", "cite_idc"}  # tools over the index, which ask no archive
 CONFIGURATIONS = {
     "idc": ["idc"],
     "mixed": [
@@ -64,12 +65,12 @@ async def test_every_tool_keeps_the_rules_of_hosts(archives: list[str]) -> None:
         if not tool.annotations.read_only_hint:
             assert tool.annotations.destructive_hint is False
             assert tool.annotations.idempotent_hint is True
-        assert tool.annotations.open_world_hint is True
+        assert tool.annotations.open_world_hint is (tool.name not in OFFLINE)
         schema = tool.input_schema
         assert schema["type"] == "object"
         assert schema["additionalProperties"] is False
         assert not {"anyOf", "oneOf", "allOf"} & schema.keys()
-        assert "archive" in schema["properties"]
+        assert ("archive" in schema["properties"]) is (tool.name not in OFFLINE)
         for name, described in schema["properties"].items():
             assert described.get("description") or "$ref" in described, f"{tool.name}.{name} is not described"
         assert '"title"' not in json.dumps(schema)
@@ -101,7 +102,22 @@ async def test_the_tools_and_their_arguments() -> None:
                           "scale_bar", "size", "format"},
         "store_instances": {"archive", "paths", "study_uid", "dry_run"},
     }  # fmt: skip
-    assert {tool.name: set(tool.input_schema["properties"]) for tool in await tools("idc")} == expected
+    assert {tool.name: set(tool.input_schema["properties"]) for tool in await tools("idc")} == expected | {
+        "search_idc": {"collection", "analysis_result", "modality", "body_part", "manufacturer", "model", "sex", "age",
+                       "study_date", "license", "transfer_syntax", "text", "cancer_type", "tumor_location", "species",
+                       "patient_id", "study_uid", "series_uid", "new_since", "derived", "same_patient_has",
+                       "same_study_has", "group_by", "fields", "limit", "offset", "order"},
+        "query_idc_index": {"sql", "max_rows"},
+        "cite_idc": {"uids", "collection", "style", "manifest"},
+    }  # fmt: skip
+
+
+async def test_without_the_index_its_tools_are_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dicomweb_mcp import server
+
+    monkeypatch.setattr(server, "is_installed", lambda: False)
+    assert not OFFLINE & {tool.name for tool in await tools("idc")}
+    assert "dicomweb-mcp[idc]" in instructions(load(archives=["idc"], environment={}))
 
 
 async def test_the_schema_names_what_each_archive_can_search() -> None:
@@ -118,9 +134,9 @@ async def test_the_schema_names_what_each_archive_can_search() -> None:
 
 
 async def test_the_whole_list_stays_small() -> None:
-    """Some 9,000 tokens for one archive, 1,100 of them for the two tools of slides; what each of five can search is told
-    beside each keyword."""
-    for configuration, most in [("idc", 37_000), ("mixed", 44_000)]:
+    """Some 12,500 tokens for one archive, 3,400 of them for the index of IDC and 1,100 for slides; what each of five can
+    search is told beside each keyword."""
+    for configuration, most in [("idc", 51_500), ("mixed", 58_500)]:
         found = await tools(*CONFIGURATIONS[configuration])
         assert len(json.dumps([wire(tool) for tool in found], separators=(",", ":"))) < most
 

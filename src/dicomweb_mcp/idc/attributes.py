@@ -89,4 +89,5 @@ DEFAULT_FIELDS = (
     "BodyPartExamined", "StudyDate", "instanceCount", "series_size_MB", "analysis_result_id", "license_short_name",
     "Manufacturer",
 )  # fmt: skip
+OF_A_UID = (*DEFAULT_FIELDS, "series_init_idc_version", "series_revised_idc_version", "aws_bucket")
 IDENTIFYING = DEFAULT_FIELDS[:4]  # every row has these

@@ -105,11 +105,11 @@ def _age(_: Session, values: Values) -> Condition:
         low, high = _years(value)
         parts.append(f"{_AGE} BETWEEN $age_{number}_low AND $age_{number}_high")
         parameters |= {f"age_{number}_low": low, f"age_{number}_high": high}
-        said.append(f"{low} to {high} completed years" if high < OLDEST else f"{low} or more completed years")
+        said.append(f"{low} or more" if high == OLDEST else f"{low} to {high}" if low < high else str(low))
         if low == 0:
             notes = ("An age of 000Y stands in many series whose age is not known.",)
     return Condition(
-        "age", f"({' OR '.join(parts)})", frozenset({"PatientAge"}), "; ".join(said), parameters,
+        "age", f"({' OR '.join(parts)})", frozenset({"PatientAge"}), f"{' or '.join(said)} completed years", parameters,
         f"{_AGE} IS NULL", notes,
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
+from typing_extensions import TypeAliasType
 
 from ..dicom.values import clean
 from ..idc.wheel import release
@@ -23,7 +24,7 @@ GroupBy = Literal[
 OWN = ("SeriesInstanceUID",)  # what a row keeps although all share it
 LONGEST_NOTE = 500
 
-Words = str | list[str] | None
+Words = TypeAliasType("Words", str | int | list[str | int] | None)  # described once in the schema
 
 
 async def search_idc(

@@ -43,9 +43,7 @@ class Finding:
     @property
     def misplaced(self) -> str:
         """The sentence for a UID of another level, or empty."""
-        if isinstance(self.known, Current) and self.known.level is not self.level:
-            return another_level(self.uid, self.known.level, self.level)
-        return ""
+        return misplaced(self.uid, self.level, self.known)
 
     @property
     def study_uid(self) -> str:
@@ -65,7 +63,7 @@ class Finding:
                 "a search answer."
             )
         if isinstance(self.known, Retired):
-            return _retired(self.known)
+            return retired(self.known)
         return self.misplaced or self._unexpectedly(self.known, proxy)
 
     def _unexpectedly(self, known: Current, proxy: str) -> str:
@@ -88,7 +86,13 @@ class Finding:
         return f"this store is that of v{stored[1]}" if stored and int(stored[1]) < self.known.since else ""
 
 
-def _retired(known: Retired) -> str:
+def misplaced(uid: str, level: Level, known: Known | None) -> str:
+    """The sentence for a UID of another level, or empty."""
+    is_other = isinstance(known, Current) and known.level is not level
+    return another_level(uid, known.level, level) if known and is_other else ""
+
+
+def retired(known: Retired) -> str:
     """What became of a UID that left IDC, and what to do instead."""
     sentences = [
         f"{known.uid} is the UID of a {known.level} that is no longer in IDC: v{known.first} to v{known.last} had it "

@@ -5,17 +5,22 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+from ...dicom.rules import Level
 from ...errors import BadArgument
-from ...idc.attributes import DEFAULT_FIELDS, GROUPS, IDENTIFYING
+from ...idc.attributes import DEFAULT_FIELDS, GROUPS, IDENTIFYING, OF_A_UID
 from ...idc.cohort import BIGGEST, Cohort
 from ...idc.filters import Condition, conditions
 from ...idc.index import Row, Session
-from ...idc.wheel import tables
+from ...idc.places import GOOGLE_BUCKET, Current, Retired, find
+from ...idc.wheel import release, tables
 from .asking import ask
+from .known import misplaced, retired
 
 COUNTED = ("patients", "studies", "series", "instances", "size_MB")
 GROUPED_UNASKED = ("collection", "modality")
 DECIMALS = 3  # of a size in MB
+UIDS = {"study_uid": Level.STUDY, "series_uid": Level.SERIES}
+MOST_UIDS_EXPLAINED = 5
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ def _biggest(cohort: Cohort) -> dict[str, dict[str, int]]:
 
 
 def _notes(cohort: Cohort, asked: Sequence[Condition], counts: Row) -> list[str]:
-    notes = [note for item in asked for note in item.notes]
+    notes = [*_about_uids(cohort.session, asked), *(note for item in asked for note in item.notes)]
     if not counts["series"] and (alone := cohort.without_each()):
         said = "; ".join(f"without {argument} {count:,} series" for argument, count in alone.items())
         notes.insert(0, f"Nothing matches all filters together: {said} would.")
@@ -95,10 +100,43 @@ def _notes(cohort: Cohort, asked: Sequence[Condition], counts: Row) -> list[str]
     return notes
 
 
+def _about_uids(session: Session, asked: Sequence[Condition]) -> list[str]:
+    """What became of UIDs that the release does not have at the level that was meant; and what Google's store lacks."""
+    notes = []
+    for item in asked:
+        if level := UIDS.get(item.argument):
+            uids = item.parameters[item.argument]
+            known = find(session, uids, first=level)
+            reasons = [reason for uid in uids if (reason := _why_not(uid, level, known.get(uid)))]
+            notes += reasons[:MOST_UIDS_EXPLAINED]
+            if len(reasons) > MOST_UIDS_EXPLAINED:
+                notes.append(
+                    f"{len(reasons)} of {len(uids)} UIDs in {item.argument} match nothing; five are explained."
+                )
+            there = [found for found in known.values() if isinstance(found, Current) and found.level is level]
+            if lacking := sum(not found.in_google_store for found in there):
+                notes.append(
+                    f"{lacking} of {len(there)} UIDs are not in idc-google, which has the bucket {GOOGLE_BUCKET} "
+                    "alone; idc has all."
+                )
+    return notes
+
+
+def _why_not(uid: str, level: Level, known: Current | Retired | None) -> str:
+    if isinstance(known, Retired):
+        return retired(known)
+    if known is None:
+        return (
+            f"{uid} is no study or series of IDC {release()}: mistyped, newer than the index, or the UID of an "
+            "instance, of which the index holds none (get_metadata with instance_uid asks the archive)."
+        )
+    return misplaced(uid, level, known)
+
+
 def _fields(query: IdcQuery) -> Sequence[str]:
     """The columns of a row, those that identify it first."""
     if query.fields is None:
-        return DEFAULT_FIELDS
+        return OF_A_UID if any(query.given.get(argument) for argument in UIDS) else DEFAULT_FIELDS
     if query.group_by:
         raise BadArgument("fields are columns of series: leave them out with group_by.")
     names = {name.casefold(): name for name in tables()["index"].columns}
