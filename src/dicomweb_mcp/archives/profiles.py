@@ -158,8 +158,8 @@ IDC = Profile(
     kind="idc",
     rules=_google_rules(
         "The Imaging Data Commons",
-        f"{_GOOGLE_HINT} Collections, body parts, manufacturers, descriptions and licences are searched in IDC's index: "
-        "search_idc (with the extra idc), or IDC's own MCP server; bring the UIDs here.",
+        f"{_GOOGLE_HINT} Collections, body parts, manufacturers, descriptions and licences are searched in IDC's "
+        "index: search_idc (with the extra idc), or IDC's own MCP server; bring the UIDs here.",
     ),
     largest=_GOOGLE_LARGEST,
     largest_offset=1_000_000,
