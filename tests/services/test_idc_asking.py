@@ -33,13 +33,10 @@ async def test_a_cancelled_call_ends_at_once_and_its_query_soon_after() -> None:
 
     async with anyio.create_task_group() as group:
         group.start_soon(ask, work)
-        while not begun.is_set():
-            await anyio.sleep(0.01)
+        await anyio.to_thread.run_sync(begun.wait, 10)
         await anyio.sleep(0.1)  # until the query runs
         group.cancel_scope.cancel()
-    with anyio.fail_after(5):  # of itself it would stop after ten
-        while not ended.is_set():
-            await anyio.sleep(0.01)
+    assert await anyio.to_thread.run_sync(ended.wait, 5), "of itself it would stop after ten seconds"
     assert await ask(lambda session: session.rows("SELECT 1 AS one")) == [{"one": 1}], "its place is free again"
 
 
