@@ -137,6 +137,11 @@ def test_the_unknown_among_known_patients_are_named(session: Session, plain: duc
     assert said.notes[0] == f"2 PatientIDs are not in IDC {release()}: nobody, no one."
 
 
+def test_many_wildcards_are_refused_because_they_take_too_long(session: Session) -> None:
+    with pytest.raises(BadArgument, match="at most 20 values with"):
+        one(session, "patient_id", [f"*{number}*" for number in range(21)])
+
+
 def test_an_id_of_several_collections_is_said(session: Session, plain: duckdb.DuckDBPyConnection) -> None:
     shared = plain.execute(
         "SELECT PatientID, list(DISTINCT collection_id) FROM index GROUP BY 1 HAVING count(DISTINCT collection_id) > 1 "

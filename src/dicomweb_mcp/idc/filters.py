@@ -15,6 +15,7 @@ from .vocabulary import Meant, Vocabulary, meant, shown, vocabulary
 from .wheel import release
 
 MOST_VALUES = 200  # of one argument
+MOST_PATTERNS = 20  # of patients: each is compared with every series
 LONGEST_TEXT = 200
 NEAR_NAMED = 5
 HOW_AGES = "Write ages in completed years: 50, 50..60, >=65 or <18."
@@ -185,6 +186,8 @@ _DESCRIPTIONS = "lower(coalesce(StudyDescription, '') || ' ' || coalesce(SeriesD
 def _patient(session: Session, values: Values) -> Condition:
     ids = [value.strip().lower() for value in values]
     patterns = {f"patient_id_{number}": _like(value) for number, value in enumerate(values) if "*" in value}
+    if len(patterns) > MOST_PATTERNS:
+        raise BadArgument(f"patient_id: at most {MOST_PATTERNS} values with *.")
     where = " OR ".join(["list_contains($patient_id, lower(PatientID))", *map(_ILIKE.format, patterns)])
     parameters = {"patient_id": ids, **patterns}
     found = session.rows(
