@@ -105,8 +105,10 @@ class Cohort:
         keys = [
             f"coalesce({f'{name}_to' if name in spelled else GROUPS[name]}::VARCHAR, '(none)') AS {name}" for name in by
         ]
+        names = list(by)
         if "patient" in by and "collection" not in by:  # a PatientID is unique in its collection alone
             keys.append("collection_id AS collection")
+            names.append("collection")
         counted = [f"count(DISTINCT {GROUPS[name]}) AS {name}_spellings" for name in spelled]
         joined = " ".join(
             f"LEFT JOIN (SELECT unnest(${name}_from) AS {name}_from, unnest(${name}_to) AS {name}_to) "
@@ -122,7 +124,7 @@ class Cohort:
         total = self.session.rows(f"SELECT count(*) AS groups FROM ({grouped})", parameters)[0]["groups"]
         rows = self.session.rows(
             f'{grouped} ORDER BY "{order}" {"DESC" if descending else "ASC"} NULLS LAST, '
-            f"{', '.join(by)} LIMIT {limit} OFFSET {offset}", parameters,
+            f"{', '.join(names)} LIMIT {limit} OFFSET {offset}", parameters,
         )  # fmt: skip
         return total, [{key: value for key, value in row.items() if not _is_one_spelling(key, value)} for row in rows]
 
@@ -131,17 +133,19 @@ class Cohort:
     def changes(self, since: int) -> dict[str, Any]:
         """What came, what changed and what went after a release; and the conditions that cannot be asked of what went,
         because little is kept of it."""
-        added = f"series_init_idc_version > {since}"
-        rows = self.session.rows(
-            f"SELECT {added} AS is_added, {_COUNTS} FROM index WHERE {self._where} GROUP BY 1", self._parameters
-        )
-        by_kind = {"added" if row.pop("is_added") else "revised": row for row in rows}
+        came = {
+            kind: self.session.rows(
+                f"SELECT {_COUNTS} FROM index WHERE {self._where} AND series_init_idc_version {compared} {since}",
+                self._parameters,
+            )[0]
+            for kind, compared in (("added", ">"), ("revised", "<="))
+        }
         new = self.session.rows(
             f"SELECT DISTINCT collection_id FROM index WHERE {self._where} AND collection_id IN (SELECT collection_id "
             f"FROM index GROUP BY 1 HAVING min(series_init_idc_version) > {since}) ORDER BY 1", self._parameters,
         )  # fmt: skip
         names = [row["collection_id"] for row in new]
-        return {**by_kind, "removed": self._removed(since), "new_collections": names[:MOST_COLLECTIONS]}
+        return {**came, "removed": self._removed(since), "new_collections": names[:MOST_COLLECTIONS]}
 
     def _removed(self, since: int) -> Row:
         known = set(tables()["prior_versions_index"].columns)

@@ -15,6 +15,7 @@ from .vocabulary import Meant, Vocabulary, meant, shown, vocabulary
 from .wheel import release
 
 MOST_VALUES = 200  # of one argument
+MOST_PATTERNS = 20  # of patients: each is compared with every series
 LONGEST_TEXT = 200
 NEAR_NAMED = 5
 HOW_AGES = "Write ages in completed years: 50, 50..60, >=65 or <18."
@@ -47,6 +48,8 @@ def _condition(session: Session, argument: str, value: Any) -> Condition:
     values = [str(item) for item in value] if isinstance(value, list) else [str(value)]
     if len(values) > MOST_VALUES or any(len(item) > LONGEST_TEXT for item in values):
         raise BadArgument(f"{argument}: at most {MOST_VALUES} values of at most {LONGEST_TEXT} characters.")
+    if any("\ud800" <= char <= "\udfff" for item in values for char in item):
+        raise BadArgument(f"{argument} holds characters that are no text.")
     if attribute := ATTRIBUTES.get(argument):
         return _of_vocabulary(session, attribute, values)
     return _OTHERS[argument](session, values)
@@ -98,35 +101,40 @@ def _left_out(attribute: Attribute, value: str, found: Meant, chosen: Values, wo
 # ---- ranges, texts, UIDs ---------------------------------------------------------------------------------------------
 
 
-def _age(_: Session, values: Values) -> Condition:
-    parts, parameters, said = [], dict[str, Any](), []
-    notes: tuple[str, ...] = ()
-    for number, value in enumerate(values):
-        low, high = _years(value)
-        parts.append(f"{_AGE} BETWEEN $age_{number}_low AND $age_{number}_high")
-        parameters |= {f"age_{number}_low": low, f"age_{number}_high": high}
-        said.append(f"{low} or more" if high == OLDEST else f"{low} to {high}" if low < high else str(low))
-        if low == 0:
-            notes = ("An age of 000Y stands in many series whose age is not known.",)
+def _age(session: Session, values: Values) -> Condition:
+    ranges = [_years(value) for value in values]
+    said = [
+        f"{low} or more" if high == OLDEST else f"{low} to {high}" if low < high else str(low) for low, high in ranges
+    ]
+    there = [row["age"] for row in session.rows(f"SELECT DISTINCT PatientAge AS age FROM index WHERE {_READABLE}")]
+    ages = [age for age in there if any(low <= _completed(age) <= high for low, high in ranges)]
+    of_newborns = any(low == 0 for low, _ in ranges)
     return Condition(
-        "age", f"({' OR '.join(parts)})", frozenset({"PatientAge"}), f"{' or '.join(said)} completed years", parameters,
-        f"{_AGE} IS NULL", notes,
+        "age", "list_contains($age, PatientAge)", frozenset({"PatientAge"}), f"{' or '.join(said)} completed years", {"age": ages},
+        f"NOT coalesce({_READABLE}, false)",
+        ("An age of 000Y stands in many series whose age is not known.",) if of_newborns else (),
     )  # fmt: skip
 
 
 OLDEST = 999
-_DIGITS = "try_cast(PatientAge[:3] AS INTEGER)"
-_AGE = f"""CASE WHEN regexp_full_match(PatientAge, '[0-9]{{3}}[DWMY]') THEN CASE PatientAge[4]
-WHEN 'Y' THEN {_DIGITS} WHEN 'M' THEN {_DIGITS} // 12 WHEN 'W' THEN {_DIGITS} // 52 ELSE {_DIGITS} // 365 END END"""
+_DAYS = {"D": 1, "W": 7, "M": 365 / 12, "Y": 365}  # of the units of an age (PS3.5 6.2)
+_READABLE = "regexp_full_match(PatientAge, '[0-9]{3}[DWMYdwmy]')"
+
+
+def _completed(age: str) -> int:
+    """An age such as ``018M`` in completed years."""
+    return int(int(age[:3]) * _DAYS[age[3].upper()] / 365 + 1e-9)
 
 
 def _years(written: str) -> tuple[int, int]:
     """The first and the last age in completed years."""
-    text = re.sub(r"0*([0-9]+)\s*[Yy](ears?)?", r"\1", written.strip())
+    text = re.sub(r"([0-9]+)\s*y(ears?)?\b", r"\1", written.strip().casefold())
     if match := re.fullmatch(r"(<=|>=|<|>)\s*([0-9]{1,3})", text):
         years = int(match[2])
         low, high = {"<=": (0, years), ">=": (years, OLDEST), "<": (0, years - 1), ">": (years + 1, OLDEST)}[match[1]]
-    elif match := re.fullmatch(r"([0-9]{0,3})\s*(?:\.\.|-|to)\s*([0-9]{0,3})", text):
+    elif match := re.fullmatch(r"([0-9]{1,3})\s*(?:\.\.|-|to)\s*([0-9]{1,3})", text):
+        low, high = int(match[1]), int(match[2])
+    elif match := re.fullmatch(r"([0-9]{1,3})\s*\.\.|\.\.\s*([0-9]{1,3})", text):
         low, high = int(match[1] or 0), int(match[2] or OLDEST)
     elif re.fullmatch(r"[0-9]{1,3}", text):
         low = high = int(text)
@@ -159,12 +167,12 @@ def _iso(day: str) -> str:
 
 
 def _text(_: Session, values: Values) -> Condition:
-    words = [word for value in values for word in value.casefold().split()]
+    words = [word for value in values for word in value.split()]
     if not words:
         raise BadArgument("text is empty: give words of a description, or leave it out.")
     parameters = {f"text_{number}": word for number, word in enumerate(words)}
     return Condition(
-        "text", " AND ".join(f"contains({_DESCRIPTIONS}, ${name})" for name in parameters),
+        "text", " AND ".join(f"contains({_DESCRIPTIONS}, lower(${name}))" for name in parameters),
         frozenset({"StudyDescription", "SeriesDescription"}),
         f"{' and '.join(map(repr, words))} in StudyDescription or SeriesDescription", parameters,
         f"trim({_DESCRIPTIONS}) = ''",
@@ -175,25 +183,36 @@ _DESCRIPTIONS = "lower(coalesce(StudyDescription, '') || ' ' || coalesce(SeriesD
 
 
 def _patient(session: Session, values: Values) -> Condition:
-    where = " OR ".join(f"PatientID ILIKE $patient_id_{number} ESCAPE '\\'" for number in range(len(values)))
-    patterns = {f"patient_id_{number}": _like(value) for number, value in enumerate(values)}
+    ids = [value.strip().lower() for value in values]
+    patterns = {f"patient_id_{number}": _like(value) for number, value in enumerate(values) if "*" in value}
+    if len(patterns) > MOST_PATTERNS:
+        raise BadArgument(f"patient_id: at most {MOST_PATTERNS} values with *.")
+    where = " OR ".join(["list_contains($patient_id, lower(PatientID))", *map(_ILIKE.format, patterns)])
+    parameters = {"patient_id": ids, **patterns}
     found = session.rows(
-        f"SELECT PatientID, count(*) AS series, list(DISTINCT collection_id) AS collections FROM index WHERE {where} "
-        f"GROUP BY 1 ORDER BY 1 LIMIT {MOST_PATIENTS}", patterns,
+        f"SELECT PatientID, list(DISTINCT collection_id) AS collections FROM index WHERE {where} "
+        f"GROUP BY 1 ORDER BY 1", parameters,
     )  # fmt: skip
+    having = {row["PatientID"].lower() for row in found}
+    unknown = [value for value in values if "*" not in value and value.strip().lower() not in having]
     if not found:
         raise BadArgument(_unknown_patient(session, values[0]))
     several = [row for row in found if len(row["collections"]) > 1]
-    notes = tuple(
+    notes = [
         f"PatientID {row['PatientID']} is in {' and '.join(sorted(row['collections']))}: perhaps different patients."
         for row in several[:NEAR_NAMED]
-    )
+    ]
+    if len(several) > NEAR_NAMED:
+        notes.append(f"{len(several) - NEAR_NAMED} more PatientIDs are in several collections.")
+    if unknown:
+        notes.insert(0, _not_there("PatientIDs", unknown))
+    understood = f"{len(found):,} PatientIDs" if len(found) > 1 else found[0]["PatientID"]
     return Condition(
-        "patient_id", f"({where})", frozenset({"PatientID"}), ", ".join(values), patterns, notes=notes,
+        "patient_id", f"({where})", frozenset({"PatientID"}), understood, parameters, notes=tuple(notes)
     )  # fmt: skip
 
 
-MOST_PATIENTS = 1_000  # that are looked at for the same ID in several collections
+_ILIKE = "PatientID ILIKE ${} ESCAPE '\\'"
 
 
 def _like(text: str) -> str:
@@ -203,7 +222,7 @@ def _like(text: str) -> str:
 
 def _unknown_patient(session: Session, wanted: str) -> str:
     near = session.rows(
-        f"SELECT DISTINCT PatientID FROM index WHERE PatientID ILIKE $near ESCAPE '\\' ORDER BY 1 LIMIT {NEAR_NAMED}",
+        f"SELECT DISTINCT PatientID FROM index WHERE {_ILIKE.format('near')} ORDER BY 1 LIMIT {NEAR_NAMED}",
         {"near": f"%{_like(wanted.strip('*'))}%"},
     )
     said = f"IDC {release()} has no PatientID {wanted[:60]!r}."
@@ -212,13 +231,17 @@ def _unknown_patient(session: Session, wanted: str) -> str:
     return f"{said} * stands for any characters."
 
 
+def _not_there(what: str, values: Values) -> str:
+    named = f"{', '.join(values[:NEAR_NAMED])}{' and others' if len(values) > NEAR_NAMED else ''}"
+    return f"{len(values)} {what} are not in IDC {release()}: {named}."
+
+
 def _uids(argument: str, column: str) -> Callable[[Session, Values], Condition]:
     def condition(_: Session, values: Values) -> Condition:
-        uids = [checked_uid(value, argument) for value in values]
+        uids = list(dict.fromkeys(checked_uid(value, argument) for value in values))
+        sql = f"list_contains(${argument}, {column})"
         shown = uids[0] if len(uids) == 1 else f"{len(uids)} UIDs"
-        return Condition(
-            argument, f"list_contains(${argument}, {column})", frozenset({column}), shown, {argument: uids}
-        )
+        return Condition(argument, sql, frozenset({column}), shown, {argument: uids})
 
     return condition
 

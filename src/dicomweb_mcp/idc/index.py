@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 MEMORY = "512MB"
 THREADS = 2
 MOST_SECONDS = 10.0
+AGAIN = 0.02  # seconds between interruptions
 LOCKED = (
     "enable_external_access",
     "autoload_known_extensions",
@@ -38,21 +39,25 @@ class Session:
     def __init__(self, connection: "DuckDBPyConnection", seconds: float) -> None:
         self._connection = connection
         self._seconds = seconds
-        self._timer = threading.Timer(seconds, self.interrupt)
-        self._timer.daemon = True
-        self._using = threading.Lock()
-        self._stopped = False
+        self._stopped, self._ended = threading.Event(), threading.Event()
+        self._watching = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Self:
-        self._timer.start()
+        self._watching.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-        self._timer.join()  # a thread that the end of the program meets would hold on to the connection
-        with self._using:
-            self._stopped = True
-            self._connection.close()
+        self._ended.set()
+        self._stopped.set()
+        self._watching.join()  # a thread that the end of the program meets would hold on to the connection
+        self._connection.close()
+
+    def _watch(self) -> None:
+        """DuckDB forgets an interruption that comes before its query, so it is repeated until the session ends."""
+        self._stopped.wait(self._seconds)
+        self._stopped.set()
+        while not self._ended.wait(AGAIN):
+            self._connection.interrupt()
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Every row of a SELECT of this program's own. Raises IndexProblem when it takes too long, or fails."""
@@ -71,7 +76,7 @@ class Session:
         import duckdb
 
         try:
-            if not self._stopped:
+            if not self._stopped.is_set():
                 answer = self._connection.execute(sql, parameters or None)
                 names = [column[0] for column in answer.description or ()]
                 return names, answer.fetchall() if most is None else answer.fetchmany(most)
@@ -88,10 +93,7 @@ class Session:
 
     def interrupt(self) -> None:
         """Stop what runs at present, and refuse what would run next."""
-        with self._using:
-            if not self._stopped:
-                self._stopped = True
-                self._connection.interrupt()
+        self._stopped.set()
 
 
 class Index:

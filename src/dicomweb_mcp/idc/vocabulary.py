@@ -5,12 +5,13 @@ neither do words such as "Medical Systems", as long as the bare name was asked f
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
 from functools import cached_property
 
+from ..dicom.values import clean
 from ..errors import BadArgument
 from .attributes import Attribute
 from .index import Session
@@ -36,6 +37,11 @@ class Vocabulary:
     def names(self) -> Mapping[str, str]:
         """Everything that a value can be called."""
         return {**self.means, **{value: value for value in self.series}}
+
+    @cached_property
+    def folded_names(self) -> Sequence[tuple[str, str]]:
+        """The same without case and punctuation, each with its value."""
+        return [(folded(name), value) for name, value in self.names.items()]
 
 
 @dataclass(frozen=True)
@@ -84,10 +90,10 @@ def meant(attribute: Attribute, text: str, words: Vocabulary) -> Meant:
     was given, all that are called so apart from words such as Inc.
     """
     wanted = text.strip()
-    if not folded(wanted):
+    if not folded(wanted) and "*" not in wanted:
         raise BadArgument(f"{attribute.argument} is empty: give a value, or leave it out.")
     if "*" in wanted:
-        pattern = wanted.casefold().replace("[", "[[]")
+        pattern = re.sub(r"([\[?])", r"[\1]", wanted.casefold())
         values = list({value for name, value in words.names.items() if fnmatchcase(name.casefold(), pattern)})
     else:
         values = _same(attribute, wanted, words)
@@ -99,7 +105,7 @@ def meant(attribute: Attribute, text: str, words: Vocabulary) -> Meant:
 
 def _same(attribute: Attribute, wanted: str, words: Vocabulary) -> list[str]:
     key = folded(wanted)
-    values = {value for name, value in words.names.items() if folded(name) == key}
+    values = {value for name, value in words.folded_names if name == key}
     if attribute.bare and attribute.bare(wanted) == key:
         values |= {value for value in words.series if attribute.bare(value) == key}
     return list(values)
@@ -113,7 +119,8 @@ def _unknown(attribute: Attribute, wanted: str, words: Vocabulary) -> str:
     else:
         most = sorted(words.series, key=lambda value: -words.series[value])[:MOST_NEAR]
         said += f" The most frequent of {len(words.series):,} values: {shown(most, words)}."
-    return f"{said} * stands for any characters, as in *{wanted.strip('*')[:20]}*; group_by lists what there is."
+    word = clean(wanted.strip("*"))[:20]
+    return f"{said} * stands for any characters, as in *{word}*; group_by lists what there is."
 
 
 def _near(wanted: str, words: Vocabulary) -> list[str]:
@@ -127,15 +134,15 @@ def _near(wanted: str, words: Vocabulary) -> list[str]:
 def _containing(wanted: str, words: Vocabulary) -> list[str]:
     """Values that contain all words of what was wanted, the most frequent first."""
     parts = [folded(part) for part in wanted.replace("*", " ").split()]
-    found = {value for name, value in words.names.items() if all(part in folded(name) for part in parts)}
+    found = {value for name, value in words.folded_names if all(part in name for part in parts)}
     return sorted(found, key=lambda value: -words.series.get(value, 0))
 
 
 def _alike(wanted: str, words: Vocabulary) -> list[str]:
     key = folded(wanted)
     likeness: dict[str, float] = {}
-    for name, value in words.names.items():
-        likeness[value] = max(likeness.get(value, 0), SequenceMatcher(None, key, folded(name)[:200]).ratio())
+    for name, value in words.folded_names:
+        likeness[value] = max(likeness.get(value, 0), SequenceMatcher(None, key, name[:200]).ratio())
     near = [value for value, like in likeness.items() if like >= LEAST_LIKE]
     return sorted(near, key=lambda value: (-likeness[value], -words.series.get(value, 0)))
 

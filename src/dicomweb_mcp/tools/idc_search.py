@@ -15,14 +15,14 @@ from ..services.idc.asking import idc_archive
 from ..services.idc.search import FoundInIndex, IdcQuery, search_index
 from .answers import LIST_BUDGET, CohortAnswer, result, size
 from .arguments import Limit, Offset
-from .lists import shared_by_all
+from .lists import LONGEST_NOTE, MOST_NOTES, shared_by_all
 
 GroupBy = Literal[
     "collection", "analysis_result", "modality", "body_part", "manufacturer", "model", "sex", "license",
     "transfer_syntax", "sop_class", "bucket", "derived", "year", "release", "patient", "study",
 ]  # fmt: skip
 OWN = ("SeriesInstanceUID",)  # what a row keeps although all share it
-LONGEST_NOTE = 500
+LONGEST_SAID = 300  # of how one filter was understood
 
 Words = TypeAliasType("Words", str | int | list[str | int] | None)  # described once in the schema
 
@@ -80,7 +80,7 @@ async def search_idc(
     Take UIDs of rows to get_metadata, render_frame, describe_slide and others, with archive as in the answer.
     Not in the index: acquisition parameters, stains, segment names, clinical data: query_idc_index says where they are.
     """
-    by = [group_by] if isinstance(group_by, str) else list(group_by or ())
+    by = [group_by] if isinstance(group_by, str) else list(dict.fromkeys(group_by or ()))
     given = {
         "collection": collection, "analysis_result": analysis_result, "modality": modality, "body_part": body_part,
         "manufacturer": manufacturer, "model": model, "sex": sex, "age": age, "study_date": study_date,
@@ -108,7 +108,9 @@ def cohort_answer(archive: str, found: FoundInIndex) -> CohortAnswer:
 def _answer(archive: str, found: FoundInIndex, rows: list[dict[str, Any]]) -> CohortAnswer:
     end = found.query.offset + len(rows)
     more = end < found.total and bool(rows)
-    notes = [clean(note, LONGEST_NOTE) for note in found.notes]
+    notes = [clean(note, LONGEST_NOTE) for note in found.notes[:MOST_NOTES]]
+    if len(found.notes) > MOST_NOTES:
+        notes.append(f"{len(found.notes) - MOST_NOTES} more notes were left out.")
     if len(rows) < len(found.rows):
         notes.append(
             f"{len(rows)} of {len(found.rows)} rows fit into one answer: go on with next_offset, or ask for fewer "
@@ -121,7 +123,7 @@ def _answer(archive: str, found: FoundInIndex, rows: list[dict[str, Any]]) -> Co
         counts=found.counts,
         licenses=[{"license": name, "series": series} for name, series in found.licenses.items()],
         groups=found.groups,
-        understood={name: clean(said, LONGEST_NOTE) for name, said in found.understood.items()},
+        understood={name: clean(said, LONGEST_SAID) for name, said in found.understood.items()},
         without_value=found.without_value,
         changes=found.changes,
         returned=len(rows),

@@ -80,7 +80,7 @@ def _search(session: Session, query: IdcQuery, fields: Sequence[str], order: str
         groups={} if query.group_by or not counts["series"] else _biggest(cohort),
         without_value=cohort.without_value(),
         changes=cohort.changes(since) if since else {},
-        notes=tuple(_notes(cohort, asked, counts)),
+        notes=(*_notes(cohort, asked, counts), *_empty(query.given)),
     )
 
 
@@ -90,9 +90,10 @@ def _biggest(cohort: Cohort) -> dict[str, dict[str, int]]:
 
 def _notes(cohort: Cohort, asked: Sequence[Condition], counts: Row) -> list[str]:
     notes = [*_about_uids(cohort.session, asked), *(note for item in asked for note in item.notes)]
-    if not counts["series"] and (alone := cohort.without_each()):
-        said = "; ".join(f"without {argument} {count:,} series" for argument, count in alone.items())
-        notes.insert(0, f"Nothing matches all filters together: {said} would.")
+    if not counts["series"] and len(asked) > 1:
+        alone = cohort.without_each().items()
+        said = "; ".join(f"without {argument} {count:,} series" for argument, count in alone)
+        notes.insert(0, f"Nothing matches all filters together: {said or 'leaving out any one of them, none'} would.")
     if any(item.argument == "new_since" for item in asked):
         notes.append("Of removed series little is kept: changes.removed counts them by patients, studies and series.")
         if left_out := cohort.not_asked_of_removed():
@@ -131,6 +132,11 @@ def _why_not(uid: str, level: Level, known: Current | Retired | None) -> str:
             "instance, of which the index holds none (get_metadata with instance_uid asks the archive)."
         )
     return misplaced(uid, level, known)
+
+
+def _empty(given: Mapping[str, Any]) -> list[str]:
+    """A list without values may be meant as none, and is taken as no filter."""
+    return [f"{argument} is an empty list, which filters nothing." for argument, value in given.items() if value == []]
 
 
 def _fields(query: IdcQuery) -> Sequence[str]:
