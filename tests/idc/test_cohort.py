@@ -22,7 +22,7 @@ COLUMNS = (
     "ManufacturerModelName", "TransferSyntaxUID", "transfer_syntax_name", "sop_class_name", "license_short_name",
     "aws_bucket", "instanceCount", "series_size_MB", "series_init_idc_version", "series_revised_idc_version",
 )  # fmt: skip
-SMALL = 500  # series of a collection that is read; most collections are smaller
+SMALL = 150  # series of a collection that is computed in plain Python
 SINCE = int(release()[1:]) - 8
 Series = SimpleNamespace
 Says = Callable[[Series], bool | None]  # whether a series matches; None where it has no value

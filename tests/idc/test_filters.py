@@ -158,26 +158,6 @@ def test_an_id_of_several_collections_is_said(session: Session, plain: duckdb.Du
 # ---- UIDs ------------------------------------------------------------------------------------------------------------
 
 
-def test_uids_of_the_other_level_and_of_earlier_releases_are_said(
-    session: Session, plain: duckdb.DuckDBPyConnection
-) -> None:
-    study, a_series = plain.execute("SELECT StudyInstanceUID, SeriesInstanceUID FROM index LIMIT 1").fetchall()[0]
-    gone, last = plain.execute(
-        "SELECT SeriesInstanceUID, max(max_idc_version) FROM prior_versions_index WHERE SeriesInstanceUID NOT IN "
-        "(SELECT SeriesInstanceUID FROM index) GROUP BY 1 ORDER BY 1 LIMIT 1"
-    ).fetchall()[0]
-    swapped = one(session, "study_uid", [a_series])
-    assert swapped.notes == (
-        f"1 StudyInstanceUIDs are not in IDC {release()}: {a_series}.",
-        f"1 of them are SeriesInstanceUIDs, such as {a_series}.",
-    )
-    said = one(session, "series_uid", [a_series, gone, "1.2.3", f" {gone}\n", study]).notes
-    assert said[0] == f"3 SeriesInstanceUIDs are not in IDC {release()}: {gone}, 1.2.3, {study}."
-    assert said[1] == f"1 of them are StudyInstanceUIDs, such as {study}."
-    assert said[2] == f"1 of them were in earlier releases: {gone} was last in v{last}."
-    assert one(session, "study_uid", study).notes == ()
-
-
 @pytest.mark.parametrize("wrong", ["1.2,1.3", "abc", "1.2.*", "'", "1" * 65, "1.2 1.3", ""])
 def test_what_is_no_uid_is_refused(session: Session, wrong: str) -> None:
     for argument in ("study_uid", "series_uid"):

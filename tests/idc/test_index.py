@@ -128,7 +128,7 @@ def test_it_reaches_no_other_file_and_cannot_be_set_otherwise(index: Index, tmp_
     file = tmp_path / "secret.csv"
     file.write_text("a,b\n1,2\n")
     with index.session() as session, pytest.raises(duckdb.Error):
-        session.rows(statement.format(file=file.as_posix(), folder=tmp_path.as_posix()))
+        session.table(statement.format(file=file.as_posix(), folder=tmp_path.as_posix()))
     assert [path.name for path in tmp_path.iterdir()] == ["secret.csv"]
 
 

@@ -61,14 +61,16 @@ async def test_both_halves_say_the_same(connect: Connect) -> None:
             "AND PatientAge LIKE '%Y')"
         )
     )
-    assert sum(said["licenses"].values()) == said["total"]
+    assert sum(row["series"] for row in said["licenses"]) == said["total"]
     assert set(said["understood"]) == {"modality", "sex", "age"}
     assert said["without_value"]["age"] > 0
     assert f"index_release: {release()}" in text
     for row in said["rows"]:
         assert all(row[uid] in text for uid in ("SeriesInstanceUID",))
-    for name, count in (*said["counts"].items(), *said["licenses"].items(), *said["understood"].items()):
+    for name, count in (*said["counts"].items(), *said["understood"].items()):
         assert str(count) in text, name
+    for row in said["licenses"]:
+        assert f"{row['license']}|{row['series']}" in text
     assert said["common"]["Modality"] == "CT"
     assert all("Modality" not in row for row in said["rows"])
     assert "Modality=CT" in text
@@ -189,3 +191,29 @@ async def test_any_argument_may_be_sql_and_stays_text(connect: Connect) -> None:
                     assert (name, said.structured_content["total"]) == ("text", 0)  # type: ignore[index]
                 assert not any(inner in text_of(said) for inner in INNER)
         assert (await asked(client, limit=1)).structured_content
+
+
+@IN_ONE_ERA
+async def test_what_became_of_uids_that_match_nothing(connect: Connect) -> None:
+    index, prior = tables()["index"].path, tables()["prior_versions_index"].path
+    assert index
+    assert prior
+    with duckdb.connect() as plain:
+        study, series = plain.execute(
+            f"SELECT StudyInstanceUID, SeriesInstanceUID FROM '{index.as_posix()}' WHERE aws_bucket <> 'idc-open-data' "
+            "ORDER BY ALL LIMIT 1"
+        ).fetchall()[0]
+        gone, last = plain.execute(
+            f"SELECT SeriesInstanceUID, max(max_idc_version) FROM '{prior.as_posix()}' WHERE SeriesInstanceUID NOT IN "
+            f"(SELECT SeriesInstanceUID FROM '{index.as_posix()}') GROUP BY 1 ORDER BY 1 LIMIT 1"
+        ).fetchall()[0]
+    said = await found(connect, series_uid=[series, study, gone, "1.2.3"])
+    assert [row["SeriesInstanceUID"] for row in said["rows"]] == [series]
+    assert said["rows"][0]["aws_bucket"] != "idc-open-data"
+    assert {"series_init_idc_version", "series_revised_idc_version"} <= said["rows"][0].keys()
+    notes = said["notes"]
+    assert f"{study} is the UID of a study, not of a series: pass it as study_uid." in notes
+    assert any(note.startswith(gone) and f"to v{last} had it" in note for note in notes)
+    assert any(note.startswith("1.2.3 is no study or series of IDC") for note in notes)
+    assert any(note.startswith("1 of 1 UIDs are not in idc-google") for note in notes)
+    assert len((await found(connect, series_uid=[f"1.2.3.{n}" for n in range(1, 8)]))["notes"]) == 6

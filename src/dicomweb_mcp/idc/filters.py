@@ -110,8 +110,8 @@ def _age(session: Session, values: Values) -> Condition:
     ages = [age for age in there if any(low <= _completed(age) <= high for low, high in ranges)]
     of_newborns = any(low == 0 for low, _ in ranges)
     return Condition(
-        "age", "list_contains($age, PatientAge)", frozenset({"PatientAge"}), f"{' or '.join(said)} completed years", {"age": ages},
-        f"NOT coalesce({_READABLE}, false)",
+        "age", "list_contains($age, PatientAge)", frozenset({"PatientAge"}), f"{' or '.join(said)} completed years",
+        {"age": ages}, f"NOT coalesce({_READABLE}, false)",
         ("An age of 000Y stands in many series whose age is not known.",) if of_newborns else (),
     )  # fmt: skip
 
