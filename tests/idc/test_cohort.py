@@ -12,7 +12,8 @@ import pytest
 
 from dicomweb_mcp.idc.attributes import GROUPS
 from dicomweb_mcp.idc.cohort import Cohort
-from dicomweb_mcp.idc.filters import Condition, conditions
+from dicomweb_mcp.idc.condition import Condition
+from dicomweb_mcp.idc.filters import conditions
 from dicomweb_mcp.idc.index import Session, the_index
 from dicomweb_mcp.idc.wheel import release
 

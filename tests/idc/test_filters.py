@@ -8,7 +8,8 @@ import pytest
 
 from dicomweb_mcp.errors import BadArgument
 from dicomweb_mcp.idc.cohort import Cohort
-from dicomweb_mcp.idc.filters import MOST_VALUES, Condition, conditions
+from dicomweb_mcp.idc.condition import Condition
+from dicomweb_mcp.idc.filters import MOST_VALUES, conditions
 from dicomweb_mcp.idc.index import Session
 from dicomweb_mcp.idc.wheel import release
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from .attributes import ATTRIBUTES, GROUPS, SPELLED
-from .filters import Condition
+from .condition import Condition
 from .index import Row, Session, numbered
 from .spelling import bare_name, folded, short_name
 from .vocabulary import vocabulary

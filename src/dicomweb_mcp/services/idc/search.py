@@ -9,7 +9,8 @@ from ...dicom.rules import Level
 from ...errors import BadArgument
 from ...idc.attributes import DEFAULT_FIELDS, GROUPS, IDENTIFYING, OF_A_UID
 from ...idc.cohort import BIGGEST, Cohort
-from ...idc.filters import Condition, conditions
+from ...idc.condition import Condition
+from ...idc.filters import conditions
 from ...idc.index import Row, Session
 from ...idc.places import GOOGLE_BUCKET, Current, Retired, find
 from ...idc.wheel import release, tables
