@@ -217,3 +217,10 @@ async def test_what_became_of_uids_that_match_nothing(connect: Connect) -> None:
     assert any(note.startswith("1.2.3 is no study or series of IDC") for note in notes)
     assert any(note.startswith("1 of 1 UIDs are not in idc-google") for note in notes)
     assert len((await found(connect, series_uid=[f"1.2.3.{n}" for n in range(1, 8)]))["notes"]) == 6
+
+
+@IN_ONE_ERA
+async def test_data_that_are_no_analysis_result_do_not_lack_a_value(connect: Connect) -> None:
+    said = await found(connect, analysis_result="*", limit=1)
+    assert said["counts"]["derived_series"] == said["counts"]["series"] > 0
+    assert "without_value" not in said

@@ -10,7 +10,8 @@ from .spelling import bare_name, without_version
 class Attribute:
     """One argument whose values are those that exist.
 
-    ``is_list``: a cell holds several values, with commas between. ``of_collections``: a column of
+    ``is_list``: a cell holds several values, with commas between. ``may_be_empty``: no value says something too:
+    original data are no analysis result. ``of_collections``: a column of
     ``collections_index``, which says it of a whole collection. ``means``: other words for a value; ``names``: a query
     for more of them (``name``, ``value``). ``bare``: a value without what does not tell it from others of its kind.
     """
@@ -18,6 +19,7 @@ class Attribute:
     argument: str
     column: str
     is_list: bool = False
+    may_be_empty: bool = False
     of_collections: bool = False
     means: Mapping[str, str] = field(default_factory=dict)
     names: str = ""
@@ -48,6 +50,7 @@ ATTRIBUTES: Mapping[str, Attribute] = {
         Attribute(
             "analysis_result",
             "analysis_result_id",
+            may_be_empty=True,
             names="SELECT analysis_result_title AS name, analysis_result_id AS value FROM analysis_results_index",
         ),
         Attribute("modality", "Modality", means=_MODALITIES),

@@ -56,20 +56,12 @@ def _of_vocabulary(session: Session, attribute: Attribute, values: Values) -> Co
             shown(chosen, words), {argument: collections},
             f"collection_id NOT IN (SELECT collection_id FROM collections_index WHERE {column} <> '')", notes,
         )  # fmt: skip
-    sql = (
-        f"list_has_any(string_split({column}, ','), ${argument})"
-        if attribute.is_list
-        else f"list_contains(${argument}, {column})"
-    )
+    matches = "list_has_any(string_split({1}, ','), ${0})" if attribute.is_list else "list_contains(${0}, {1})"
+    missing = "" if attribute.may_be_empty else f"coalesce({column}, '') = ''"
     return Condition(
-        argument,
-        sql,
-        frozenset({column}),
-        shown(chosen, words),
-        {argument: chosen},
-        f"coalesce({column}, '') = ''",
-        notes,
-    )
+        argument, matches.format(argument, column), frozenset({column}), shown(chosen, words), {argument: chosen},
+        missing, notes,
+    )  # fmt: skip
 
 
 def _left_out(attribute: Attribute, value: str, found: Meant, chosen: Values, words: Vocabulary) -> str:
