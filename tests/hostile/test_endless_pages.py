@@ -60,4 +60,4 @@ async def test_a_slow_list_without_end_stops_in_time(monkeypatch: pytest.MonkeyP
         counted = await answer(client, "search_studies", count=True)
     assert counted["complete"] is False
     assert "Only the first" in str(counted["notes"])
-    assert 2 <= len(server.asked) < 30
+    assert 1 <= len(server.asked) < 30, "as many as a busy machine manages, and no more"
