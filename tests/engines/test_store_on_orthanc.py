@@ -44,16 +44,21 @@ def server(new_orthanc: Callable[..., Orthanc]) -> Any:
         yield running
 
 
-async def test_real_files_arrive_byte_for_byte_and_every_outcome_is_true(server: Orthanc, tmp_path: Path) -> None:
+async def test_real_files_arrive_byte_for_byte_and_every_outcome_is_true(
+    server: Orthanc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = tmp_path.resolve() / "outgoing"
     shutil.copytree(SAMPLES, root, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     async with connected(server, root) as client:
-        first = await answer(client, "store_instances", paths=["."])
+        first = await answer(client, "store_instances", paths=["."], confirm=True)
         held = instances(server)
         ours = {path.read_bytes() for path in root.rglob("*") if path.is_file()}
         assert first["stored"] == len(held) > 100
         assert set(held.values()) <= ours, "Orthanc has exactly files of ours"
         assert first["unknown"] == first["not_sent"] == first["different"] == 0
+        again = await answer(client, "store_instances", paths=["."])
+        assert (again["stored"], again["already_there"]) == (0, first["stored"]), "as remembered"
+        monkeypatch.setenv("DICOMWEB_MCP_STATE", str(tmp_path / "state"))  # nothing is
         again = await answer(client, "store_instances", paths=["."])
         assert again["stored"] == again["unknown"] == 0
         # J2K_pixelrep_mismatch.dcm: Orthanc 1.10 reads the backslashes of its Japanese character set as Yen signs and
