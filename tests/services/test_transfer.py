@@ -153,6 +153,29 @@ async def test_batches_are_bounded_by_count_and_bytes(root: Path, monkeypatch: p
     assert all(len(post.body) < 1_000 + 700 for post in posts(fake)), "a file of its own may be larger"
 
 
+async def test_many_files_or_bytes_want_to_be_confirmed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files(root, 101)
+    fake = OrthancLike(Store())
+    plan = await stored(fake, "orthanc", root, confirm=False)
+    assert (plan.dry_run, plan.wants_confirmation, outcomes(plan)) == (True, True, {"to_store": 101})
+    assert posts(fake) == []
+    (root / "1.2" / "100.dcm").rename(root / "last.dcm")
+    assert outcomes(await stored(fake, "orthanc", root, "1.2", confirm=False)) == {"stored": 100}
+    rest = await stored(fake, "orthanc", root, confirm=False)
+    assert outcomes(rest) == {"already_there": 100, "stored": 1}, "only what is sent counts"
+    assert not rest.wants_confirmation
+    size = sum(path.stat().st_size for path in files_of(root, "1.3", 2))
+    for most, sent in ((size - 1, False), (size, True)):
+        monkeypatch.setattr("dicomweb_mcp.services.transfer.MOST_BYTES_UNCONFIRMED", most)
+        transfer = await stored(fake, "orthanc", root, "1.3", confirm=False)
+        assert (transfer.wants_confirmation, outcomes(transfer) == {"stored": 2}) == (not sent, sent)
+
+
+def files_of(root: Path, study: str, count: int) -> list[Path]:
+    files(root, count, study, f"{study}.1")
+    return sorted((root / study).iterdir())
+
+
 # ---- what is permitted -----------------------------------------------------------------------------------------------
 
 

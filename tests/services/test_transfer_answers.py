@@ -81,6 +81,23 @@ async def test_one_bad_file_costs_only_itself(root: Path, status: int, body: Any
     assert len(fake.store.instances) == 3
 
 
+async def test_an_answer_in_xml_is_read(root: Path) -> None:
+    """Google's, where something on the way keeps the Accept header from it: 409 although all others were stored."""
+    files(root, 4)
+    body = (
+        '<NativeDicomModel><DicomAttribute tag="00081198" vr="SQ"><Item number="1">'
+        '<DicomAttribute tag="00081155" vr="UI"><Value number="1">1.2.1.2</Value></DicomAttribute>'
+        '<DicomAttribute tag="00081197" vr="US"><Value number="1">272</Value></DicomAttribute>'
+        '<DicomAttribute tag="00090097" vr="UT"><Value number="1">the file is encrypted</Value></DicomAttribute>'
+        "</Item></DicomAttribute></NativeDicomModel>"
+    )
+    fake = Refusing({"1.2.1.2"}, said(409, body.encode()), keeps=True)
+    transfer = await stored(fake, "orthanc", root)
+    assert outcomes(transfer) == {"stored": 3, "rejected": 1}
+    assert reasons(transfer) == ["processing failure (0110h): the file is encrypted"]
+    assert len(posts(fake)) == 1
+
+
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 @pytest.mark.parametrize("body", [b"", b"{}", b"<html>Welcome</html>", b'{"00081198": {"vr": "SQ"}}'])
 @pytest.mark.parametrize("keeps", [True, False])

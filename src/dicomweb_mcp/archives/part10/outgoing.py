@@ -17,7 +17,7 @@ from .whole import Unfit, check_whole
 
 CHUNK = 1 << 20
 UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-TAGS = [0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00100020, *NAMING, *SAYING]
+TAGS = [0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00100020]
 EMPTY = b" \0^=\\"  # what a value without content may be made of
 
 
@@ -82,9 +82,9 @@ def checked(path: Path) -> Outgoing:
     try:
         with open_regular(path) as file:
             status = os.fstat(file.fileno())
-            check_whole(file, status.st_size)
+            short = set(check_whole(file, status.st_size))
             file.seek(0)
-            dataset = parse(file, tags=TAGS).dataset
+            dataset = parse(file, tags=[*TAGS, *short.intersection(NAMING), *short.intersection(SAYING)]).dataset
             if dataset.file_meta.get("MediaStorageSOPClassUID") == DIRECTORY:
                 raise Unfit("a DICOMDIR, which lists other files and is not stored")
             found = {keyword: _uid(dataset, keyword) for keyword in UIDS}
