@@ -15,6 +15,7 @@ NAMES = (
     "preview",
     "slides",
     "slide_metadata",
+    "store",
     "decoders",
     "idc_index",
 )

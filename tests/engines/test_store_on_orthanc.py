@@ -1,6 +1,11 @@
 """Storing into a real Orthanc through a real client; the truth is what its own REST API has afterwards."""
 
+import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,9 +14,11 @@ from typing import Any
 import httpx
 import pydicom
 import pytest
+from anyio import to_thread
 from mcp import Client
 from pydicom.uid import ImplicitVRLittleEndian
 
+import dicomweb_mcp
 from archives.folder_helpers import SAMPLES, make_file
 from dicomweb_mcp.server import build
 from dicomweb_mcp.services.app import App
@@ -38,22 +45,32 @@ def instances(server: Orthanc) -> dict[str, bytes]:
         }
 
 
+def count(server: Orthanc) -> int:
+    with httpx.Client(base_url=server.root, trust_env=False) as client:
+        return int(client.get("/statistics").json()["CountInstances"])
+
+
 @pytest.fixture
 def server(new_orthanc: Callable[..., Orthanc]) -> Any:
     with new_orthanc() as running:
         yield running
 
 
-async def test_real_files_arrive_byte_for_byte_and_every_outcome_is_true(server: Orthanc, tmp_path: Path) -> None:
+async def test_real_files_arrive_byte_for_byte_and_every_outcome_is_true(
+    server: Orthanc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = tmp_path.resolve() / "outgoing"
     shutil.copytree(SAMPLES, root, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     async with connected(server, root) as client:
-        first = await answer(client, "store_instances", paths=["."])
+        first = await answer(client, "store_instances", paths=["."], confirm=True)
         held = instances(server)
         ours = {path.read_bytes() for path in root.rglob("*") if path.is_file()}
         assert first["stored"] == len(held) > 100
         assert set(held.values()) <= ours, "Orthanc has exactly files of ours"
         assert first["unknown"] == first["not_sent"] == first["different"] == 0
+        again = await answer(client, "store_instances", paths=["."])
+        assert (again["stored"], again["already_there"]) == (0, first["stored"]), "as remembered"
+        monkeypatch.setenv("DICOMWEB_MCP_STATE", str(tmp_path / "state"))  # nothing is
         again = await answer(client, "store_instances", paths=["."])
         assert again["stored"] == again["unknown"] == 0
         # J2K_pixelrep_mismatch.dcm: Orthanc 1.10 reads the backslashes of its Japanese character set as Yen signs and
@@ -116,3 +133,84 @@ async def test_a_study_of_its_own(server: Orthanc, tmp_path: Path) -> None:
         assert found["stored"] == 1
         rows = (await answer(client, "list_instances", study_uid="1.2"))["rows"]
     assert pydicom.dcmread(root / "1.dcm").SOPInstanceUID == rows[0]["SOPInstanceUID"]
+
+
+KILLED = """
+import sys
+from functools import partial
+import anyio
+from dicomweb_mcp.services.app import App
+from dicomweb_mcp.services.transfer import store
+from dicomweb_mcp.settings import load
+
+async def report(done, total, message):
+    print(message, flush=True)
+
+async def main(url, root):
+    app = App(load(archives=[f"pacs={url}"], permits=["pacs:store"], file_roots=[root], environment={}))
+    await store(app, None, ["."], confirm=True, report=report)
+
+anyio.run(partial(main, *sys.argv[1:]))
+"""
+
+
+async def test_a_thousand_files_with_all_that_can_be_wrong_and_a_kill_in_the_middle(
+    server: Orthanc, tmp_path: Path
+) -> None:
+    """Five that Orthanc refuses, five that it has otherwise, five of a study of another patient, five copies; the first
+    run is killed after some batches, the second one sends what is missing: nothing lost, nothing twice."""
+    root = tmp_path.resolve() / "outgoing"
+    template = make_file(root / "a" / "0.dcm", "1.2", "1.2.3", "1.2.3.1000").read_bytes()
+    for number in range(1_001, 1_980):
+        (root / "a" / f"{number}.dcm").write_bytes(template.replace(b"1.2.3.1000", f"1.2.3.{number}".encode()))
+    for number in range(1, 6):
+        make_file(root / "b" / f"{number}.dcm", "1.2", "1.2.3", f"1.2.3.1.{number}", ImplicitVRLittleEndian)
+        with (root / "b" / f"{number}.dcm").open("ab") as file:
+            file.write(b"\x40\x00\x75\x02" + (64).to_bytes(4, "little") + b"no items" * 8)
+        make_file(root / "d" / f"{number}.dcm", "1.4", "1.4.3", f"1.4.3.{number}", StudyDescription="before")
+        make_file(root / "m" / f"{number}.dcm", "1.5", "1.5.3", f"1.5.3.{number}", PatientID="P1")
+        shutil.copy(root / "a" / f"{1_100 + number}.dcm", root / f"copy{number}.dcm")
+    server.store([*(root / "d").iterdir(), root / "m" / "5.dcm"])
+    for number in range(1, 6):
+        make_file(root / "d" / f"{number}.dcm", "1.4", "1.4.3", f"1.4.3.{number}", StudyDescription="after")
+        make_file(root / "m" / f"{number}.dcm", "1.5", "1.5.3", f"1.5.3.{number}", PatientID="P2")
+
+    killed_after = await to_thread.run_sync(killed_in_the_middle, server.url, root)
+    held = instances(server)
+    assert 100 <= killed_after < 980
+    assert len(held) - 6 < 980, "it was killed before it was done"
+    async with connected(server, root) as client:
+        found = await answer(client, "store_instances", paths=["."], confirm=True)
+    assert found["stored"] + found["already_there"] == 980
+    assert found["already_there"] == len(held) - 6
+    assert (found["different"], found["rejected"]) == (5, 5 + 5 + 5)
+    assert found["unknown"] == found["not_sent"] == 0
+    assert any("stored or compared by an earlier call" in note for note in found["notes"])
+    lines = [json.loads(line) for line in Path(found["report"]).read_text("utf-8").splitlines()]
+    assert len(lines) == 1_000
+    refused = {line["SOPInstanceUID"] for line in lines if "Archive pacs: " in line["reason"]}
+    assert refused == {f"1.2.3.1.{number}" for number in range(1, 6)}
+
+    after = instances(server)
+    assert count(server) == len(after) == 980 + 6
+    assert {uid: after[uid] for uid in held} == held
+    for path in (root / "a").iterdir():
+        assert after[pydicom.dcmread(path).SOPInstanceUID] == path.read_bytes()
+
+
+def killed_in_the_middle(url: str, root: Path) -> int:
+    """Files that a run had told as done when it was killed."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(dicomweb_mcp.__file__).parents[1])}
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, url, str(root)], stdout=subprocess.PIPE, env=environment, text=True
+    ) as run:
+        assert run.stdout is not None
+        done = 0
+        for line in run.stdout:
+            if " files done, " in line:
+                done = int(line.split(" of ")[0].replace(",", "")) - 20  # those decided before anything was sent
+            if done >= 200:
+                run.kill()
+                break
+    assert run.returncode == -signal.SIGKILL
+    return done

@@ -1,5 +1,6 @@
 """Storing, against scripted servers: what is sent and what is not, and who permits it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from archives.folder_helpers import make_file
 from dicomweb_mcp.archives.base import NotPermitted
 from dicomweb_mcp.errors import BadArgument
-from dicomweb_mcp.services import transfer as module
+from dicomweb_mcp.services import sending as module
 from dicomweb_mcp.services.app import App
 from dicomweb_mcp.services.items import Fit, Outcome
 from dicomweb_mcp.services.transfer import store
@@ -40,7 +41,8 @@ async def test_files_are_stored_byte_for_byte_and_confirmed(kind: str, root: Pat
     assert all(asked.method == "GET" for asked in after)
     done = [done for done, _, _ in steps.told]
     assert done == sorted(set(done))
-    assert steps.told[-1] == (9, 9, "3 of 3 files done")
+    assert steps.told[-1][:2] == (9, 9)
+    assert re.fullmatch(r"3 of 3 files done, 0\.0 of 0\.0 MB, [0-9.]+ MB/s", steps.told[-1][2])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -142,12 +144,36 @@ async def test_batches_are_bounded_by_count_and_bytes(root: Path, monkeypatch: p
     files(root, 120)
     fake = OrthancLike(Store())
     assert outcomes(await stored(fake, "orthanc", root)) == {"stored": 120}
-    assert [len(split_multipart(p.headers["content-type"], p.body)) for p in posts(fake)] == [50, 50, 20]
+    sent = [len(split_multipart(p.headers["content-type"], p.body)) for p in posts(fake)]
+    assert sorted(sent) == [20, 50, 50]
     monkeypatch.setattr(module, "BATCH_BYTES", 1_000)
     fake = OrthancLike(Store())
     await stored(fake, "orthanc", root, "1.2/?.dcm")
     assert len(posts(fake)) > 2
     assert all(len(post.body) < 1_000 + 700 for post in posts(fake)), "a file of its own may be larger"
+
+
+async def test_many_files_or_bytes_want_to_be_confirmed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files(root, 101)
+    fake = OrthancLike(Store())
+    plan = await stored(fake, "orthanc", root, confirm=False)
+    assert (plan.dry_run, plan.wants_confirmation, outcomes(plan)) == (True, True, {"to_store": 101})
+    assert posts(fake) == []
+    (root / "1.2" / "100.dcm").rename(root / "last.dcm")
+    assert outcomes(await stored(fake, "orthanc", root, "1.2", confirm=False)) == {"stored": 100}
+    rest = await stored(fake, "orthanc", root, confirm=False)
+    assert outcomes(rest) == {"already_there": 100, "stored": 1}, "only what is sent counts"
+    assert not rest.wants_confirmation
+    size = sum(path.stat().st_size for path in files_of(root, "1.3", 2))
+    for most, sent in ((size - 1, False), (size, True)):
+        monkeypatch.setattr("dicomweb_mcp.services.transfer.MOST_BYTES_UNCONFIRMED", most)
+        transfer = await stored(fake, "orthanc", root, "1.3", confirm=False)
+        assert (transfer.wants_confirmation, outcomes(transfer) == {"stored": 2}) == (not sent, sent)
+
+
+def files_of(root: Path, study: str, count: int) -> list[Path]:
+    files(root, count, study, f"{study}.1")
+    return sorted((root / study).iterdir())
 
 
 # ---- what is permitted -----------------------------------------------------------------------------------------------

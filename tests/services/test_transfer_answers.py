@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -80,6 +81,23 @@ async def test_one_bad_file_costs_only_itself(root: Path, status: int, body: Any
     assert len(fake.store.instances) == 3
 
 
+async def test_an_answer_in_xml_is_read(root: Path) -> None:
+    """Google's, where something on the way keeps the Accept header from it: 409 although all others were stored."""
+    files(root, 4)
+    body = (
+        '<NativeDicomModel><DicomAttribute tag="00081198" vr="SQ"><Item number="1">'
+        '<DicomAttribute tag="00081155" vr="UI"><Value number="1">1.2.1.2</Value></DicomAttribute>'
+        '<DicomAttribute tag="00081197" vr="US"><Value number="1">272</Value></DicomAttribute>'
+        '<DicomAttribute tag="00090097" vr="UT"><Value number="1">the file is encrypted</Value></DicomAttribute>'
+        "</Item></DicomAttribute></NativeDicomModel>"
+    )
+    fake = Refusing({"1.2.1.2"}, said(409, body.encode()), keeps=True)
+    transfer = await stored(fake, "orthanc", root)
+    assert outcomes(transfer) == {"stored": 3, "rejected": 1}
+    assert reasons(transfer) == ["processing failure (0110h): the file is encrypted"]
+    assert len(posts(fake)) == 1
+
+
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 @pytest.mark.parametrize("body", [b"", b"{}", b"<html>Welcome</html>", b'{"00081198": {"vr": "SQ"}}'])
 @pytest.mark.parametrize("keeps", [True, False])
@@ -148,6 +166,7 @@ async def test_googles_reason_is_told(root: Path) -> None:
 
 @pytest.mark.parametrize("kept", [0, 1, 3])
 async def test_a_connection_that_breaks_is_not_repeated_before_the_archive_was_asked(root: Path, kept: int) -> None:
+    """Then only what did not arrive is sent, once more."""
     files(root, 3)
     fake = OrthancLike(Store())
 
@@ -157,17 +176,27 @@ async def test_a_connection_that_breaks_is_not_repeated_before_the_archive_was_a
         raise httpx.ReadError("connection reset")
 
     fake.fail(breaking, method="POST")
-    transfer = await stored(fake, "orthanc", root)
-    expected = {"stored": kept, "unknown": 3 - kept}
-    assert outcomes(transfer) == {outcome: count for outcome, count in expected.items() if count}
-    assert len(posts(fake)) == 1
+    assert outcomes(await stored(fake, "orthanc", root)) == {"stored": 3}
+    first, *second = posts(fake)
+    assert [len(arrived(post)) for post in second] == ([3 - kept] if kept < 3 else [])
+    asked = fake.requests[fake.requests.index(first) + 1]
+    assert (asked.method, asked.path) == ("GET", "/studies/1.2/series/1.2.1/instances")
+    held = [instance.dataset.SOPInstanceUID for instance in fake.store.instances]
+    assert sorted(held) == ["1.2.1.1", "1.2.1.2", "1.2.1.3"]
+
+
+async def test_a_connection_that_breaks_twice_leaves_it_unknown(root: Path) -> None:
+    files(root, 120)
+    fake = OrthancLike(Store())
+    fake.fail(httpx.ReadError("connection reset"), times=2, method="POST")
+    assert outcomes(await stored(fake, "orthanc", root)) == {"unknown": 50, "not_sent": 70}
+    assert [len(arrived(post)) for post in posts(fake)] == [50, 50]
     again = await stored(fake, "orthanc", root)
-    assert set(outcomes(again)) <= {"already_there", "stored"}
-    assert len(fake.store.instances) == 3
+    assert outcomes(again) == {"stored": 120}
 
 
 async def test_an_archive_that_goes_away_is_not_sent_the_rest(root: Path) -> None:
-    files(root, 120)
+    files(root, 320)
     fake = OrthancLike(Store())
     seen = 0
 
@@ -181,10 +210,42 @@ async def test_an_archive_that_goes_away_is_not_sent_the_rest(root: Path) -> Non
 
     fake.fail(second, times=2, method="POST")
     transfer = await stored(fake, "orthanc", root)
-    assert outcomes(transfer) == {"stored": 50, "unknown": 50, "not_sent": 20}
+    found = outcomes(transfer)
+    assert (found["stored"], found["unknown"] + found["not_sent"]) == (50, 270)
+    assert found["unknown"] <= 4 * 50, "no more than was under way"
     assert "cannot be reached" in transfer.items[-1].reason
     fake._failures.clear()
-    assert outcomes(await stored(fake, "orthanc", root)) == {"already_there": 50, "stored": 70}
+    assert outcomes(await stored(fake, "orthanc", root)) == {"already_there": 50, "stored": 270}
+
+
+@pytest.mark.parametrize("bad", [1, 37, 50])
+async def test_a_bad_file_is_found_by_halves(root: Path, bad: int) -> None:
+    """An archive that takes a batch whole or not at all: 50 files, one bad, so at most 1 + 2 * 6 requests."""
+    files(root, 50)
+    fake = Refusing({f"1.2.1.{bad}"}, said(400, ORTHANC_400), keeps=False)
+    transfer = await stored(fake, "orthanc", root)
+    assert outcomes(transfer) == {"stored": 49, "rejected": 1}
+    assert [item.file.instance_uid for item in transfer.items if item.outcome == "rejected"] == [f"1.2.1.{bad}"]  # type: ignore[attr-defined]
+    assert len(posts(fake)) <= 13
+
+
+async def test_several_batches_are_under_way_and_one_place_is_left_to_others(root: Path) -> None:
+    files(root, 500)
+    fake = OrthancLike(Store())
+    under_way = most = 0
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        nonlocal under_way, most
+        if request.method == "POST":
+            under_way += 1
+            most = max(most, under_way)
+            await anyio.sleep(0.02)
+            under_way -= 1
+        return fake(request)
+
+    assert outcomes(await stored(slow, "orthanc", root)) == {"stored": 500}  # type: ignore[arg-type]
+    assert most == 4, "of the six that Orthanc has"
+    assert len(posts(fake)) == 10
 
 
 async def test_an_overloaded_archive_is_left_alone(root: Path) -> None:
@@ -226,10 +287,13 @@ async def test_nothing_is_unknown_where_everything_was_turned_away(root: Path) -
         await stored(fake, "generic", root)
 
 
-async def test_an_archive_that_breaks_down_while_it_is_compared_is_asked_no_further(root: Path) -> None:
+async def test_an_archive_that_breaks_down_while_it_is_compared_is_asked_no_further(
+    root: Path, forget: Callable[[], None]
+) -> None:
     files(root, 30)
     fake = OrthancLike(Store())
     await stored(fake, "orthanc", root)
+    forget()
     fake.requests.clear()
     fake.fail(503, times=1_000, only="/metadata")
     with pytest.raises(Busy):

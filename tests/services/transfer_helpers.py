@@ -41,7 +41,7 @@ class Steps:
 async def stored(fake: Fake, kind: str, root: Path, *paths: str, **more: Any) -> Transfer:
     app = app_over({"pacs": (fake, kind)}, roots=[root])
     try:
-        return await store(app, None, list(paths) or ["."], report=more.pop("report", Steps()), **more)
+        return await store(app, None, list(paths) or ["."], **{"report": Steps(), "confirm": True, **more})
     finally:
         await app.close()
 

@@ -1,5 +1,6 @@
 """store_instances through a client: what its description promises, what its answers say, what it refuses."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from mcp import Client
 
 from archives.folder_helpers import make_file
 from dicomweb_mcp.server import build, instructions
+from dicomweb_mcp.services import report
 from dicomweb_mcp.services.app import App
+from dicomweb_mcp.services.items import Item, Outcome
 from dicomweb_mcp.settings import load
 from fakes.orthanc_like import OrthancLike
 from fakes.store import Store
@@ -60,7 +63,9 @@ async def test_progress_is_told(connect: Connect, root: Path) -> None:
     async with connect(roots=[root], pacs=(OrthancLike(Store()), "orthanc")) as client:
         await client.call_tool("store_instances", {"paths": ["*.dcm"]}, progress_callback=progress)
         await anyio.sleep(0.05)
-    assert told == [(1, 6, "1 of 2 files checked"), (2, 6, "2 of 2 files checked"), (6, 6, "2 of 2 files done")]
+    assert told[:2] == [(1, 6, "1 of 2 files checked"), (2, 6, "2 of 2 files checked")]
+    assert [(done, total) for done, total, _ in told[2:]] == [(6, 6)]
+    assert str(told[2][2]).startswith("2 of 2 files done, 0.0 of 0.0 MB, ")
 
 
 async def test_thousands_of_files_that_need_a_look_stay_within_the_budget(connect: Connect, tmp_path: Path) -> None:
@@ -73,7 +78,80 @@ async def test_thousands_of_files_that_need_a_look_stay_within_the_budget(connec
     assert found["rejected"] == 3_000
     assert max(characters(found), len(text_of(result))) <= 12_000
     left_out = 3_000 - len(found["files"])
-    assert any(f"Not listed for space: {left_out:,} rejected" in note for note in found["notes"])
+    assert any(
+        f"Not listed for space: {left_out:,} rejected. They stand in the report." in note for note in found["notes"]
+    )
+    lines = [json.loads(line) for line in Path(found["report"]).read_text("utf-8").splitlines()]
+    assert lines[:2] == found["files"][:2]
+    assert len({line["file"] for line in lines}) == 3_000
+
+
+async def test_a_large_transfer_is_a_plan_until_it_is_confirmed(connect: Connect, tmp_path: Path) -> None:
+    folder = tmp_path.resolve()
+    for number in range(101):
+        make_file(folder / f"{number}.dcm", "1.2", "1.2.3", f"1.2.3.{number}", PatientBirthDate="19500101")
+    fake = OrthancLike(Store())
+    async with connect(roots=[folder], pacs=(fake, "orthanc")) as client:
+        plan = await answer(client, "store_instances", paths=["."])
+        assert (plan["dry_run"], plan["to_store"], plan["stored"]) == (True, 101, 0)
+        assert any("call this again with confirm=true" in note for note in plan["notes"])
+        assert fake.store.instances == []
+        done = await answer(client, "store_instances", paths=["."], confirm=True)
+        assert (done["stored"], len(fake.store.instances)) == (101, 101)
+        again = await answer(client, "store_instances", paths=["."], confirm=True)
+    assert again["already_there"] == 101
+    for found, outcome in ((plan, "to_store"), (done, "stored"), (again, "already_there")):
+        lines = [json.loads(line) for line in Path(found["report"]).read_text("utf-8").splitlines()]
+        assert [line["outcome"] for line in lines] == [outcome] * 101
+        assert {line["SOPInstanceUID"] for line in lines} == {f"1.2.3.{number}" for number in range(101)}
+
+
+async def test_a_report_that_cannot_be_written_is_told(
+    connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path.resolve() / "outgoing"
+    folder.mkdir()
+    for number in range(101):
+        (folder / f"{number}.txt").touch()
+    (tmp_path / "state").write_text("a file where the folder should be")
+    monkeypatch.setenv("DICOMWEB_MCP_STATE", str(tmp_path / "state"))
+    async with connect(roots=[folder], pacs=(OrthancLike(Store()), "orthanc")) as client:
+        found = await answer(client, "store_instances", paths=["."])
+    assert found["rejected"] == 101
+    assert "report" not in found
+    assert any("The report of all files could not be written" in note for note in found["notes"])
+
+
+async def test_the_oldest_reports_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DICOMWEB_MCP_STATE", str(tmp_path))
+    monkeypatch.setattr(report, "MOST", 3)
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "store-20200101T000000Z-00000000.jsonl").touch()
+    (tmp_path / "reports" / "notes.txt").touch()
+    written = [report.write_report([Item("a.dcm", Outcome.REJECTED, "cut off")]) for _ in range(3)]
+    assert {path.name for path in (tmp_path / "reports").iterdir()} == {"notes.txt", *(path.name for path in written)}
+
+
+async def test_who_could_be_recognised_is_counted_and_never_shown(connect: Connect, tmp_path: Path) -> None:
+    folder = tmp_path.resolve()
+    persons: list[dict[str, Any]] = [
+        {"PatientName": "Doe^Jane", "PatientAddress": "Hidden Road 1", "BurnedInAnnotation": "YES"},
+        {"PatientName": "Doe^Jane", "PatientAddress": "", "PatientIdentityRemoved": "NO", "BurnedInAnnotation": "NO"},
+        {"PatientName": "^^", "PatientIdentityRemoved": "YES"},
+    ]
+    for number, person in enumerate(persons):
+        make_file(folder / f"{number}.dcm", "1.2", "1.2.3", f"1.2.3.{number}", **person)
+    expected = {
+        "PatientName": 2, "PatientAddress": 1, "BurnedInAnnotation YES": 1, "PatientIdentityRemoved NO": 1,
+        "PatientIdentityRemoved YES": 1,
+    }  # fmt: skip
+    async with connect(roots=[folder], pacs=(OrthancLike(Store()), "orthanc")) as client:
+        for dry_run in (True, False):
+            result = await call(client, "store_instances", paths=["."], dry_run=dry_run)
+            assert result.structured_content["identifying"] == expected
+            assert "identifying: PatientName=2; " in text_of(result)
+            assert "Doe" not in str(result)
+            assert "Hidden" not in str(result)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +171,7 @@ async def test_thousands_of_files_that_need_a_look_stay_within_the_budget(connec
         ({"paths": ["none.dcm"]}, "There is no none.dcm"),
         ({"paths": ["1.dcm"], "study_uid": "1.2/../3"}, "is not a UID"),
         ({"paths": ["1.dcm"], "dry_run": "maybe"}, "valid boolean"),
+        ({"paths": ["1.dcm"], "confirm": "maybe"}, "valid boolean"),
         ({"paths": ["1.dcm"], "overwrite": True}, "overwrite is not an argument"),
         ({"paths": ["1.dcm"], "archive": "else"}, "There is no archive 'else'"),
     ],

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 from anyio import lowlevel, move_on_after, to_thread
 
+from ..dicom.native_xml import from_native_xml
 from ..dicom.query import Plan
 from ..dicom.rules import Level
 from ..dicom.stow import StoreResponse, store_response
@@ -186,7 +187,7 @@ class DicomwebArchive:
     def _store_response(self, answer: Answer) -> StoreResponse:
         """The response's verdicts, also those of a failure; none where the body is no Store Instances Response."""
         try:
-            found = json.loads(answer.body)
+            found = from_native_xml(answer.body) if answer.body.lstrip()[:1] == b"<" else json.loads(answer.body)
         except (ValueError, RecursionError):
             return StoreResponse({})
         if isinstance(found, list) and len(found) == 1:  # Google's errors come in a list of one

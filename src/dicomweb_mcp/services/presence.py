@@ -25,6 +25,7 @@ from ..dicom.values import DicomJson, element, raw_values, text
 from ..paths import Changed
 from .instance import instance_metadata
 from .items import Fit, Item, Outcome, Progress, grouped, undecided
+from .journal import Journal
 from .parallel import side_by_side
 
 UIDS_PER_REQUEST = 40
@@ -103,15 +104,26 @@ async def instances_there(archive: Archive, items: Sequence[Fit]) -> set[str]:
     return set(await rows_by_uid(archive, Level.INSTANCE, wanted))
 
 
-async def compare_with(archive: Archive, items: Sequence[Item], progress: Progress) -> list[str]:
+async def compare_with(archive: Archive, items: Sequence[Item], journal: Journal, progress: Progress) -> list[str]:
     """Decide the items that the archive has or that conflict with what it has; notes about what could not be told.
+    Of those that the ``journal`` knows it is enough that the archive still has them.
 
     Raises ArchiveError, one of NO_SEARCH when the archive does not even search by StudyInstanceUID.
     """
     studies, notes = await _compare_studies(archive, undecided(items))
     known = [item for item in undecided(items) if item.file.study_uid in studies]
-    there = await instances_there(archive, known)
-    compared = len(items) - len(there)
+    uids = await instances_there(archive, known)
+    there = [item for item in known if item.file.instance_uid in uids]
+    remembered = await journal.known(there)
+    for item in remembered:
+        item.decide(Outcome.ALREADY_THERE)
+    if remembered:
+        notes.append(
+            f"{len(remembered):,} files were stored or compared by an earlier call and have not changed since; the "
+            "archive still has their UIDs, and their attributes were not compared again."
+        )
+    unknown = undecided(there)
+    compared = len(items) - len(unknown)
 
     async def compare(item: Fit) -> None:
         nonlocal compared
@@ -119,7 +131,8 @@ async def compare_with(archive: Archive, items: Sequence[Item], progress: Progre
         compared += 1
         await progress.tell(1, compared, "compared")
 
-    await side_by_side(compare, [item for item in known if item.file.instance_uid in there], archive.profile.parallel)
+    await side_by_side(compare, unknown, archive.profile.parallel)
+    await journal.add(item for item in unknown if item.outcome is Outcome.ALREADY_THERE)
     try:
         await _reject_series_elsewhere(archive, undecided(items), studies)
         await _reject_instances_elsewhere(archive, undecided(items))

@@ -162,7 +162,11 @@ class TransferAnswer(Answer):
     unknown: int = Field(description="May or may not be there as it should: run it again to see")
     not_sent: int = Field(description="Not tried, because the archive stopped answering")
     studies: dict[str, int] = Field(default={}, description="StudyInstanceUID -> files stored or to be stored")
+    identifying: dict[str, int] = Field(
+        default={}, description="Files stored or to be stored that name a person, by attribute, or say whether they do"
+    )
     files: list[dict[str, str]] = Field(default=[], description="Files that need a look: file, outcome, reason")
+    report: str = Field(default="", description="A file of JSON lines with the outcome of every file")
 
     def always(self) -> frozenset[str]:
         return frozenset({"stored", "already_there", "different", "rejected", "unknown", "not_sent"})
@@ -355,6 +359,7 @@ _WRITERS: Mapping[str, Callable[[str, Any], list[str]]] = {
     "text": _prose,
     "files": _table,
     "studies": _block,
+    "identifying": _pairs,
     "common": _pairs,
     "counts": _pairs,
     "groups": _facts,

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+from anyio import to_thread
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field
@@ -11,8 +12,9 @@ from pydantic import Field
 from ..dicom.values import clean
 from ..services.app import App
 from ..services.items import Fit, Item, Outcome
-from ..services.transfer import Transfer, store
-from ..settings import Settings
+from ..services.report import write_report
+from ..services.transfer import MOST_BYTES_UNCONFIRMED, MOST_UNCONFIRMED, Transfer, store
+from ..settings import BadSettings, Settings
 from .answers import LIST_BUDGET, TransferAnswer, result, size
 from .arguments import Archive
 
@@ -21,6 +23,7 @@ MOST_PATHS = 1_000
 LONGEST_PATH = 4_096
 LONGEST_REASON = 300
 STUDIES_SHOWN = 20
+LONGEST_LIST = 100  # files, of which the answer alone tells all
 PathText = Annotated[str, Field(min_length=1, max_length=LONGEST_PATH)]
 
 
@@ -38,18 +41,28 @@ async def store_instances(
     archive: Archive = None,
     study_uid: Annotated[str | None, Field(description="The only study that the files may belong to")] = None,
     dry_run: Annotated[bool, Field(description="Check and compare only, and say what would be done")] = False,
+    confirm: Annotated[
+        bool,
+        Field(
+            description=f"true to send more than {MOST_UNCONFIRMED} files or {MOST_BYTES_UNCONFIRMED // 10**9} GB; "
+            "without it the answer is the plan"
+        ),
+    ] = False,
 ) -> Annotated[CallToolResult, TransferAnswer]:
     """Store DICOM files in an archive, and say of every file what became of it.
 
     Each file is checked first (a whole DICOM file, valid UIDs, no conflict with the study that is there), and what the
     archive already has is compared and not sent. A file counts as stored when the archive says so and a search finds
     it. Files that need a look are listed with the reason; calling this again with the same paths sends what is missing.
-    Nothing in the archive is changed or overwritten. Use dry_run=true first when there are many files.
+    Nothing in the archive is changed or overwritten. Use dry_run=true first when there are many files; large transfers
+    want confirm=true, which is for the user to decide.
     """
     app = ctx.request_context.lifespan_context
 
-    transfer = await store(app, archive, paths, study_uid=study_uid, dry_run=dry_run, report=ctx.report_progress)
-    return result(transfer_answer(app.configured(archive).name, transfer))
+    transfer = await store(
+        app, archive, paths, study_uid=study_uid, dry_run=dry_run, confirm=confirm, report=ctx.report_progress
+    )
+    return result(await to_thread.run_sync(transfer_answer, app.configured(archive).name, transfer))
 
 
 def permission(settings: Settings) -> str:
@@ -70,7 +83,8 @@ def permission(settings: Settings) -> str:
 
 
 def transfer_answer(archive: str, transfer: Transfer) -> TransferAnswer:
-    """The answer within its budget: files that need a look give way last to first, and are counted."""
+    """The answer within its budget: files that need a look give way last to first, and are counted. What does not fit,
+    and the whole of a long list, goes into a report."""
     counts = Counter(item.outcome for item in transfer.items if item.outcome)
     going = [item for item in transfer.items if isinstance(item, Fit) and item.outcome in (None, Outcome.STORED)]
     rows = [_row(item) for item in transfer.items if _needs_a_look(item)]
@@ -82,9 +96,16 @@ def transfer_answer(archive: str, transfer: Transfer) -> TransferAnswer:
         to_store=len(going) if transfer.dry_run else None,
         bytes=sum(item.file.size for item in going) or None,
         studies=_studies(going),
+        identifying=_identifying(going),
         files=rows,
         **outcomes,
     )
+    if len(transfer.items) > LONGEST_LIST or size(answer) > LIST_BUDGET:
+        try:
+            answer.report = str(write_report(transfer.items))
+        except (OSError, BadSettings) as error:
+            why = getattr(error, "strerror", None) or error
+            answer.notes = [*answer.notes, f"The report of all files could not be written: {why}."]
     return _fitted(answer, rows)
 
 
@@ -95,7 +116,8 @@ def _fitted(answer: TransferAnswer, rows: Sequence[dict[str, str]]) -> TransferA
         answer.files = list(rows[:shown])
         hidden = Counter(row["outcome"] for row in rows[shown:])
         listed = ", ".join(f"{count:,} {outcome}" for outcome, count in hidden.items())
-        answer.notes = [*notes, f"Not listed for space: {listed}. Call again with fewer paths to see them."]
+        where = "They stand in the report." if answer.report else "Call again with fewer paths to see them."
+        answer.notes = [*notes, f"Not listed for space: {listed}. {where}"]
     return answer
 
 
@@ -113,11 +135,22 @@ def _studies(items: Sequence[Fit]) -> dict[str, int]:
     return dict(Counter(item.file.study_uid for item in items).most_common(STUDIES_SHOWN))
 
 
+def _identifying(items: Sequence[Fit]) -> dict[str, int]:
+    """Attribute -> files that have it, most first; no value is ever shown."""
+    return dict(Counter(name for item in items for name in item.file.identifying).most_common())
+
+
 def _notes(transfer: Transfer, going: Sequence[Fit]) -> list[str]:
     notes = []
     if (studies := len({item.file.study_uid for item in going})) > STUDIES_SHOWN:
         notes.append(f"They belong to {studies:,} studies; the {STUDIES_SHOWN} with most files are named.")
-    if transfer.dry_run:
+    if transfer.wants_confirmation:
+        notes.append(
+            f"Nothing was sent: more than {MOST_UNCONFIRMED} files or {MOST_BYTES_UNCONFIRMED // 10**9} GB are only "
+            "sent with confirm=true. This is the plan: show it to the user, and call this again with confirm=true when "
+            "they agree."
+        )
+    elif transfer.dry_run:
         notes.append("A dry run: nothing was sent.")
     otherwise = sum(isinstance(item, Fit) and item.file.is_named_otherwise for item in transfer.items)
     if otherwise:

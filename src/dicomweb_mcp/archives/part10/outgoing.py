@@ -1,11 +1,12 @@
 """A file on its way into an archive: checked once, and sent only while it is still the file that was checked."""
 
 import os
-from collections.abc import Generator, MutableSequence
+from collections.abc import Generator, Iterator, MutableSequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ...dicom.identifying import NAMING, SAYING
 from ...dicom.uids import is_strict_uid
 from ...dicom.values import DicomJson
 from ...paths import Changed, open_regular
@@ -17,6 +18,7 @@ from .whole import Unfit, check_whole
 CHUNK = 1 << 20
 UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 TAGS = [0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00100020]
+EMPTY = b" \0^=\\"  # what a value without content may be made of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Outgoing:
     """A whole DICOM file with valid UIDs. ``path`` is resolved; ``stamp`` tells whether it has changed since.
 
     ``is_named_otherwise``: its File Meta Information names another class or instance than its data set, which counts.
+    ``identifying``: the attributes of its data set that name a person, and what it says of that itself; never a value.
     """
 
     path: Path
@@ -34,6 +37,7 @@ class Outgoing:
     series_uid: str
     patient_id: str
     is_named_otherwise: bool
+    identifying: tuple[str, ...] = ()
 
     def chunks(self) -> Generator[bytes, None, None]:
         """Its bytes, at most CHUNK at a time. Raises Changed, also behind the last one."""
@@ -78,14 +82,15 @@ def checked(path: Path) -> Outgoing:
     try:
         with open_regular(path) as file:
             status = os.fstat(file.fileno())
-            check_whole(file, status.st_size)
+            short = set(check_whole(file, status.st_size))
             file.seek(0)
-            dataset = parse(file, tags=TAGS).dataset
+            dataset = parse(file, tags=[*TAGS, *short.intersection(NAMING), *short.intersection(SAYING)]).dataset
             if dataset.file_meta.get("MediaStorageSOPClassUID") == DIRECTORY:
                 raise Unfit("a DICOMDIR, which lists other files and is not stored")
             found = {keyword: _uid(dataset, keyword) for keyword in UIDS}
             patient_id = _text(dataset, "PatientID").strip(" \0")
             is_named_otherwise = _is_named_otherwise(dataset, found)
+            identifying = (*_naming(dataset), *_saying(dataset))
     except Unfit:
         raise
     except OSError as error:
@@ -101,6 +106,7 @@ def checked(path: Path) -> Outgoing:
         series_uid=found["SeriesInstanceUID"],
         patient_id=patient_id,
         is_named_otherwise=is_named_otherwise,
+        identifying=identifying,
     )
 
 
@@ -130,3 +136,18 @@ def _is_named_otherwise(dataset: Any, found: dict[str, str]) -> bool:
         if said and said != found[keyword]:
             return True
     return False
+
+
+def _naming(dataset: Any) -> Iterator[str]:
+    """The attributes that hold something, as bytes: what they say is nobody's business here."""
+    for tag, keyword in NAMING.items():
+        if tag in dataset:
+            value = dataset.get_item(tag).value
+            if value.strip(EMPTY) if isinstance(value, bytes) else value:
+                yield keyword
+
+
+def _saying(dataset: Any) -> Iterator[str]:
+    for keyword, values in SAYING.values():
+        if (value := _text(dataset, keyword).strip().upper()) in values:
+            yield f"{keyword} {value}"

@@ -1,0 +1,169 @@
+"""Files on their way into an archive: batches side by side, decided by what the archive says and a search finds."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+import anyio
+
+from ..archives.base import AccessDenied, Archive, ArchiveError, NotOffered, Refused, Unreachable
+from ..dicom.stow import StoreResponse, Verdict
+from ..errors import Problem
+from ..paths import Changed
+from .items import Fit, Outcome, Progress, undecided
+from .journal import Journal
+from .parallel import side_by_side
+from .presence import GONE, instances_there
+
+BATCH_FILES = 50
+BATCH_BYTES = 64 << 20
+MOST_AT_ONCE = 4
+CONFIRM_AFTER = (0.0, 0.5, 2.0)  # seconds before each look for what was just stored
+ENDING = (*GONE, NotOffered)
+TURNED_AWAY = (AccessDenied, NotOffered)  # nothing was taken in
+
+
+def batches(items: Sequence[Fit]) -> Iterator[list[Fit]]:
+    """Items in their order, at most BATCH_FILES and BATCH_BYTES together; a larger file goes alone."""
+    batch: list[Fit] = []
+    size = 0
+    for item in items:
+        if batch and (len(batch) == BATCH_FILES or size + item.file.size > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += item.file.size
+    if batch:
+        yield batch
+
+
+class Sender:
+    """Sends batches and decides the outcome of every file. Without ``journal`` the archive offers no search, so that
+    nothing can be confirmed."""
+
+    def __init__(self, archive: Archive, study_uid: str | None, journal: Journal | None) -> None:
+        self._archive, self._study_uid, self._journal = archive, study_uid, journal
+        self._ended: Problem | None = None
+
+    async def send(self, items: Sequence[Fit], files: int, progress: Progress) -> None:
+        """Send everything, of so many files in all. Raises AccessDenied or NotOffered when nothing was taken in."""
+        pace = _Pace(sum(item.file.size for item in items))
+        done = files - len(items)
+
+        async def send(batch: Sequence[Fit]) -> None:
+            nonlocal done
+            if self._ended is None:
+                await self._send(batch)
+            for item in undecided(batch):
+                item.decide(Outcome.NOT_SENT, str(self._ended))
+            done += len(batch)
+            await progress.tell(2, done, f"done, {pace.after(batch)}")
+
+        waiting = batches(items)
+        for first in waiting:  # alone: an archive that takes nothing is asked no more than once
+            await send(first)
+            break
+        await side_by_side(send, waiting, at_once(self._archive))
+        if isinstance(self._ended, TURNED_AWAY) and all(item.outcome is Outcome.NOT_SENT for item in items):
+            raise self._ended
+
+    async def _send(self, batch: Sequence[Fit], *, is_repeated: bool = False) -> None:
+        """One request. Where that does not tell which file was at fault, those that did not arrive once more in halves;
+        where the connection broke, once more together."""
+        response, problem = await self._request(batch)
+        if isinstance(problem, TURNED_AWAY):
+            self._ended = problem
+            return
+        present = await self._present(batch, response, problem)
+        is_lost = isinstance(problem, Unreachable) and (is_repeated or present is None)
+        is_silent = not (problem or response.verdicts or response.others)
+        for item in batch:
+            uid = item.file.instance_uid
+            found = None if present is None else uid in present
+            if verdict := response.verdicts.get(uid):
+                self._decide(item, verdict, found)
+            elif found:
+                item.decide(Outcome.STORED)
+            elif found is None or is_silent or is_lost:
+                item.decide(Outcome.UNKNOWN, _why(response, problem))
+        if self._journal is not None:
+            await self._journal.add(item for item in batch if item.outcome is Outcome.STORED and not item.reason)
+        left = undecided(batch)
+        if is_lost or (isinstance(problem, ENDING) and not isinstance(problem, Unreachable)):
+            self._ended = problem
+        elif isinstance(problem, Unreachable):
+            await self._send_parts([left], is_repeated=True)
+        elif len(batch) > 1:
+            await self._send_parts([left[: len(left) // 2], left[len(left) // 2 :]])
+        else:
+            for item in left:
+                item.decide(Outcome.REJECTED, _why(response, problem))
+
+    async def _send_parts(self, parts: Sequence[Sequence[Fit]], *, is_repeated: bool = False) -> None:
+        for part in parts:
+            if part and self._ended is None:
+                await self._send(part, is_repeated=is_repeated)
+
+    async def _request(self, batch: Sequence[Fit]) -> tuple[StoreResponse, Problem | None]:
+        try:
+            return await self._archive.store([item.file for item in batch], self._study_uid), None
+        except Changed:
+            return StoreResponse({}), Refused(
+                self._archive.name,
+                "was not sent it: the file changed after it was checked, or cannot be read any more.",
+            )
+        except ArchiveError as problem:
+            return StoreResponse({}), problem
+
+    async def _present(self, batch: Sequence[Fit], response: StoreResponse, problem: Problem | None) -> set[str] | None:
+        """Which of the files a search finds; None when that cannot be told. What was not refused is looked for again
+        after a while, because some archives index what they took in a little later."""
+        if self._journal is None:
+            return None
+        refused = {uid for uid, verdict in response.verdicts.items() if not verdict.stored}
+        expected = set() if problem else {item.file.instance_uid for item in batch} - refused
+        found: set[str] = set()
+        for seconds in CONFIRM_AFTER:
+            await anyio.sleep(seconds)
+            try:
+                found |= await instances_there(
+                    self._archive, [item for item in batch if item.file.instance_uid not in found]
+                )
+            except ArchiveError:
+                return None
+            if expected <= found:
+                break
+        return found
+
+    def _decide(self, item: Fit, verdict: Verdict, found: bool | None) -> None:
+        """The outcome that the archive's verdict and the search agree on."""
+        if verdict.stored and (found or self._journal is None):
+            item.decide(Outcome.STORED, verdict.reason)
+        elif verdict.stored:
+            searched = "a search does not find it" if found is False else "no search could confirm it"
+            item.decide(Outcome.UNKNOWN, f"the archive reported it as stored, but {searched}: run this again to see")
+        elif found:
+            item.decide(Outcome.UNKNOWN, f"the archive reported a failure ({verdict.reason}), but a search finds it")
+        else:
+            item.decide(Outcome.REJECTED, verdict.reason)
+
+
+def at_once(archive: Archive) -> int:
+    """Batches that are sent at a time: one place is left to whoever else asks the archive something meanwhile."""
+    return max(1, min(MOST_AT_ONCE, archive.profile.parallel - 1))
+
+
+def _why(response: StoreResponse, problem: Problem | None) -> str:
+    return str(problem) if problem else "; ".join(response.others) or "the archive neither took nor refused it by name"
+
+
+class _Pace:
+    """How many bytes are through, and how fast."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._done, self._begun = total, 0, time.monotonic()
+
+    def after(self, batch: Sequence[Fit]) -> str:
+        """In words, with one more batch through."""
+        self._done += sum(item.file.size for item in batch)
+        rate = self._done / max(1e-3, time.monotonic() - self._begun)
+        return f"{self._done / 1e6:,.1f} of {self._total / 1e6:,.1f} MB, {rate / 1e6:,.1f} MB/s"
