@@ -20,6 +20,7 @@ MOST_FRAMES = 1_000
 LONGEST_PATH = 4_096
 LONGEST_REASON = 300
 WRITTEN_SHOWN = 20
+ROWS_SHOWN = 200
 NOT_ASKED_FOR = "not_asked_for"
 
 
@@ -95,8 +96,8 @@ def retrieval_answer(archive: str, retrieval: Retrieval) -> RetrievalAnswer:
 
 def _fitted(answer: RetrievalAnswer, rows: Sequence[dict[str, str]]) -> RetrievalAnswer:
     notes, shown = answer.notes, len(rows)
-    while shown and size(answer) > LIST_BUDGET:
-        shown = min(shown - 1, shown * 4 // 5)
+    while shown > ROWS_SHOWN or (shown and size(answer) > LIST_BUDGET):
+        shown = min(shown - 1, shown * 4 // 5, ROWS_SHOWN)
         answer.files = list(rows[:shown])
         hidden = Counter(row["outcome"] for row in rows[shown:])
         listed = ", ".join(f"{count:,} {outcome}" for outcome, count in hidden.items())

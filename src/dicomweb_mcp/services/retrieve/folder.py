@@ -142,15 +142,17 @@ def opened_folder(directory: str, roots: Sequence[Path]) -> Folder:
 
 
 def _make_below(root: str, path: Path, shown: str) -> None:
-    for folder in reversed([path, *path.parents][: len(path.parts) - len(Path(root).parts)]):
-        if not os.path.lexists(folder) and (not NAME.fullmatch(folder.name) or DEVICES.fullmatch(folder.name)):
-            raise BadArgument(
-                f"directory={shown!r} is no name for a folder on every system: letters, digits, blanks and . _ - + "
-                "( ). Nothing was fetched."
-            )
+    below = list(reversed([path, *path.parents][: len(path.parts) - len(Path(root).parts)]))
+    missing = [folder for folder in below if not os.path.lexists(folder)]
+    if not all(NAME.fullmatch(folder.name) and not DEVICES.fullmatch(folder.name) for folder in missing):
+        raise BadArgument(
+            f"directory={shown!r} is no name for a folder on every system: letters, digits, blanks and . _ - + ( ). "
+            "Nothing was fetched."
+        )
+    for folder in below:
         try:
             folder.mkdir(exist_ok=True)
-        except FileExistsError:
+        except (FileExistsError, NotADirectoryError):
             raise BadArgument(f"directory={shown!r} is no folder. Nothing was fetched.") from None
         except OSError as error:
             raise NotWritten(f"{shown} could not be made: {error.strerror}. Nothing was fetched.") from None

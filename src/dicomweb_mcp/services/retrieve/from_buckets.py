@@ -101,6 +101,10 @@ async def fetch_objects(
         objects = [one for one in objects if one.shown not in fetcher.unwanted]
     for item in undecided(objects):
         item.decide(Outcome.FAILED, item.reason)
+    if all(one.outcome is not Outcome.FAILED for one in objects):
+        missing = set(instance_uids) - {one.shown for one in objects}
+        why = "no object of the series in its bucket is this instance"
+        receiver.retrieval.items += [Item(uid, Outcome.FAILED, why) for uid in sorted(missing)]
     await receiver.progress.tell()
     return fetcher.first_problem
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from ...archives.base import Archive, ArchiveError, NotFound, NotUnderstood, Place
+from ...archives.base import Archive, ArchiveError, Frame, NotFound, NotUnderstood, Place
 from ...archives.part10.dataset import Damaged, parse
 from ...archives.part10.dicom_json import NoSuchValue, bulk_value
 from ...dicom.uids import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT
@@ -18,6 +18,7 @@ from ...paths import give_name, sync_folder
 from ..instance import instance_metadata
 from ..own_file import own_file
 from .arrived import same_contents
+from .fetching import GONE
 from .items import Item, Outcome
 from .receiving import Receiver
 
@@ -59,25 +60,38 @@ async def fetch_frames(archive: Archive, place: Place, numbers: Sequence[int], r
     was given, NotWritten."""
     items = {number: Item(f"{place.instance_uid} frame {number}") for number in dict.fromkeys(numbers)}
     receiver.retrieval.items += items.values()
-    wanted, problem = list(items), None
-    for start in range(0, len(wanted), FRAMES_AT_ONCE):
-        some = wanted[start : start + FRAMES_AT_ONCE]
+    problems: list[ArchiveError] = []
+
+    async def ask(some: Sequence[int]) -> None:
         try:
             frames = await archive.frames(place, some)
-        except ArchiveError as error:
-            problem = problem or error
+        except ArchiveError as problem:
+            problems.append(problem)
             for number in some:
-                items[number].decide(Outcome.FAILED, str(error))
-            continue
+                items[number].reason = str(problem)
+            return
         for frame in frames:
-            if frame.as_stored:
-                extension = EXTENSIONS.get(frame.transfer_syntax, "bin")
-                name = f"{place.instance_uid}_frame_{frame.number}.{extension}"
-                await _write(receiver, items[frame.number], name, frame.data)
-            else:
-                items[frame.number].decide(Outcome.FAILED, "the archive gives it decoded, not as it is stored")
-    if problem and not receiver.retrieval.of(Outcome.RETRIEVED) and not receiver.retrieval.of(Outcome.ALREADY_THERE):
-        raise problem
+            await _write_frame(receiver, place, items[frame.number], frame)
+
+    wanted = list(items)
+    for start in range(0, len(wanted), FRAMES_AT_ONCE):
+        await ask(wanted[start : start + FRAMES_AT_ONCE])
+    for number, item in items.items():
+        if item.outcome is None and not isinstance(problems[-1], GONE):
+            await ask([number])  # one that is not there costs those that were asked for with it nothing
+        if item.outcome is None:
+            item.decide(Outcome.FAILED, item.reason)
+    if len(receiver.retrieval.of(Outcome.FAILED)) == len(items) and problems:
+        raise problems[0]
+
+
+async def _write_frame(receiver: Receiver, place: Place, item: Item, frame: Frame) -> None:
+    if not frame.as_stored:
+        item.decide(Outcome.FAILED, "the archive gives it decoded, not as it is stored")
+        return
+    item.reason = ""
+    extension = EXTENSIONS.get(frame.transfer_syntax, "bin")
+    await _write(receiver, item, f"{place.instance_uid}_frame_{frame.number}.{extension}", frame.data)
 
 
 async def fetch_value(archive: Archive, place: Place, path: str, receiver: Receiver) -> None:
