@@ -97,22 +97,28 @@ def write_whole(final: Path, chunks: Iterable[bytes]) -> None:
     Raises FileExistsError when something has that name, another OSError when it cannot be written, and what ``chunks``
     raises. Then no part of it is left behind.
     """
-    part = final.parent / f".{uuid4().hex}{PART_SUFFIX}"
+    part = new_part(final.parent)
     try:
         with part.open("xb") as target:
             for chunk in chunks:
                 target.write(chunk)
             target.flush()
             os.fsync(target.fileno())
-        _give_name(part, final)
+        give_name(part, final)
     finally:
         with suppress(OSError):  # somebody is looking at it (Windows); no scan ever counts it
             part.unlink(missing_ok=True)
-    _sync_folder(final.parent)
+    sync_folder(final.parent)
 
 
-def _give_name(part: Path, final: Path) -> None:
-    """A hard link fails where the name is taken, which a renaming on POSIX systems does not."""
+def new_part(folder: Path) -> Path:
+    """The name of a file that is about to be written there."""
+    return folder / f".{uuid4().hex}{PART_SUFFIX}"
+
+
+def give_name(part: Path, final: Path) -> None:
+    """Let a file that was written have its name, and never over another one: a hard link fails where the name is taken,
+    which a renaming on POSIX systems does not. Raises FileExistsError or another OSError."""
     try:
         os.link(part, final)
     except FileExistsError:
@@ -123,7 +129,7 @@ def _give_name(part: Path, final: Path) -> None:
         part.rename(final)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """So that the name outlives a power failure too, where the system lets folders be synced."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

@@ -11,6 +11,7 @@ from . import __version__
 from .idc.wheel import HOW_TO_INSTALL, is_installed, release
 from .prompts import load_prompts
 from .services.app import App
+from .services.retrieve import why_refused
 from .settings import Settings
 from .tools import idc_cite
 from .tools.archives import list_archives
@@ -20,6 +21,7 @@ from .tools.metadata import get_metadata
 from .tools.objects import describe_object
 from .tools.pictures import render_frame
 from .tools.preview import preview_series
+from .tools.retrieve import FETCH, retrieve_instances
 from .tools.search import list_instances, list_series, search_studies
 from .tools.slides import describe_slide, render_region
 from .tools.store import ADD, permission, store_instances
@@ -45,6 +47,8 @@ def offered(app: App) -> list[Tool]:
         tool(store_instances, "Store files", ADD),
     ]
     tools[-1].description = f"{tools[-1].description}\n\n{permission(app.settings)}"
+    if not why_refused(app.settings):
+        tools.append(tool(retrieve_instances, "Fetch files", FETCH))
     if is_installed():
         tools += [
             tool(search_idc, "Search the Imaging Data Commons", OFFLINE),

@@ -119,7 +119,7 @@ class Held:
         else:
             dataset = deepcopy(self.dataset)
             if self.syntax not in NATIVE:
-                dataset.decompress()
+                dataset.decompress(generate_instance_uid=False)
             dataset.ensure_file_meta()
             dataset.file_meta.TransferSyntaxUID = UID(syntax)
         whole = BytesIO()

@@ -209,8 +209,9 @@ class Archive(Protocol):
         kind of archive cannot render."""
         ...
 
-    def instances(self, place: Place) -> AsyncGenerator[File, None]:
-        """Whole DICOM files as stored, one after the other, streamed."""
+    def instances(self, place: Place, *, as_stored: bool = True) -> AsyncGenerator[File, None]:
+        """Whole DICOM files, one after the other, streamed: as stored, else decompressed, Refused by one that does not
+        decode."""
         ...
 
     async def bulkdata(self, place: Place, uri: str) -> bytes:

@@ -38,7 +38,7 @@ from .dialects import query_string, reason
 from .multipart import BadMultipart, MediaType, Part, parts
 from .objects import LARGE, rows_of
 from .part10.outgoing import Outgoing
-from .profiles import ANY_SYNTAX, AS_STORED, FILES, PROFILES, Profile
+from .profiles import ANY_SYNTAX, AS_STORED, DECOMPRESSED_FILES, FILES, PROFILES, Profile
 from .stow import store_body
 from .usage import MOST, SECONDS, Usage, usage_of
 from .wire import Answer, MiB, Patience, Wire
@@ -155,9 +155,10 @@ class DicomwebArchive:
             raise NotUnderstood(self.name, "answered a request for a picture with something else.")
         return Media(answer.body, media_type)
 
-    async def instances(self, place: Place) -> AsyncGenerator[File, None]:
+    async def instances(self, place: Place, *, as_stored: bool = True) -> AsyncGenerator[File, None]:
+        accept = FILES if as_stored else DECOMPRESSED_FILES
         async with (
-            self._wire.stream(place.path, accept=FILES, most=MOST_FILES, seconds=self._wire.patience.stream) as stream,
+            self._wire.stream(place.path, accept=accept, most=MOST_FILES, seconds=self._wire.patience.stream) as stream,
             aclosing(self._parts(stream.content_type, stream.chunks)) as arriving,
         ):
             async for part in arriving:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..dicom.rules import EXACT, NAME, RANGE, UIDS, WILDCARD, Level, Match, Rules
+from ..dicom.uids import EXPLICIT
 from ..dicom.viewers import IDC_VIEWERS, Viewers
 from ..settings import COUNTED_KINDS, Kind
 
@@ -18,6 +19,7 @@ OCTETS = 'multipart/related; type="application/octet-stream"'
 ANY_SYNTAX = "transfer-syntax=*"
 AS_STORED = f"{OCTETS}; {ANY_SYNTAX}"
 FILES = f'multipart/related; type="application/dicom"; {ANY_SYNTAX}'
+DECOMPRESSED_FILES = f'multipart/related; type="application/dicom"; transfer-syntax={EXPLICIT}'
 
 
 @dataclass(frozen=True)

@@ -139,8 +139,8 @@ class RememberingArchive:
     async def rendered(self, place: Place, frame: int, *, viewport: tuple[int, int]) -> Media:
         return await self._archive.rendered(place, frame, viewport=viewport)
 
-    def instances(self, place: Place) -> AsyncGenerator[File, None]:
-        return self._archive.instances(place)
+    def instances(self, place: Place, *, as_stored: bool = True) -> AsyncGenerator[File, None]:
+        return self._archive.instances(place, as_stored=as_stored)
 
     async def probe(self) -> Health:
         return await self._archive.probe()

@@ -14,6 +14,7 @@ from ..dicom.rules import Level
 from ..errors import BadArgument
 from ..settings import ArchiveSettings, Settings
 
+BUCKETS = "https://{}.s3.amazonaws.com"
 MOST_PLACES = 20_000
 TRANSFER_SECONDS = 600.0  # to wait for another transfer into the same archive
 REMEMBERED_SECONDS = 300.0  # objects hardly ever move or change, but it happens
@@ -35,13 +36,15 @@ def open_archive(settings: ArchiveSettings) -> Archive:
 class App:
     """Settings and the archives opened under them, and what is known of which object lies in which.
 
-    ``opener`` makes the archive of its settings; tests put fakes here.
+    ``opener`` makes the archive of its settings; tests put fakes here. ``bucket_address`` is where IDC's public buckets
+    are, each by its name.
     """
 
     def __init__(self, settings: Settings, opener: Callable[[ArchiveSettings], Archive] = open_archive) -> None:
         self.settings = settings
         self.places = Places()
         self.memory = Memory(REMEMBERED_SECONDS)
+        self.bucket_address = BUCKETS
         self._opener = opener
         self._open: dict[str, Archive] = {}
         self._transfers: dict[str, anyio.Lock] = {}

@@ -172,6 +172,22 @@ class TransferAnswer(Answer):
         return frozenset({"stored", "already_there", "different", "rejected", "unknown", "not_sent"})
 
 
+class RetrievalAnswer(Answer):
+    """What became of files that were to be fetched."""
+
+    retrieved: int = Field(description="Fetched, checked and written")
+    already_there: int = Field(description="There before, under their names")
+    different: int = Field(description="Another file has the name; nothing was overwritten")
+    failed: int = Field(description="Not fetched, or not fit to be kept")
+    bytes: int | None = Field(default=None, description="Of the files that were written")
+    folder: str
+    written: list[str] = Field(default=[], description="Names of frames or values")
+    files: list[dict[str, str]] = Field(default=[], description="Files that need a look: file, outcome, reason")
+
+    def always(self) -> frozenset[str]:
+        return frozenset({"retrieved", "already_there", "different", "failed"})
+
+
 class CitationAnswer(Answer):
     """What may be done with series of IDC, what to cite for them, and how to get their files."""
 

@@ -149,8 +149,10 @@ class FolderArchive:
         """Always raises Refused."""
         raise Refused(self._name, "a folder does not render; its frames are decoded by this program.")
 
-    async def instances(self, place: Place) -> AsyncGenerator[File, None]:
-        """The files at the place as they are on disk. Raises NotFound."""
+    async def instances(self, place: Place, *, as_stored: bool = True) -> AsyncGenerator[File, None]:
+        """The files at the place as they are on disk. Raises NotFound; Refused for anything else."""
+        if not as_stored:
+            raise Refused(self._name, "gives its files as they are stored; it does not decompress them.")
         for stored in await self._files(place):
             yield File(stored.transfer_syntax, self._chunks(stored))
 

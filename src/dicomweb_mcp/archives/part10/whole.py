@@ -35,6 +35,10 @@ class Unfit(Exception):
     """The file cannot be stored: why, and where there is one, what would mend it."""
 
 
+class CutOff(Unfit):
+    """The file ends before its elements do."""
+
+
 class _Element(NamedTuple):
     tag: int
     vr: bytes
@@ -84,7 +88,7 @@ def _unpacked(file: BinaryIO, size: int) -> BinaryIO:
     except TooLarge as reason:
         raise Unfit(str(reason)) from None
     except (zlib.error, EOFError):
-        raise Unfit("cut off or damaged within its deflated data set") from None
+        raise CutOff("cut off or damaged within its deflated data set") from None
     if size - end > TRAILER:
         raise Unfit(f"damaged: {size - end:,} bytes follow its deflated data set")
     return data
@@ -189,14 +193,14 @@ class _Walker:
     def _take(self, count: int) -> bytes:
         taken = self._file.read(count)
         if len(taken) < count:
-            raise Unfit(f"cut off: it ends within an element at byte {self._size:,}")
+            raise CutOff(f"cut off: it ends within an element at byte {self._size:,}")
         self.position += count
         return taken
 
     def _skip(self, element: _Element) -> None:
         end = self.position + element.length
         if end > self._size:
-            raise Unfit(f"cut off: {end - self._size:,} bytes of element {_written(element.tag)} are missing")
+            raise CutOff(f"cut off: {end - self._size:,} bytes of element {_written(element.tag)} are missing")
         self._file.seek(element.length, io.SEEK_CUR)
         self.position = end
 

@@ -1,0 +1,101 @@
+"""A file that has arrived: which instance it is, and whether all of it is there."""
+
+import os
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+from ...archives.part10.dataset import Damaged, parse
+from ...archives.part10.header import SYNTAX, Header, NotDicom, Unreadable, read_header
+from ...archives.part10.whole import CutOff, Unfit, check_whole
+from ...dicom.values import text_at
+from ...paths import open_regular
+from ..presence import patient_id
+
+CHUNK = 1 << 20
+PATIENT_ID = 0x00100020
+
+
+class Unusable(Exception):
+    """The file is not kept: why."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a file says that it is. ``doubt`` is what is odd about one that is there to its end."""
+
+    study_uid: str
+    series_uid: str
+    instance_uid: str
+    patient_id: str
+    transfer_syntax: str
+    doubt: str = ""
+
+
+def identify(path: Path) -> Identity:
+    """The instance that a file holds, which must be whole. Raises Unusable."""
+    try:
+        return _identified(path, _doubt(path))
+    except OSError as error:
+        raise Unusable(f"cannot be read: {error.strerror or type(error).__name__}") from None
+
+
+def glimpse(path: Path) -> Identity | None:
+    """As ``identify`` for a file whose end is not there yet; None while it does not say what it is."""
+    try:
+        return _identified(path, "", is_whole=False)
+    except (Unusable, OSError):
+        return None
+
+
+def same_contents(one: Path, other: Path) -> bool:
+    """Whether two files hold the same bytes. Raises OSError."""
+    with open_regular(one) as first, open_regular(other) as second:
+        if os.fstat(first.fileno()).st_size != os.fstat(second.fileno()).st_size:
+            return False
+        chunks = zip_longest(iter(lambda: first.read(CHUNK), b""), iter(lambda: second.read(CHUNK), b""))
+        return all(a == b for a, b in chunks)
+
+
+def _doubt(path: Path) -> str:
+    with open_regular(path) as file:
+        if file.read(132)[128:] != b"DICM":
+            raise Unusable("no DICOM file")
+        try:
+            check_whole(file, os.fstat(file.fileno()).st_size)
+        except CutOff as reason:
+            raise Unusable(str(reason)) from None
+        except Unfit as reason:
+            return str(reason)
+    return ""
+
+
+def _identified(path: Path, doubt: str, *, is_whole: bool = True) -> Identity:
+    try:
+        header = read_header(str(path))
+    except NotDicom:
+        raise Unusable("no DICOM instance") from None
+    except Unreadable as reason:
+        raise Unusable(str(reason)) from None
+    if header.flaw and is_whole:
+        raise Unusable(header.flaw)
+    return Identity(
+        header.study_uid,
+        header.series_uid,
+        header.instance_uid,
+        _patient_id(path, header) if is_whole else "",
+        text_at(header.elements, SYNTAX),
+        doubt,
+    )
+
+
+def _patient_id(path: Path, header: Header) -> str:
+    """The PatientID, also one that is too long for a header."""
+    if f"{PATIENT_ID:08X}" in header.elements:
+        return patient_id(header.elements)
+    try:
+        with path.open("rb") as file:
+            value = parse(file, tags=[PATIENT_ID]).dataset.get("PatientID")
+    except Damaged as reason:
+        raise Unusable(f"damaged: {reason}") from None
+    return str(value or "").strip(" \0")

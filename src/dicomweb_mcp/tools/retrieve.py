@@ -1,0 +1,119 @@
+"""retrieve_instances: files of an archive into a folder below a file root."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated
+
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult, ToolAnnotations
+from pydantic import Field
+
+from ..dicom.values import clean
+from ..services.app import App
+from ..services.retrieve import Outcome, Retrieval, Wanted, retrieve
+from .answers import LIST_BUDGET, RetrievalAnswer, result, size
+from .arguments import Archive, SeriesUid, StudyUid
+
+FETCH = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
+MOST_UIDS = 1_000
+MOST_FRAMES = 1_000
+LONGEST_PATH = 4_096
+LONGEST_REASON = 300
+WRITTEN_SHOWN = 20
+ROWS_SHOWN = 200
+NOT_ASKED_FOR = "not_asked_for"
+
+
+async def retrieve_instances(
+    ctx: Context[App],
+    directory: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=LONGEST_PATH,
+            description="Folder below a file root, made if missing; relative ones are below the first root",
+        ),
+    ],
+    archive: Archive = None,
+    study_uid: StudyUid = None,
+    series_uid: SeriesUid = None,
+    instance_uids: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=200)]] | None,
+        Field(max_length=MOST_UIDS, description="SOPInstanceUIDs, in place of all of the series or study"),
+    ] = None,
+    frames: Annotated[
+        list[Annotated[int, Field(ge=1, le=2_147_483_647)]] | None,
+        Field(max_length=MOST_FRAMES, description="Frames of one instance by number from 1, each as a file"),
+    ] = None,
+    bulk_path: Annotated[
+        str | None,
+        Field(
+            max_length=200,
+            description="Of one instance, the bytes of this attribute as a file: 00420011, in sequences "
+            "00081140/0/00081199 (items from 0)",
+        ),
+    ] = None,
+    as_stored: Annotated[
+        bool, Field(description="false: decompressed by the archive (Explicit VR Little Endian)")
+    ] = True,
+) -> Annotated[CallToolResult, RetrievalAnswer]:
+    """Fetch DICOM files of an archive into a folder, and say of every file what became of it.
+
+    A study, a series or instances, whole, as PatientID/StudyInstanceUID/SeriesInstanceUID/SOPInstanceUID.dcm; or frames
+    or one value of one instance. Each file is checked (the instance asked for, whole) before it gets its name. Nothing
+    is overwritten: what is there already counts as already_there, so calling this again fetches what is missing. Whole
+    files of IDC come from its public buckets.
+    """
+    app = ctx.request_context.lifespan_context
+    wanted = Wanted(study_uid, series_uid, instance_uids or (), frames or (), bulk_path, as_stored)
+    retrieval = await retrieve(app, archive, wanted, directory, ctx.report_progress)
+    return result(retrieval_answer(app.configured(archive).name, retrieval))
+
+
+def retrieval_answer(archive: str, retrieval: Retrieval) -> RetrievalAnswer:
+    """The answer within its budget: files that need a look give way last to first, and are counted."""
+    counts = Counter(item.outcome for item in retrieval.items if item.outcome)
+    rows = [
+        {"file": item.shown, "outcome": str(item.outcome), "reason": clean(item.reason, LONGEST_REASON)}
+        for item in retrieval.items
+        if item.reason
+    ]
+    rows += [{"file": uid, "outcome": NOT_ASKED_FOR, "reason": reason} for uid, reason in retrieval.strays.items()]
+    answer = RetrievalAnswer(
+        archive=archive,
+        notes=[*retrieval.notes, *_notes(retrieval, counts)],
+        retrieved=counts[Outcome.RETRIEVED],
+        already_there=counts[Outcome.ALREADY_THERE],
+        different=counts[Outcome.DIFFERENT],
+        failed=counts[Outcome.FAILED],
+        bytes=retrieval.bytes or None,
+        folder=clean(str(retrieval.folder), LONGEST_PATH),
+        written=[path.name for path in retrieval.written[:WRITTEN_SHOWN]],
+        files=rows,
+    )
+    return _fitted(answer, rows)
+
+
+def _fitted(answer: RetrievalAnswer, rows: Sequence[dict[str, str]]) -> RetrievalAnswer:
+    notes, shown = answer.notes, len(rows)
+    while shown > ROWS_SHOWN or (shown and size(answer) > LIST_BUDGET):
+        shown = min(shown - 1, shown * 4 // 5, ROWS_SHOWN)
+        answer.files = list(rows[:shown])
+        hidden = Counter(row["outcome"] for row in rows[shown:])
+        listed = ", ".join(f"{count:,} {outcome}" for outcome, count in hidden.items())
+        answer.notes = [*notes, f"Not listed for space: {listed}. Ask for less at a time to see them."]
+    return answer
+
+
+def _notes(retrieval: Retrieval, counts: Counter[Outcome]) -> list[str]:
+    notes = []
+    if counts[Outcome.ALREADY_THERE]:
+        notes.append(
+            "already_there: whole files of these instances, which were not fetched anew; whether the archive's are the "
+            "same in every value was not compared."
+        )
+    if counts[Outcome.FAILED]:
+        notes.append("Not everything was retrieved: call this again with the same arguments to fetch what is missing.")
+    if more := len(retrieval.written) - WRITTEN_SHOWN:
+        notes += [f"{more:,} more files were written, named alike."] if more > 0 else []
+    return notes

@@ -1,0 +1,127 @@
+"""Whole series of IDC from a bucket on loopback: the proxy gives no file, and nothing else is contacted."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from archives.folder_helpers import make_file
+from dicomweb_mcp.archives.base import ArchiveError, NotOffered, Refused
+from dicomweb_mcp.services.retrieve import Retrieval, Wanted, from_buckets, retrieve
+from dicomweb_mcp.services.retrieve.folder import Folder, NotWritten
+from fakes.bucket import FakeBucket
+from fakes.scripted import CUT, http
+from idc_uids import picked
+from services.retrieve.helpers import found, outcomes, reasons
+from services.transfer_helpers import Steps
+from support import app_over
+
+pytestmark = pytest.mark.anyio
+LARGE = 300_000  # bytes of pixels: more than what is looked at to learn which instance it is
+
+
+def nobody(request: httpx.Request) -> httpx.Response:
+    raise AssertionError("the proxy is not asked for whole files")
+
+
+class Idc:
+    """A series of the release as its bucket has it, with files made up."""
+
+    def __init__(self, folder: Path, root: Path, count: int = 3, pixels: int = LARGE) -> None:
+        ((self.study, self.series, self.bucket, self.uuid),) = picked(
+            "StudyInstanceUID, SeriesInstanceUID, aws_bucket, crdc_series_uuid", "aws_bucket = 'idc-open-data'"
+        )
+        self.root = root
+        self.files = [
+            make_file(
+                folder / f"{n}.dcm", self.study, self.series, f"1.2.{n}", PixelData=bytes([n]) * pixels
+            ).read_bytes()
+            for n in range(1, count + 1)
+        ]
+        self.keys = [f"{self.uuid}/00000000-0000-4000-8000-{number:012x}.dcm" for number in range(count)]
+        self.server = FakeBucket(self.bucket, dict(zip(self.keys, self.files, strict=True)))
+
+    def due(self, *numbers: int) -> dict[str, bytes]:
+        return {f"P1/{self.study}/{self.series}/1.2.{n}.dcm": self.files[n - 1] for n in numbers}
+
+    async def fetched(self, **wanted: Any) -> Retrieval:
+        app = app_over({"idc": (nobody, "idc")}, [self.root])
+        app.bucket_address = self.server.address
+        self.server.asked.clear()
+        try:
+            return await retrieve(app, None, Wanted(**wanted), "in", Steps())
+        finally:
+            await app.close()
+
+
+@asynccontextmanager
+async def idc_at(tmp_path: Path, **more: Any) -> AsyncIterator[Idc]:
+    (tmp_path / "root").mkdir()
+    idc = Idc(tmp_path / "there", tmp_path / "root", **more)
+    async with idc.server.running():
+        yield idc
+
+
+@pytest.mark.parametrize("pixels", [10, LARGE])
+async def test_a_series_comes_from_its_bucket_and_once(tmp_path: Path, pixels: int) -> None:
+    async with idc_at(tmp_path, pixels=pixels) as idc:
+        first = await idc.fetched(series_uid=idc.series)
+        assert outcomes(first) == {"retrieved": 3}
+        assert found(idc.root / "in") == idc.due(1, 2, 3)
+        assert sorted(idc.server.keys_asked) == idc.keys
+        (idc.root / "in" / next(iter(idc.due(2)))).unlink()
+        again = await idc.fetched(series_uid=idc.series)
+        assert outcomes(again) == {"already_there": 2, "retrieved": 1}
+        assert found(idc.root / "in") == idc.due(1, 2, 3)
+
+
+async def test_single_instances_are_told_by_their_headers(tmp_path: Path) -> None:
+    async with idc_at(tmp_path) as idc:
+        result = await idc.fetched(series_uid=idc.series, instance_uids=["1.2.2"])
+        assert outcomes(result) == {"retrieved": 1}
+        assert found(idc.root / "in") == idc.due(2)
+        missing = await idc.fetched(series_uid=idc.series, instance_uids=["1.2.2", "1.2.9"])
+        assert outcomes(missing) == {"already_there": 1, "failed": 1}
+        assert "no object" in reasons(missing)["1.2.9"]
+
+
+async def test_a_broken_object_is_tried_twice_and_named(tmp_path: Path) -> None:
+    async with idc_at(tmp_path) as idc:
+        whole, key = idc.files[1], idc.keys[1]
+        other = make_file(tmp_path / "x.dcm", idc.study, "9.9", "1.2.2").read_bytes()
+        cases = {
+            "broke off": [http(whole[:1_000], length=len(whole)), CUT],
+            "bytes arrived": [http(whole[:-10])],
+            "404": [http(b"", status="404 Not Found")],
+        }
+        for says, steps in cases.items():
+            idc.server.instead = {key: steps}
+            result = await idc.fetched(series_uid=idc.series)
+            assert result.of(from_buckets.Outcome.FAILED)[0].shown == key
+            assert says in reasons(result)[key]
+            assert idc.server.keys_asked.count(key) == 2
+            assert found(idc.root / "in") == idc.due(1, 3)
+        idc.server.instead, idc.server.objects[key] = {}, other
+        assert "another series" in reasons(await idc.fetched(series_uid=idc.series))[key]
+        assert found(idc.root / "in") == idc.due(1, 3)
+
+
+async def test_what_cannot_be_had_is_refused_with_what_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with idc_at(tmp_path) as idc:
+        with pytest.raises(Refused, match="as they are stored"):
+            await idc.fetched(series_uid=idc.series, as_stored=False)
+        monkeypatch.setattr(Folder, "free", sum(map(len, idc.files)) - 1)
+        with pytest.raises(NotWritten, match="Nothing was fetched"):
+            await idc.fetched(series_uid=idc.series)
+        idc.server.objects.clear()
+        with pytest.raises(ArchiveError, match="no files of this series"):
+            await idc.fetched(series_uid=idc.series)
+        assert idc.server.keys_asked == []
+        monkeypatch.setattr(from_buckets, "is_installed", lambda: False)
+        with pytest.raises(NotOffered, match=f"idc download {idc.series} "):
+            await idc.fetched(series_uid=idc.series)
+        assert idc.server.asked == []
+        assert found(idc.root) == {}
