@@ -22,11 +22,12 @@ XML_ERROR = b'<?xml version="1.0"?><Error><Message>internal at 10.0.0.1</Message
 
 class DeletingGoogle(Google):
     """``polls``: looks at an operation before it has ended, ``ends``: how it does then. ``spares``: so many instances are
-    not deleted. ``lag``: so many searches still find what is gone. ``xml``: errors come as XML."""
+    not deleted. ``lag``: so many searches (at the levels in ``lags``) still find what is gone. ``xml``: errors come as XML."""
 
     def __init__(self, store: Store, **more: Any) -> None:
         super().__init__(store, **more)
         self.polls, self.ends, self.spares, self.lag = 2, dict[str, Any](), 0, 0
+        self.lags = {"study", "series", "instance"}
         self.xml = self.cut = False
         self.running: dict[str, tuple[int, list[Held]]] = {}
         self._before = store
@@ -63,7 +64,12 @@ class DeletingGoogle(Google):
         self.store.drop(held)
 
     def search(self, target: Target, asked: Asked) -> httpx.Response:
-        if self.lag <= 0 or self._before is self.store or self._before.instances == self.store.instances:
+        if (
+            self.lag <= 0
+            or target.level not in self.lags
+            or self._before is self.store
+            or self._before.instances == self.store.instances
+        ):
             return super().search(target, asked)
         self.lag -= 1
         now, self.store = self.store, self._before
@@ -104,7 +110,13 @@ class DeletingOrthanc(OrthancLike):
         return self._not_allowed()
 
     def _lookup(self, uid: str) -> list[Json]:
-        levels = (("Study", "studies", 2), ("Series", "series", 3), ("Instance", "instances", 4))
+        """Patients too, by their PatientID."""
+        levels = (
+            ("Patient", "patients", 1),
+            ("Study", "studies", 2),
+            ("Series", "series", 3),
+            ("Instance", "instances", 4),
+        )
         found = {
             identifier(one, depth): (kind, plural)
             for one in self.store.instances

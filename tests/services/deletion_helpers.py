@@ -16,12 +16,14 @@ LEVELS = {"study": UIDS[0], "series": UIDS[1], "instance": UIDS[2]}
 NOON = 1_800_000_000.0 // 600 * 600  # the beginning of a slot
 
 
-def app_deleting(fake: Fake, kind: str, permit: tuple[str, ...] = ("delete",), http: Any = None) -> App:
-    archive = {"name": "pacs", "url": URLS[kind], "kind": kind, "permit": permit}
+def app_deleting(
+    fake: Fake, kind: str, permit: tuple[str, ...] = ("delete",), http: Any = None, name: str = "pacs"
+) -> App:
+    archive = {"name": name, "url": URLS[kind], "kind": kind, "permit": permit}
     settings = Settings.model_validate({"archives": [archive], "http": http})
 
     def opener(_: ArchiveSettings) -> Archive:
-        return open_over(fake, kind, name="pacs")
+        return open_over(fake, kind, name=name)
 
     return App(settings, opener)
 

@@ -158,7 +158,13 @@ def exchanged(store: Store) -> None:
     grown(store)
 
 
-@pytest.mark.parametrize("change", [grown, shrunk, exchanged])
+def given_to_another_patient(store: Store) -> None:
+    members = store.held(STUDY)
+    store.drop(members)
+    store.hold([Held(attributes={**one.attributes, "00100020": element("LO", "SOMEBODY ELSE")}) for one in members])
+
+
+@pytest.mark.parametrize("change", [grown, shrunk, exchanged, given_to_another_patient])
 @pytest.mark.parametrize("kind", FAKES)
 async def test_a_change_of_content_ends_the_token(over: Over, kind: str, change: Callable[[Store], None]) -> None:
     store = some()
@@ -179,8 +185,9 @@ async def test_a_token_is_for_one_place_of_one_archive(over: Over) -> None:
     store = Store.synthetic(1)
     fake = DeletingGoogle(store)
     tokens = [(await over(fake, "google").call(**uids)).token for uids in LEVELS.values()]
-    tokens.append((await over(DeletingOrthanc(store), "orthanc").call(study_uid=STUDY)).token)
-    assert len(set(tokens)) == 4
+    tokens.append((await over(DeletingDcm4chee(store), "dcm4chee").call(study_uid=STUDY)).token)
+    tokens.append((await over(fake, "google", name="other").call(study_uid=STUDY)).token)
+    assert len(set(tokens)) == 5
     for wrong in [*tokens[1:], "", " ", "x", "yes", tokens[0][:-1], "0" * 20]:
         assert (await over(fake, "google").call(wrong, study_uid=STUDY)).done is None
     assert deletes(fake) == []
@@ -250,6 +257,57 @@ async def test_what_is_still_found_is_never_deleted(over: Over) -> None:
     assert done.done is not None
     assert done.done.found == {INSTANCE: SERIES}
     assert any("do not count as deleted" in note for note in done.notes)
+
+
+async def test_a_study_that_is_still_listed_without_instances(over: Over) -> None:
+    fake = DeletingGoogle(some())
+    fake.lag, fake.lags = 1_000, {"study"}
+    done = await over(fake, "google").plan_and_do(study_uid=STUDY)
+    assert done.done is not None
+    assert done.done.found == {}
+    assert done.notes == ["A search still lists the study itself, without instances."]
+
+
+async def test_a_place_that_is_not_there_any_more_is_gone(over: Over) -> None:
+    """Some servers answer 404 to a search below a study that they do not have."""
+    store = some()
+    fake = DeletingGoogle(store)
+    model = over(fake, "google")
+    token = (await model.call(study_uid=STUDY)).token
+    original = fake._remove
+
+    def remove(instances: list[Held]) -> None:
+        original(instances)
+        fake.fail(404, times=50, only=f"/studies/{STUDY}/")
+
+    fake._remove = remove  # type: ignore[method-assign]
+    done = await model.call(token, study_uid=STUDY)
+    assert done.done is not None
+    assert done.done.found == {}
+
+
+async def test_what_came_meanwhile_is_told_and_not_counted(over: Over) -> None:
+    store = some()
+    fake = DeletingGoogle(store)
+    original = fake._remove
+
+    def remove(instances: list[Held]) -> None:
+        original(instances)
+        store.hold([Held(attributes={**instances[0].attributes, "00080018": element("UI", f"{SERIES}.99")})])
+
+    fake._remove = remove  # type: ignore[method-assign]
+    done = await over(fake, "google").plan_and_do(study_uid=STUDY)
+    assert done.done is not None
+    assert done.done.found == {}
+    assert done.notes == ["Instances that came after the plan are there, and were not meant to be deleted."]
+
+
+async def test_several_studies_of_one_uid_are_no_plan(over: Over) -> None:
+    fake = DeletingGoogle(some())
+    row = {"0020000D": element("UI", STUDY)}
+    fake.fail(lambda _: httpx.Response(200, json=[row, row]))
+    with pytest.raises(Refused, match="lists 2 studies with the UID"):
+        await over(fake, "google").call(study_uid=STUDY)
 
 
 async def test_a_cut_connection_is_followed_by_a_search(over: Over) -> None:
@@ -367,6 +425,17 @@ async def test_two_objects_of_one_uid_are_refused(over: Over, level: str) -> Non
         await over(fake, "orthanc").call(**LEVELS[level])
     assert deletes(fake) == []
     assert len(store.instances) == 13
+
+
+async def test_a_patient_who_is_called_like_the_study_stays(over: Over) -> None:
+    """Orthanc's look-up finds patients by PatientID as well, and a patient holds more than the study."""
+    store = Store().hold(
+        Held(attributes={**attributes, "00100020": element("LO", STUDY)}) for attributes in synthetic_attributes(2)
+    )
+    done = await over(DeletingOrthanc(store), "orthanc").plan_and_do(study_uid=STUDY)
+    assert done.done is not None
+    assert done.done.found == {}
+    assert len(store.instances) == 1
 
 
 async def test_another_patient_between_plan_and_deed(over: Over) -> None:

@@ -1,6 +1,7 @@
 """delete_instances through a client: where it is offered, what it says, what it refuses."""
 
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 from mcp import Client
-from mcp.types import Tool
+from mcp.types import ElicitResult, Tool
 
 from archives.folder_helpers import make_file
 from dicomweb_mcp.server import build, instructions
@@ -32,8 +33,9 @@ def connected(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
     @asynccontextmanager
     async def connect(fake: Fake, kind: str, **more: Any) -> AsyncIterator[Client]:
+        asked = more.pop("asked", None)
         app = app_deleting(fake, kind, **more)
-        async with Client(build(app), mode=request.param, raise_exceptions=True) as client:
+        async with Client(build(app), mode=request.param, raise_exceptions=True, elicitation_callback=asked) as client:
             yield client
 
     return connect
@@ -76,6 +78,39 @@ async def test_a_wrong_token_brings_the_plan_again(connected: Connected) -> None
         assert deletes(fake) == []
         done = await answer(client, "delete_instances", series_uid=SERIES, token=found["token"])
     assert done["deleted"] == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "goes"),
+    [
+        (ElicitResult(action="accept", content={"delete": True}), True),
+        (ElicitResult(action="accept", content={"delete": False}), False),
+        (ElicitResult(action="decline"), False),
+        (ElicitResult(action="cancel"), False),
+    ],
+)
+async def test_a_client_that_can_ask_asks_once(connected: Connected, reply: ElicitResult, goes: bool) -> None:
+    """And never for a plan, nor for a token that is refused anyway."""
+    questions: list[str] = []
+
+    async def asked(_: Any, question: Any) -> ElicitResult:
+        questions.append(question.message)
+        return reply
+
+    store = Store.synthetic(1, 1, 3)
+    async with connected(DeletingOrthanc(store), "orthanc", asked=asked) as client:
+        token = (await answer(client, "delete_instances", study_uid=STUDY))["token"]
+        assert "deleted" not in await answer(client, "delete_instances", study_uid=STUDY, token="wrong")
+        assert questions == []
+        arguments = {"study_uid": STUDY, "token": token}
+        if goes:
+            assert (await answer(client, "delete_instances", **arguments))["deleted"] == 3
+        else:
+            assert "Nothing was deleted" in await refusal(client, "delete_instances", **arguments)
+    assert questions == [
+        f"Delete study {STUDY} (3 instances; P000000, Adams^Person000000, 20000101) from the archive pacs?"
+    ]
+    assert len(held(store)) == (0 if goes else 3)
 
 
 async def test_progress_is_told(connected: Connected) -> None:
@@ -187,7 +222,7 @@ async def test_the_rules_of_hosts() -> None:
 
 
 async def test_a_folder_from_plan_to_trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And a file that is added after the plan is not swept along."""
+    """And a file that is touched or added after the plan is not swept along."""
     monkeypatch.setenv("DICOMWEB_MCP_STATE", str(tmp_path / "state"))
     folder = tmp_path.resolve() / "archive"
     for number in (1, 2):
@@ -196,6 +231,10 @@ async def test_a_folder_from_plan_to_trash(tmp_path: Path, monkeypatch: pytest.M
     async with Client(build(App(settings)), raise_exceptions=True) as client:
         plan = await answer(client, "delete_instances", series_uid="1.2.3")
         assert (plan["instances"], plan["bytes"]) == (2, sum(path.stat().st_size for path in folder.iterdir()))
+        status = (folder / "1.dcm").stat()
+        os.utime(folder / "1.dcm", ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000_000))
+        assert "deleted" not in await answer(client, "delete_instances", series_uid="1.2.3", token=plan["token"])
+        plan = await answer(client, "delete_instances", series_uid="1.2.3")
         make_file(folder / "3.dcm", "1.2", "1.2.3", "1.2.3.3")
         refused = await answer(client, "delete_instances", series_uid="1.2.3", token=plan["token"])
         assert "deleted" not in refused

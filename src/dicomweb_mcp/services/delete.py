@@ -5,6 +5,7 @@ worth nothing as soon as the archive holds something else there.
 """
 
 import hashlib
+import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -47,9 +48,13 @@ class Plan:
 
     def token(self, slot: int) -> str:
         """What names this plan in one slot of time."""
-        said = [self.archive, self.address, self.place.path, str(self.size), self.state, str(slot)]
-        content = "\n".join([*said, str(len(self.instances)), *sorted(self.instances)])
-        return hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()[:20]
+        said = [self.archive, self.address, self.place.path, self.patient, self.size, self.state, slot]
+        content = json.dumps([*said, len(self.instances), sorted(self.instances)])
+        return hashlib.sha256(content.encode()).hexdigest()[:20]
+
+    def is_meant_by(self, token: str, slot: int) -> bool:
+        """Whether a token is this plan's, of this slot or the one before."""
+        return token.strip() in (self.token(slot), self.token(slot - 1))
 
     @property
     def series_count(self) -> int | None:
@@ -95,10 +100,9 @@ async def delete(
         plan = await _planned(app, app.archive(archive_name), study_uid, series_uid, instance_uid)
         return Deletion(plan, plan.token(_slot(clock)), notes=["Nothing was deleted yet."])
     async with app.transfer_into(archive_name) as archive:
-        app.places.forget(archive.name)  # where it was is no proof of where it is
         plan = await _planned(app, archive, study_uid, series_uid, instance_uid)
         slot = _slot(clock)
-        if token.strip() not in (plan.token(slot), plan.token(slot - 1)):
+        if not plan.is_meant_by(token, slot):
             refusal = (
                 "Refused, and nothing was deleted: the token is not that of this plan. It is good for ten minutes at "
                 "least and twenty at most, and only while the archive holds the same there. Show the user this plan "
@@ -106,6 +110,22 @@ async def delete(
             )
             return Deletion(plan, plan.token(slot), notes=[refusal])
         return await _carried_out(archive, plan, report)
+
+
+async def agreed(
+    app: App,
+    archive_name: str | None,
+    study_uid: str | None,
+    series_uid: str | None,
+    instance_uid: str | None,
+    token: str,
+    *,
+    clock: Callable[[], float] = time.time,
+) -> Plan | None:
+    """The plan that a token would have carried out now; None where it would be refused. Nothing is changed."""
+    check_permitted(app, archive_name)
+    plan = await _planned(app, app.archive(archive_name), study_uid, series_uid, instance_uid)
+    return plan if plan.is_meant_by(token, _slot(clock)) else None
 
 
 def check_permitted(app: App, archive_name: str | None) -> None:

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from mcp.server.mcpserver import Context
+from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, Resolve
 from mcp.types import CallToolResult, ToolAnnotations
-from pydantic import Field
+from pydantic import BaseModel, Field
 
+from ..errors import BadArgument
 from ..services.app import App
-from ..services.delete import Deletion, delete
+from ..services.delete import Deletion, Plan, agreed, delete
 from ..settings import Settings
 from .answers import LIST_BUDGET, DeletionAnswer, result, size
 from .arguments import Archive, InstanceUid, SeriesUid, StudyUid
@@ -15,8 +16,40 @@ from .arguments import Archive, InstanceUid, SeriesUid, StudyUid
 DELETE = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True)
 
 
+class Confirm(BaseModel):
+    """What the client's dialogue asks for."""
+
+    delete: bool = Field(description="Delete this from the archive?")
+
+
+async def confirm(
+    ctx: Context[App],
+    archive: str | None,
+    study_uid: str | None,
+    series_uid: str | None,
+    instance_uid: str | None,
+    token: str | None,
+) -> Elicit[Confirm] | Confirm:
+    """Asks the user where the client can; a courtesy, because the token is what counts."""
+    able = ctx.client_capabilities and ctx.client_capabilities.elicitation
+    if not (able and token):
+        return Confirm(delete=True)
+    app = ctx.request_context.lifespan_context
+    plan = await agreed(app, archive, study_uid, series_uid, instance_uid, token)
+    return Elicit(_question(plan), Confirm) if plan else Confirm(delete=True)
+
+
+def _question(plan: Plan) -> str:
+    whose = ", ".join(plan.patient.values())
+    return (
+        f"Delete {plan.place} ({len(plan.instances):,} instances{f'; {whose}' if whose else ''}) from the archive "
+        f"{plan.archive}?"
+    )
+
+
 async def delete_instances(
     ctx: Context[App],
+    answer: Annotated[ElicitationResult[Confirm], Resolve(confirm)],
     archive: Archive = None,
     study_uid: StudyUid = None,
     series_uid: SeriesUid = None,
@@ -34,6 +67,8 @@ async def delete_instances(
     Afterwards a search looks for what is left: deleted counts what it does not find any more, remaining what it does.
     Tell the user of every instance that remains. Servers delete for good; files of a folder are moved into a trash.
     """
+    if not (isinstance(answer, AcceptedElicitation) and answer.data.delete):
+        raise BadArgument("The user did not agree in the client's dialogue. Nothing was deleted.")
     app = ctx.request_context.lifespan_context
     deletion = await delete(app, archive, study_uid, series_uid, instance_uid, token, report=ctx.report_progress)
     return result(deletion_answer(deletion))
