@@ -1,5 +1,6 @@
 """Deleting from scripted servers, and plain ways to see what became of it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from dicomweb_mcp.archives.base import Archive
@@ -60,3 +61,11 @@ def below(uid: str, store: Store) -> set[str]:
 def deletes(fake: Fake) -> list[Asked]:
     return [asked for asked in fake.requests if asked.method not in ("GET", "HEAD", "OPTIONS")
             and asked.path != "/tools/lookup"]  # fmt: skip
+
+
+def some() -> Store:
+    """Two studies of two series of three instances."""
+    return Store.synthetic(2, 2, 3)
+
+
+Over = Callable[..., Deleting]

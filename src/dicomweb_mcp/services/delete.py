@@ -19,7 +19,7 @@ from ..dicom.rules import Level
 from ..dicom.uids import is_uid
 from ..dicom.values import DicomJson, clean, text
 from .app import App
-from .lookup import find_place, first_row, nothing_at
+from .lookup import find_place, first_row
 from .paging import every_match
 
 SLOT_SECONDS = 600
@@ -160,7 +160,11 @@ async def _planned(
     patient = await _patient(archive, place)
     instances = await _instances(archive, place)
     if not instances:
-        raise await nothing_at(archive, place)
+        raise NotFound(
+            archive.name,
+            f"has nothing at {place}: it is gone already, or belongs to another study or series than was given. Search "
+            "for it again.",
+        )
     if doomed.instances not in (None, len(instances)):
         raise Refused(
             archive.name,
