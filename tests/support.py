@@ -12,7 +12,9 @@ from dicomweb_mcp.archives.wire import Patience
 from dicomweb_mcp.services.app import App
 from dicomweb_mcp.settings import READ_ONLY_KINDS, ArchiveSettings, Settings
 
-HURRIED = Patience(connect=1, silence=0.5, queue=1, answer=2, metadata=30, stream=5, back_off=0.001)
+HURRIED = Patience(
+    connect=1, silence=0.5, queue=1, answer=2, metadata=30, stream=5, operation=0.3, poll=0.001, back_off=0.001
+)
 Answering = Callable[[httpx.Request], httpx.Response]
 
 URLS = {

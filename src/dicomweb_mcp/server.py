@@ -15,6 +15,7 @@ from .services.retrieve import why_refused
 from .settings import Settings
 from .tools import idc_cite
 from .tools.archives import list_archives
+from .tools.delete import DELETE, delete_instances, deleting
 from .tools.idc_query import query_idc_index
 from .tools.idc_search import search_idc
 from .tools.metadata import get_metadata
@@ -49,6 +50,9 @@ def offered(app: App) -> list[Tool]:
     tools[-1].description = f"{tools[-1].description}\n\n{permission(app.settings)}"
     if not why_refused(app.settings):
         tools.append(tool(retrieve_instances, "Fetch files", FETCH))
+    if app.settings.deletable:
+        tools.append(tool(delete_instances, "Delete", DELETE))
+        tools[-1].description = f"{tools[-1].description}\n\n{deleting(app.settings)}"
     if is_installed():
         tools += [
             tool(search_idc, "Search the Imaging Data Commons", OFFLINE),
@@ -105,12 +109,21 @@ def _the_index() -> str:
 
 
 def _what_may_be_changed(settings: Settings) -> str:
-    if not settings.storable:
+    sentences = []
+    if settings.storable:
+        sentences.append(
+            f"Files can be stored in: {', '.join(settings.storable[:NAMED])}. Store only what the user asks for, and "
+            "tell of every file that was not stored."
+        )
+    if settings.deletable:
+        sentences.append(
+            f"delete_instances works in: {', '.join(settings.deletable[:NAMED])}. Show the user its plan, and pass its "
+            "token only when the user said yes to it."
+        )
+    if not sentences:
         return "Nothing can be stored or deleted: this server reads only."
-    return (
-        f"Files can be stored in: {', '.join(settings.storable[:NAMED])}. Store only what the user asks for, and tell "
-        "of every file that was not stored. Nothing can be deleted."
-    )
+    missing = "" if settings.storable else "Nothing can be stored."
+    return " ".join([*sentences, missing if settings.deletable else "Nothing can be deleted."]).strip()
 
 
 def build(app: App) -> MCPServer[App]:

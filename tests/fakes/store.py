@@ -192,6 +192,11 @@ class Store:
         self._rows.clear()
         return self
 
+    def drop(self, instances: Iterable[Held]) -> None:
+        gone = {id(one) for one in instances}
+        self.instances = [one for one in self.instances if id(one) not in gone]
+        self._rows.clear()
+
     @classmethod
     def files(cls, *paths: Path) -> "Store":
         return cls().hold(Held(file=path) for path in paths)

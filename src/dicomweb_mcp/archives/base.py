@@ -17,7 +17,7 @@ Problem
 happened and what to do next, and holds no address, credential, HTML or stack trace.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -153,6 +153,19 @@ class File:
 
 
 @dataclass(frozen=True)
+class Doomed:
+    """What an archive itself says of a place that is to be deleted: how many bytes and instances, None where it does
+    not tell. ``state`` is another text when something there was exchanged."""
+
+    size: int | None = None
+    instances: int | None = None
+    state: str = ""
+
+
+Tell = Callable[[str], Awaitable[None]]  # how far it is, in words
+
+
+@dataclass(frozen=True)
 class Health:
     """What a probe found: ``reachable``, or in ``problem`` why not. ``usage`` is what an archive with a quota says that
     it has counted."""
@@ -222,6 +235,16 @@ class Archive(Protocol):
         """Store whole files, into one study alone where it is named. What the answer says of each; nothing for those
         that it does not mention. Raises ArchiveError when there was no such answer, Changed when a file changed: then
         nobody knows what was stored before a search has shown it."""
+        ...
+
+    async def doomed(self, place: Place) -> Doomed:
+        """What deleting everything at a place would take, without changing anything. Raises NotOffered where the
+        archive cannot delete that, Refused where it could not be told which object is meant."""
+        ...
+
+    async def delete(self, place: Place, instances: Collection[str], tell: Tell) -> Sequence[str]:
+        """Delete a study, series or instance, which is known to hold these SOP Instance UIDs and no others; sentences
+        about what was done. What is gone only a search shows, also after an ArchiveError."""
         ...
 
     def forget(self, place: Place) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from contextlib import aclosing
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ from .arriving import Arriving
 from .base import (
     ArchiveError,
     Busy,
+    Doomed,
     Failed,
     File,
     Frame,
@@ -32,8 +33,10 @@ from .base import (
     Page,
     Place,
     Refused,
+    Tell,
     Unreachable,
 )
+from .deletion import deleter
 from .dialects import query_string, reason
 from .multipart import BadMultipart, MediaType, Part, parts
 from .objects import LARGE, rows_of
@@ -194,6 +197,13 @@ class DicomwebArchive:
         if isinstance(found, list) and len(found) == 1:  # Google's errors come in a list of one
             found = found[0]
         return store_response(normalized(found if isinstance(found, dict) else {}), self.profile.store_reasons)
+
+    async def doomed(self, place: Place) -> Doomed:
+        return await deleter(self._wire, await self.settle()).doomed(place)
+
+    async def delete(self, place: Place, instances: Collection[str], tell: Tell) -> Sequence[str]:
+        """Deleting is no part of PS3.18: each kind of server has a way of its own, or none."""
+        return await deleter(self._wire, await self.settle()).delete(place, tell)
 
     def forget(self, place: Place) -> None:
         """Nothing is remembered here."""

@@ -44,7 +44,8 @@ _GOOGLE: Mapping[int, Row] = {
     403: (
         AccessDenied,
         "has no such object, or does not show it to this account (403){said}; {how}. Reading needs the permission "
-        "healthcare.dicomStores.dicomWebRead, storing healthcare.dicomStores.dicomWebWrite.",
+        "healthcare.dicomStores.dicomWebRead, storing healthcare.dicomStores.dicomWebWrite, deleting "
+        "healthcare.dicomStores.dicomWebDelete.",
     ),
     404: (NotFound, "has no such object, or does not show it to this account (404){said}. Copy UIDs from a search."),
     429: (Busy, "has used up a quota of its project (429){said}. Wait a minute and ask for less."),

@@ -5,7 +5,7 @@ change what is decoded anew for each caller.
 """
 
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from ..dicom.rules import Level
 from ..dicom.stow import StoreResponse
 from ..dicom.values import DicomJson, text
 from .arriving import Arriving
-from .base import Archive, File, Frame, Health, Media, Page, Place
+from .base import Archive, Doomed, File, Frame, Health, Media, Page, Place, Tell
 from .memory import Key, Memory
 from .objects import LARGE, json_list, rows_of
 from .part10.outgoing import Outgoing
@@ -107,6 +107,12 @@ class RememberingArchive:
         finally:
             self._memory.forget(self.name)
 
+    async def delete(self, place: Place, instances: Collection[str], tell: Tell) -> Sequence[str]:
+        try:
+            return await self._archive.delete(place, instances, tell)
+        finally:
+            self._memory.forget(self.name)
+
     def forget(self, place: Place) -> None:
         self._memory.forget(self.name, place)
 
@@ -138,6 +144,9 @@ class RememberingArchive:
 
     async def rendered(self, place: Place, frame: int, *, viewport: tuple[int, int]) -> Media:
         return await self._archive.rendered(place, frame, viewport=viewport)
+
+    async def doomed(self, place: Place) -> Doomed:
+        return await self._archive.doomed(place)
 
     def instances(self, place: Place, *, as_stored: bool = True) -> AsyncGenerator[File, None]:
         return self._archive.instances(place, as_stored=as_stored)

@@ -37,8 +37,8 @@ BROKEN = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)  # an id
 class Patience:
     """Seconds: to connect, without a byte, for a place among the parallel requests, for the head of an answer with all
     tries and again for its body, for the metadata of a whole series or study, for a whole stream of files, for the
-    verdict on files that were sent, the base of the exponential back-off, and the longest wait that a Retry-After can
-    ask for."""
+    verdict on files that were sent or are to be deleted, for a long-running operation and before the first look at it,
+    the base of the exponential back-off, and the longest wait that a Retry-After can ask for."""
 
     connect: float = 10
     silence: float = 30
@@ -47,6 +47,8 @@ class Patience:
     metadata: float = 300
     stream: float = 3_600
     verdict: float = 300
+    operation: float = 3_600
+    poll: float = 0.5
     back_off: float = 0.5
     retry_after: float = 20
 
@@ -123,16 +125,23 @@ class Wire:
             chunks = self._chunks(response, most, seconds)
             yield Stream(response.headers.get("content-type", ""), chunks)
 
-    async def post(self, path: str, body: Body, *, accept: str, most: int) -> Answer:
-        """POST below the archive's base, once: only a request that was turned away unread, because its token had run
-        out, is sent again.
+    async def post(self, path: str, body: Body, *, accept: str, most: int, base: str | None = None) -> Answer:
+        """POST below the archive's base (or another one of the same server), once: only a request that was turned away
+        unread, because its token had run out, is sent again.
 
         Every status but a redirect is an answer, because the body of a failure says which part failed; ``failure``
         makes an error of it. Raises ArchiveError, and what ``body.chunks`` raises.
         """
+        return await self._once("POST", (base or self.base) + path, body, accept, most)
+
+    async def delete(self, path: str, *, accept: str, most: int, base: str | None = None) -> Answer:
+        """DELETE as ``post``: once, and every status but a redirect is an answer."""
+        return await self._once("DELETE", (base or self.base) + path, None, accept, most)
+
+    async def _once(self, method: str, url: str, body: Body | None, accept: str, most: int) -> Answer:
         async with self._place():
             try:
-                response = await self._send(self.base + path, accept, body)
+                response = await self._send(url, accept, body, method)
             except BROKEN as error:
                 raise self._unreachable(error) from None
             async with self._closing(response):
@@ -196,27 +205,28 @@ class Wire:
             await anyio.sleep(self._wait(attempt, response.headers.get("retry-after", "")))
         raise AssertionError("every profile has at least one try")
 
-    async def _send(self, url: str, accept: str, body: Body | None = None) -> httpx.Response:
+    async def _send(self, url: str, accept: str, body: Body | None = None, method: str = "GET") -> httpx.Response:
         """The response's head, signed in anew once when a token that can be renewed was refused. Raises one of
         BROKEN."""
         asked = {"Accept": accept, "Accept-Encoding": self._wanted_coding(accept)}
         signed = await self._credentials.headers()
-        response = await self._head(url, {**asked, **signed}, body)
+        response = await self._head(method, url, {**asked, **signed}, body)
         if response.status_code == 401 and self._credentials.forget(signed):
             await response.aclose()
-            response = await self._head(url, {**asked, **await self._credentials.headers()}, body)
+            response = await self._head(method, url, {**asked, **await self._credentials.headers()}, body)
         return response
 
     def _wanted_coding(self, accept: str) -> str:
         """JSON packs well anywhere."""
         return "identity" if self.profile.packs_slowly and not accept.endswith("json") else ASKED_FOR
 
-    async def _head(self, url: str, headers: dict[str, str], body: Body | None) -> httpx.Response:
+    async def _head(self, method: str, url: str, headers: dict[str, str], body: Body | None) -> httpx.Response:
         client = await self._opened()
-        seconds = self.patience.stream if body else self.patience.answer
+        patience = self.patience
+        seconds = patience.stream if body else patience.answer if method == "GET" else patience.verdict
         try:
             with anyio.fail_after(seconds):
-                return await client.send(self._request(client, url, headers, body), stream=True)
+                return await client.send(self._request(client, method, url, headers, body), stream=True)
         except BROKEN:
             raise
         except TimeoutError:
@@ -225,14 +235,16 @@ class Wire:
             raise self._unreachable(error) from None
 
     def _request(
-        self, client: httpx.AsyncClient, url: str, headers: dict[str, str], body: Body | None
+        self, client: httpx.AsyncClient, method: str, url: str, headers: dict[str, str], body: Body | None
     ) -> httpx.Request:
-        if body is None:
-            return client.build_request("GET", url, headers=headers)
-        headers = {**headers, "Content-Type": body.content_type, "Content-Length": str(body.length)}
-        # an archive may say nothing for long while it takes files in
+        if method == "GET":
+            return client.build_request(method, url, headers=headers)
+        # an archive may say nothing for long while it takes files in or deletes them
         patience = httpx.Timeout(self.patience.silence, connect=self.patience.connect, read=self.patience.verdict)
-        return client.build_request("POST", url, headers=headers, content=body.chunks(), timeout=patience)
+        if body is None:
+            return client.build_request(method, url, headers=headers, timeout=patience)
+        headers = {**headers, "Content-Type": body.content_type, "Content-Length": str(body.length)}
+        return client.build_request(method, url, headers=headers, content=body.chunks(), timeout=patience)
 
     async def _check(self, response: httpx.Response) -> None:
         if response.status_code in (200, 204, 206):

@@ -92,19 +92,20 @@ class App:
 
     @asynccontextmanager
     async def transfer_into(self, name: str | None) -> AsyncIterator[Archive]:
-        """The archive, for one transfer at a time: what another one stores meanwhile would go past its checks. Raises
-        Busy when the one before does not end."""
+        """The archive, for one transfer at a time: what another one stores or deletes meanwhile would go past its
+        checks. Raises Busy when the one before does not end."""
         archive = self.archive(name)
         lock = self._transfers.setdefault(archive.name, anyio.Lock())
         try:
             with anyio.fail_after(TRANSFER_SECONDS):
                 await lock.acquire()
         except TimeoutError:
-            raise Busy(archive.name, "is still being stored into by another call. Try again when it is done.") from None
+            raise Busy(archive.name, "is still being changed by another call. Try again when it is done.") from None
         try:
             yield archive
         finally:
             self.memory.forget(archive.name)
+            self.places.forget(archive.name)
             lock.release()
 
     async def close(self) -> None:
@@ -131,6 +132,11 @@ class Places:
         """The parents of a series or instance, if they were looked up before."""
         until, parents = self._known.get((archive, level, uid), (0.0, None))
         return parents if time.monotonic() < until else None
+
+    def forget(self, archive: str) -> None:
+        """Forget all of one archive."""
+        for key in [key for key in self._known if key[0] == archive]:
+            del self._known[key]
 
 
 async def probe(app: App, names: Sequence[str]) -> dict[str, Health]:

@@ -220,6 +220,11 @@ class Settings(_Frozen):
             return []
         return [archive.name for archive in self.archives if "store" in self.permits(archive)]
 
+    @property
+    def deletable(self) -> list[str]:
+        """The names of the archives in which something may be deleted."""
+        return [archive.name for archive in self.archives if "delete" in self.permits(archive)]
+
 
 def guess_kind(url: str) -> Kind:
     """The kind of server that an address suggests; ``generic`` when it says nothing."""

@@ -188,6 +188,24 @@ class RetrievalAnswer(Answer):
         return frozenset({"retrieved", "already_there", "different", "failed"})
 
 
+class DeletionAnswer(Answer):
+    """What would be deleted, with the ``token`` that has it done; or what became of it."""
+
+    level: str
+    StudyInstanceUID: str
+    SeriesInstanceUID: str | None = None
+    SOPInstanceUID: str | None = None
+    patient: dict[str, str] = Field(default={}, description="Whose study it is, as the archive gives it")
+    series_count: int | None = Field(default=None, description="Series that hold the instances, where told")
+    instances: int = Field(description="SOP instances that are planned for deletion")
+    bytes: int | None = Field(default=None, description="Of their files, where the archive tells")
+    token: str | None = Field(default=None, description="Nothing was deleted yet: pass it back to delete just this")
+    deleted: int | None = Field(default=None, description="A search does not find them any more")
+    remaining: int | None = Field(default=None, description="A search still finds them: not deleted, or not yet")
+    unknown: int | None = Field(default=None, description="No search could tell whether they are gone")
+    still_there: list[dict[str, str]] = Field(default=[], description="Those that a search still finds")
+
+
 class CitationAnswer(Answer):
     """What may be done with series of IDC, what to cite for them, and how to get their files."""
 
@@ -397,6 +415,8 @@ _WRITERS: Mapping[str, Callable[[str, Any], list[str]]] = {
     "viewer": _each,
     "download": _each,
     "not_found": _titled,
+    "patient": _pairs,
+    "still_there": _titled,
 }
 
 

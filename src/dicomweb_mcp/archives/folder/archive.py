@@ -6,7 +6,7 @@ Searches and look-ups go to an SQLite index in the user's cache folder (``index`
 
 import os
 import sqlite3
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -16,10 +16,11 @@ from anyio import to_thread
 from ...dicom.query import Plan
 from ...dicom.stow import StoreResponse, Verdict
 from ...dicom.values import DicomJson
-from ...paths import Changed
-from ...settings import user_cache_folder
+from ...paths import Changed, is_inside
+from ...settings import STATE_VARIABLE, user_cache_folder, user_state_folder
 from ..base import (
     Busy,
+    Doomed,
     File,
     Frame,
     Health,
@@ -29,6 +30,7 @@ from ..base import (
     Page,
     Place,
     Refused,
+    Tell,
     Unreachable,
 )
 from ..part10.dataset import Damaged, parse
@@ -43,6 +45,7 @@ from .lookup import Contents, contents, files_at, problems
 from .placing import place
 from .refresh import Refresher
 from .search import long_texts, search
+from .trash import Trash, fingerprint
 
 CHUNK = 1 << 20
 T = TypeVar("T")
@@ -51,12 +54,16 @@ T = TypeVar("T")
 class FolderArchive:
     """An ``Archive`` over the files of ``folder`` and the folders in it.
 
-    Links that lead outside are not followed. ``cache_folder`` holds the index; the user's own when left out.
+    Links that lead outside are not followed. ``cache_folder`` holds the index, ``state_folder`` the trash; the user's
+    own when left out.
     """
 
-    def __init__(self, name: str, folder: Path, *, cache_folder: Path | None = None) -> None:
+    def __init__(
+        self, name: str, folder: Path, *, cache_folder: Path | None = None, state_folder: Path | None = None
+    ) -> None:
         self._name = name
         self._folder = folder
+        self._state_folder = state_folder
         self._index = FolderIndex(folder, cache_folder or user_cache_folder())
         self._refresher = Refresher(folder, self._index)
         self._frames = FrameReader()
@@ -178,6 +185,50 @@ class FolderArchive:
             return Verdict(False, "it changed after it was checked, or cannot be read any more")
         return Verdict(True)
 
+    async def doomed(self, place: Place) -> Doomed:
+        """Everything that the files at a place are. Raises Refused where the trash would be a part of the archive."""
+        self._trash()
+        found = await self._held(place)
+        instances = len({stored.instance_uid for stored in found})
+        return Doomed(sum(stored.size for stored in found), instances, fingerprint(found))
+
+    async def delete(self, place: Place, instances: Collection[str], tell: Tell) -> Sequence[str]:
+        """Move the files into a folder of their own in the trash; the index does not know them afterwards. What is no
+        longer the file that the index knows stays where it is."""
+        trash = self._trash()
+        found = [stored for stored in await self._held(place) if stored.instance_uid in instances]
+        await tell(f"moving {len(found):,} files into the trash")
+        try:
+            filled = await to_thread.run_sync(trash.take, found)
+        except OSError as error:
+            raise Refused(
+                self._name, f"its trash {trash.folder} cannot be used: {error.strerror or error}. Nothing was deleted."
+            ) from None
+        await self._fresh(anew=True)
+        notes = [f"{filled.moved:,} files were moved to {filled.folder}; {filled.listing} there says where each was."]
+        if filled.left:
+            path, why = filled.left[0]
+            notes.append(f"{len(filled.left):,} files were left where they are; first: {path} ({why}).")
+        return notes
+
+    def _trash(self) -> Trash:
+        trash = Trash((self._state_folder or user_state_folder()) / "trash" / self._name)
+        if is_inside(os.path.realpath(self._folder), os.path.realpath(trash.folder)):
+            raise Refused(
+                self._name,
+                f"the trash would lie in the archive's own folder, at {trash.folder}, and what was deleted be found "
+                f"again: name another place with {STATE_VARIABLE}.",
+            )
+        return trash
+
+    async def _held(self, place: Place) -> list[StoredFile]:
+        """The files of the instances at a place, also those that repeat one. Raises Busy while the folder is being
+        indexed."""
+        if incomplete := await self._fresh(anew=True):
+            raise Busy(self._name, f"{incomplete}, so it is not known what is there. Ask again in a few seconds.")
+        counting = {stored.instance_uid for stored in await self._look_up(place)}
+        return [stored for stored in await self._look_up(place, repeated=True) if stored.instance_uid in counting]
+
     async def problems(self) -> list[tuple[str, str]]:
         """Every file that could not be used or is flawed: (path relative to the folder, why), by path."""
         await self._fresh()
@@ -269,8 +320,8 @@ class FolderArchive:
             raise Refused(self._name, f"{what} belongs to one instance: give instance_uid as well.")
         return (await self._files(place))[0]
 
-    async def _look_up(self, place: Place) -> list[StoredFile]:
-        return await self._with_index(lambda db: files_at(db, os.path.realpath(self._folder), place))
+    async def _look_up(self, place: Place, *, repeated: bool = False) -> list[StoredFile]:
+        return await self._with_index(lambda db: files_at(db, os.path.realpath(self._folder), place, repeated=repeated))
 
     def _not_found(self, place: Place) -> NoReturn:
         raise NotFound(

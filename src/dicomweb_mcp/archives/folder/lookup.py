@@ -102,14 +102,15 @@ def problems(db: sqlite3.Connection) -> list[tuple[str, str]]:
     return sorted(found)
 
 
-def files_at(db: sqlite3.Connection, root: str, place: Place) -> list[StoredFile]:
-    """The files of a study, series or instance: by series, then InstanceNumber, then SOP Instance UID."""
+def files_at(db: sqlite3.Connection, root: str, place: Place, *, repeated: bool = False) -> list[StoredFile]:
+    """The files of a study, series or instance: by series, then InstanceNumber, then SOP Instance UID. With
+    ``repeated`` also those that stand for nothing, because another one has their SOP Instance UID."""
     uids = [("study", place.study_uid), ("series", place.series_uid), ("sop", place.instance_uid)]
     given = [(column, uid) for column, uid in uids if uid]
-    where = " AND ".join(f"{column} = ?" for column, _ in given)
+    where = " AND ".join([f"{column} = ?" for column, _ in given] + ([] if repeated else ["current = 1"]))
     found = db.execute(
         "SELECT path, size, mtime, study, series, sop, json_extract(head, '$.\"00083002\".Value') "
-        f"FROM files JOIN heads USING (id) WHERE current = 1 AND {where} ORDER BY study, series, number, sop",
+        f"FROM files JOIN heads USING (id) WHERE {where} ORDER BY study, series, number, sop",
         [uid for _, uid in given],
     )
     return [

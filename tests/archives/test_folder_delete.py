@@ -1,0 +1,274 @@
+"""Deleting from a folder: files go into a trash, only those that are meant and unchanged, and none is ever lost."""
+
+import errno
+import json
+import os
+import shutil
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archives.folder_helpers import make_file, names
+from dicomweb_mcp.archives.base import Place, Refused
+from dicomweb_mcp.archives.folder import FolderArchive
+from dicomweb_mcp.archives.folder import trash as module
+
+pytestmark = pytest.mark.anyio
+SERIES = Place("1.2", "1.2.3")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A study of two series of two instances, another study, and what is no DICOM."""
+    made = tmp_path.resolve() / "archive"
+    for series in ("1.2.3", "1.2.4"):
+        for number in (1, 2):
+            make_file(made / "a b" / f"{series}-{number}.dcm", "1.2", series, f"{series}.{number}")
+    make_file(made / "other.dcm", "1.9", "1.9.1", "1.9.1.1")
+    (made / "notes.txt").write_text("not an image")
+    return made
+
+
+@asynccontextmanager
+async def archive_of(folder: Path, state: Path | None = None) -> AsyncIterator[FolderArchive]:
+    root = folder.parent
+    archive = FolderArchive("mine", folder, cache_folder=root / "cache", state_folder=state or root / "state")
+    try:
+        yield archive
+    finally:
+        await archive.close()
+
+
+async def nothing(_: str) -> None:
+    pass
+
+
+async def uids(archive: FolderArchive, place: Place) -> list[str]:
+    return await names(archive, "instance", study_uid=place.study_uid, series_uid=place.series_uid)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def only_trash(folder: Path) -> Path:
+    (found,) = (folder.parent / "state" / "trash" / "mine").iterdir()
+    return found
+
+
+def listed(trash: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (trash / "where-from.jsonl").read_text().splitlines()]
+
+
+def everything(trash: Path) -> dict[str, bytes]:
+    """What is in a trash by where it came from, as its list says."""
+    return {row["from"]: (trash / row["file"]).read_bytes() for row in listed(trash) if (trash / row["file"]).exists()}
+
+
+@pytest.mark.parametrize(
+    ("place", "gone"),
+    [
+        (Place("1.2"), ["1.2.3-1", "1.2.3-2", "1.2.4-1", "1.2.4-2"]),
+        (SERIES, ["1.2.3-1", "1.2.3-2"]),
+        (Place("1.2", "1.2.3", "1.2.3.2"), ["1.2.3-2"]),
+    ],
+)
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_files_go_into_the_trash_and_nothing_else_moves(
+    folder: Path, place: Place, gone: list[str], elsewhere: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also onto another file system, where a file cannot be renamed."""
+    if elsewhere:
+        monkeypatch.setattr(Path, "rename", other_file_system)
+    before = contents(folder)
+    paths = [f"a b/{name}.dcm" for name in gone]
+    times = {str(folder / path): (folder / path).stat().st_mtime_ns for path in paths}
+    async with archive_of(folder) as archive:
+        doomed = await archive.doomed(place)
+        assert (doomed.size, doomed.instances) == (sum(len(before[path]) for path in paths), len(gone))
+        assert contents(folder) == before
+        notes = await archive.delete(place, {name.replace("-", ".") for name in gone}, nothing)
+        assert not {name.replace("-", ".") for name in gone} & set(await uids(archive, place))
+    trash = only_trash(folder)
+    assert contents(folder) == {path: data for path, data in before.items() if path not in paths}
+    assert everything(trash) == {str(folder / path): before[path] for path in paths}
+    assert {row["from"]: (trash / row["file"]).stat().st_mtime_ns for row in listed(trash)} == times
+    assert str(trash) in notes[0]
+    assert len(notes) == 1
+    assert not list(trash.glob(".*")), "no half-written file is left behind"
+
+
+def other_file_system(self: Path, target: Path) -> Path:
+    raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
+async def test_the_trash_is_for_this_user_alone(folder: Path) -> None:
+    async with archive_of(folder) as archive:
+        await archive.delete(SERIES, {"1.2.3.1", "1.2.3.2"}, nothing)
+    trash = only_trash(folder)
+    for made in (trash, trash.parent, trash.parent.parent):
+        assert stat.S_IMODE(made.stat().st_mode) == 0o700
+
+
+async def test_each_deletion_has_a_folder_of_its_own(folder: Path) -> None:
+    before = contents(folder)
+    async with archive_of(folder) as archive:
+        for number in (1, 2):
+            await archive.delete(Place("1.2", "1.2.3", f"1.2.3.{number}"), {f"1.2.3.{number}"}, nothing)
+    trashes = list((folder.parent / "state" / "trash" / "mine").iterdir())
+    assert len(trashes) == 2
+    found = {path: data for trash in trashes for path, data in everything(trash).items()}
+    assert found == {str(folder / "a b" / f"1.2.3-{n}.dcm"): before[f"a b/1.2.3-{n}.dcm"] for n in (1, 2)}
+
+
+async def test_only_planned_uids_go(folder: Path) -> None:
+    async with archive_of(folder) as archive:
+        await archive.delete(SERIES, {"1.2.3.2", "1.9.1.1"}, nothing)
+        assert await uids(archive, SERIES) == ["1.2.3.1"]
+        assert await uids(archive, Place("1.9")) == ["1.9.1.1"]
+
+
+async def test_a_copy_of_an_instance_goes_with_it(folder: Path) -> None:
+    """It would be found again otherwise. One in another study is that study's, and stays."""
+    shutil.copy(folder / "a b" / "1.2.3-1.dcm", folder / "copy.dcm")
+    make_file(folder / "elsewhere.dcm", "1.7", "1.7.1", "1.2.3.1")
+    os.utime(folder / "elsewhere.dcm", (0, 0))
+    async with archive_of(folder) as archive:
+        doomed = await archive.doomed(Place("1.2", "1.2.3", "1.2.3.1"))
+        assert doomed.size == 2 * (folder / "copy.dcm").stat().st_size
+        assert doomed.instances == 1
+        await archive.delete(Place("1.2", "1.2.3", "1.2.3.1"), {"1.2.3.1"}, nothing)
+        assert await uids(archive, SERIES) == ["1.2.3.2"]
+        assert await uids(archive, Place("1.7")) == ["1.2.3.1"]
+    assert len(listed(only_trash(folder))) == 2
+
+
+async def test_what_is_planned_changes_with_the_files(folder: Path) -> None:
+    """A file that is rewritten in its size is another one."""
+    path = folder / "a b" / "1.2.3-1.dcm"
+    async with archive_of(folder) as archive:
+        before = await archive.doomed(SERIES)
+        assert await archive.doomed(SERIES) == before
+        status = path.stat()
+        path.write_bytes(path.read_bytes())
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000_000))
+        after = await archive.doomed(SERIES)
+    assert (after.size, after.instances) == (before.size, before.instances)
+    assert after.state != before.state
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_a_file_that_changes_at_the_last_moment_stays(
+    folder: Path, elsewhere: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder / "a b" / "1.2.3-1.dcm"
+    move, put = module._move, module._path
+
+    def edited(stored: Any, target: Path) -> None:
+        if put(stored) == path:
+            path.write_bytes(b"edited meanwhile")
+        move(stored, target)
+
+    monkeypatch.setattr(module, "_move", edited)
+    if elsewhere:
+        monkeypatch.setattr(Path, "rename", other_file_system)
+    async with archive_of(folder) as archive:
+        notes = await archive.delete(SERIES, {"1.2.3.1", "1.2.3.2"}, nothing)
+    assert path.read_bytes() == b"edited meanwhile"
+    assert not (folder / "a b" / "1.2.3-2.dcm").exists()
+    assert "1 files were left where they are; first: a b/1.2.3-1.dcm (it changed" in notes[1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be exchanged there")
+async def test_a_file_that_is_exchanged_between_look_and_move_is_put_back(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder / "a b" / "1.2.3-1.dcm"
+    rename = Path.rename
+
+    def exchanging(self: Path, target: Path) -> Path:
+        if self == path and path.read_bytes() != b"another":
+            fresh = folder / "fresh"
+            fresh.write_bytes(b"another")
+            fresh.replace(path)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", exchanging)
+    async with archive_of(folder) as archive:
+        notes = await archive.delete(SERIES, {"1.2.3.1"}, nothing)
+    assert path.read_bytes() == b"another"
+    assert "left where they are" in notes[1]
+
+
+@pytest.mark.parametrize("at", ["fsync", "file_digest", "unlink"])
+async def test_a_copy_that_fails_leaves_the_file_where_it_is(
+    folder: Path, at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(folder)
+    unlink = Path.unlink
+
+    def failing(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def kept(self: Path, missing_ok: bool = False) -> None:
+        if self.is_relative_to(folder):
+            failing()
+        unlink(self, missing_ok)
+
+    real = module.write_whole
+
+    def write(final: Path, chunks: Any) -> None:
+        if at == "fsync" and final.suffix == ".dcm":
+            for _ in chunks:
+                failing()
+        real(final, chunks)
+
+    monkeypatch.setattr(Path, "rename", other_file_system)
+    monkeypatch.setattr(module, "write_whole", write)
+    if at == "file_digest":
+        monkeypatch.setattr(module.hashlib, "file_digest", lambda *_: module.hashlib.sha256(b"something else"))
+    if at == "unlink":
+        monkeypatch.setattr(Path, "unlink", kept)
+    async with archive_of(folder) as archive:
+        notes = await archive.delete(SERIES, {"1.2.3.1", "1.2.3.2"}, nothing)
+        assert await uids(archive, SERIES) == ["1.2.3.1", "1.2.3.2"]
+    assert contents(folder) == before
+    assert [path.name for path in only_trash(folder).iterdir()] == ["where-from.jsonl"]
+    assert "2 files were left where they are" in notes[1]
+
+
+async def test_a_trash_within_the_archive_is_refused(folder: Path) -> None:
+    """What was deleted would be found again."""
+    before = contents(folder)
+    for state in (folder, folder / "state"):
+        async with archive_of(folder, state) as archive:
+            for call in (archive.doomed(SERIES), archive.delete(SERIES, {"1.2.3.1"}, nothing)):
+                with pytest.raises(Refused, match="DICOMWEB_MCP_STATE"):
+                    await call
+    assert contents(folder) == before
+
+
+async def test_a_trash_that_cannot_be_made(folder: Path) -> None:
+    before = contents(folder)
+    (folder.parent / "state").write_text("a file is in the way")
+    async with archive_of(folder) as archive:
+        with pytest.raises(Refused, match=r"cannot be used: .* Nothing was deleted"):
+            await archive.delete(SERIES, {"1.2.3.1"}, nothing)
+    assert contents(folder) == before
+
+
+async def test_what_was_moved_can_be_put_back_and_is_found_again(folder: Path) -> None:
+    before = contents(folder)
+    async with archive_of(folder) as archive:
+        await archive.delete(Place("1.2"), {f"1.2.{s}.{n}" for s in (3, 4) for n in (1, 2)}, nothing)
+        trash = only_trash(folder)
+        for row in listed(trash):
+            shutil.move(trash / row["file"], row["from"])
+        assert contents(folder) == before
+        await archive._fresh(anew=True)
+        assert await uids(archive, SERIES) == ["1.2.3.1", "1.2.3.2"]
