@@ -1,7 +1,8 @@
 """Storing files in an archive: checked, compared with what is there, sent in batches, confirmed by a search."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import anyio
 from anyio import to_thread
@@ -13,8 +14,9 @@ from ..errors import BadArgument, Problem
 from ..paths import Changed
 from .app import App
 from .items import Fit, Item, Outcome, Progress, Report, checked_items, undecided
+from .making import made
 from .presence import GONE, NO_SEARCH, compare_with, instances_there
-from .roots import files_under_roots
+from .roots import Named, files_under_roots
 
 BATCH_FILES = 50
 BATCH_BYTES = 64 << 20
@@ -37,11 +39,13 @@ async def store(
     archive_name: str | None,
     paths: Sequence[str],
     *,
+    metadata: Mapping[str, Any] | None = None,
     study_uid: str | None = None,
     dry_run: bool = False,
     report: Report,
 ) -> Transfer:
-    """Store the files that ``paths`` name, or with ``dry_run`` only say what would be done with each.
+    """Store the files that ``paths`` name, or with ``dry_run`` only say what would be done with each. With ``metadata``
+    they are pictures and documents, of which DICOM files are made first.
 
     Raises NotPermitted, BadArgument before anything is opened, ArchiveError before anything is sent.
     """
@@ -50,6 +54,17 @@ async def store(
     if not paths:
         raise BadArgument("paths is empty: name files, folders or patterns below a file root.")
     named = await to_thread.run_sync(files_under_roots, paths, app.settings.files.roots, abandon_on_cancel=True)
+    if metadata is None:
+        return await _stored(app, archive_name, named, study_uid, dry_run, report)
+    async with made(app, archive_name, named, metadata, study_uid) as ready:
+        transfer = await _stored(app, archive_name, ready.files, study_uid, dry_run, report)
+    transfer.notes[:0] = ready.notes
+    return transfer
+
+
+async def _stored(
+    app: App, archive_name: str | None, named: Sequence[Named], study_uid: str | None, dry_run: bool, report: Report
+) -> Transfer:
     progress = Progress(report, len(named))
     transfer = Transfer(await checked_items(named, study_uid, progress), dry_run=dry_run)
     async with app.transfer_into(archive_name) as archive:

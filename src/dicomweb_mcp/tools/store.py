@@ -36,7 +36,20 @@ async def store_instances(
         ),
     ],
     archive: Archive = None,
-    study_uid: Annotated[str | None, Field(description="The only study that the files may belong to")] = None,
+    metadata: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description="For JPEG, PNG, TIFF and PDF files: DICOM keyword -> value of the instances to make of them, "
+            "such as PatientID, StudyDate, SeriesDescription; Modality XC makes photographs"
+        ),
+    ] = None,
+    study_uid: Annotated[
+        str | None,
+        Field(
+            description="The only study that the files may belong to; with metadata the study that they join, whose "
+            "patient and study attributes they take"
+        ),
+    ] = None,
     dry_run: Annotated[bool, Field(description="Check and compare only, and say what would be done")] = False,
 ) -> Annotated[CallToolResult, TransferAnswer]:
     """Store DICOM files in an archive, and say of every file what became of it.
@@ -44,11 +57,15 @@ async def store_instances(
     Each file is checked first (a whole DICOM file, valid UIDs, no conflict with the study that is there), and what the
     archive already has is compared and not sent. A file counts as stored when the archive says so and a search finds
     it. Files that need a look are listed with the reason; calling this again with the same paths sends what is missing.
+    With metadata the files are pictures or PDF documents, of which DICOM instances of one series are made and stored;
+    the same file with the same metadata becomes the same instance.
     Nothing in the archive is changed or overwritten. Use dry_run=true first when there are many files.
     """
     app = ctx.request_context.lifespan_context
 
-    transfer = await store(app, archive, paths, study_uid=study_uid, dry_run=dry_run, report=ctx.report_progress)
+    transfer = await store(
+        app, archive, paths, metadata=metadata, study_uid=study_uid, dry_run=dry_run, report=ctx.report_progress
+    )
     return result(transfer_answer(app.configured(archive).name, transfer))
 
 
