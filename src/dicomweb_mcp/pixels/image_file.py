@@ -19,7 +19,6 @@ from .compressed import RGB_IDS
 from .description import MOST_PIXELS
 from .problems import Undecodable
 
-MOST_BYTES = 512 << 20  # of a file
 LONGEST_EDGE = 65_535  # Rows and Columns have 16 bits
 MOST_PROFILE = 4 << 20
 BASELINE_SYNTAX = "1.2.840.10008.1.2.4.50"
@@ -75,8 +74,7 @@ def _jpeg(data: bytes) -> Pixels:
     image.load()
     profile = _profile(image)
     if header.marker != BASELINE or not upright:
-        notes = (*(() if upright else (TURNED,)), *((DECODED,) if upright else ()))
-        return _native(_upright(image), lossy=lossy, profile=profile, notes=notes)
+        return _native(_upright(image), lossy=lossy, profile=profile, notes=(DECODED if upright else TURNED,))
     return Pixels(
         rows=header.rows,
         columns=header.columns,
@@ -105,7 +103,7 @@ def _end_of_jpeg(data: bytes) -> int:
     while True:
         found = AFTER_SCAN.match(data, at)
         if found is None:
-            raise Undecodable("it has no marker where one must stand.")
+            raise NotMade("the JPEG is cut off or damaged")
         at, marker = found.end(), data[found.end() - 1]
         if marker == 0xD9:
             return at

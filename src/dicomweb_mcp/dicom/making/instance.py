@@ -57,6 +57,8 @@ def make_instance(
     else:
         _add(made, _pixels(content, sop_class))
     made.update({element.tag: element for element in given if not element.is_empty or element.keyword not in made})
+    if "ImageLaterality" in given and not made.get("Laterality"):
+        made.pop("Laterality", None)  # one of the two says it (C.7.3.1)
     if of_study is not None:
         made.update(of_study)
     _add(made, uids(given, sop_class, source, study_uid))
@@ -101,9 +103,12 @@ def _pixels(content: Pixels, sop_class: str) -> dict[str, Any]:
     """Image Pixel (C.7.6.3), ICC Profile (C.11.15) and how it was compressed (C.7.6.1.1.5)."""
     from pydicom.encaps import encapsulate
 
+    photometric = content.photometric_interpretation
+    if sop_class == VL_PHOTOGRAPHIC and photometric == "YBR_FULL":
+        photometric = "YBR_FULL_422"  # the only YCbCr of JPEG that C.8.12.1 has; decoders go by the stream
     values: dict[str, Any] = {
         "SamplesPerPixel": content.samples_per_pixel,
-        "PhotometricInterpretation": content.photometric_interpretation,
+        "PhotometricInterpretation": photometric,
         "Rows": content.rows,
         "Columns": content.columns,
         "BitsAllocated": content.bits,

@@ -28,14 +28,14 @@ IODS = {
         "Secondary Capture Image",
         {
             "Modality": "OT", "SeriesNumber": "", "ConversionType": "WSD", "ImageType": ["DERIVED", "SECONDARY"],
-            "PatientOrientation": "",
+            "PatientOrientation": "", "Laterality": "",
         },
     ),
     VL_PHOTOGRAPHIC: Iod(
         "VL Photographic Image",
         {
             "Modality": "XC", "SeriesNumber": "", "ImageType": ["ORIGINAL", "PRIMARY"], "PatientOrientation": "",
-            "AcquisitionContextSequence": [], "LossyImageCompression": "",
+            "Laterality": "", "AcquisitionContextSequence": [], "LossyImageCompression": "",
         },
     ),
     # C.24.2: whether identifying text is in a document that nobody read is not known, so the safe value is said
