@@ -134,6 +134,29 @@ def test_the_picture_stands_upright(kind: str) -> None:
     assert (pixels.lossy is not None) == (kind == "JPEG")
 
 
+def test_an_orientation_that_there_is_not_turns_nothing() -> None:
+    assert pixels_of(encoded(RGB, "JPEG", exif=orientation(9))).is_compressed
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+@pytest.mark.parametrize(
+    ("dpi", "turned", "expected"),
+    [
+        ((300, 300), 1, None),
+        ((300, 299), 1, None),
+        ((200, 100), 1, (2, 1)),
+        ((100, 200), 1, (1, 2)),
+        ((200, 100), 3, (2, 1)),
+        ((200, 100), 6, (1, 2)),
+        ((20_000, 100), 1, None),
+    ],
+)
+def test_pixels_that_are_not_square(kind: str, dpi: Any, turned: int, expected: Any) -> None:
+    """A fax of 200 dots an inch across and 100 down has pixels twice as high as wide."""
+    data = encoded(GREY, kind, dpi=dpi, **({"exif": orientation(turned)} if turned > 1 else {}))
+    assert pixels_of(data).aspect == expected
+
+
 def test_a_place_in_exif_is_told() -> None:
     exif = Image.Exif()
     exif.get_ifd(0x8825)[1] = "N"

@@ -6,11 +6,10 @@ viewers of DICOM do not look there; transparency and more than one page are refu
 
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from io import BytesIO
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
 from ..dicom.making.content import Lossy, NotMade, Pixels
@@ -26,6 +25,10 @@ JPEG_METHOD = "ISO_10918_1"
 BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
 LOSSY_TIFF = {"jpeg": JPEG_METHOD, "tiff_jpeg": JPEG_METHOD}
 BITS_PER_SAMPLE, PHOTOMETRIC, COMPRESSION = 258, 262, 259
+RESOLUTIONS = ("dpi", "aspect", "resolution", "jfif_density")  # Pillow's names, the first of them counts
+MOST_ASPECT, LEAST_DIFFERENCE = 10.0, 0.01
+SIDEWAYS = 5  # from this Exif orientation on, rows become columns
+CONVERTED = {"1": "L", "P": "RGB", "YCbCr": "RGB"}  # modes of Pillow that DICOM has not, or not so widely
 KINDS = {
     "JPEG": (b"\xff\xd8\xff",),
     "PNG": (b"\x89PNG\r\n\x1a\n",),
@@ -67,20 +70,22 @@ def _jpeg(data: bytes) -> Pixels:
         raise NotMade("its colours are CMYK, which DICOM does not have: save it as RGB")
     stream = data[: _end_of_jpeg(data)]  # cameras put more behind the picture
     image = _opened(stream, "JPEG")
-    exif = image.getexif()
-    upright = exif.get(ExifTags.Base.Orientation, 1) in (1, 0)
+    exif, aspect = image.getexif(), _aspect(image)
+    upright = _orientation(image) == 1
     native = header.columns * header.rows * header.components
     lossy = Lossy(JPEG_METHOD, native / len(stream))
     image.load()
     profile = _profile(image)
     if header.marker != BASELINE or not upright:
-        return _native(_upright(image), lossy=lossy, profile=profile, notes=(DECODED if upright else TURNED,))
+        ImageOps.exif_transpose(image, in_place=True)
+        return _native(image, aspect, lossy=lossy, profile=profile, notes=(DECODED if upright else TURNED,))
     return Pixels(
         rows=header.rows,
         columns=header.columns,
         photometric_interpretation=_photometric(header),
         bits=8,
         data=stream,
+        aspect=aspect,
         transfer_syntax=BASELINE_SYNTAX,
         lossy=lossy,
         icc_profile=profile,
@@ -124,7 +129,9 @@ def _png(data: bytes) -> Pixels:
     if depth == 16 and colour != 0:
         raise NotMade(_SIXTEEN)
     image.load()
-    return _native(_upright(image), profile=_profile(image))
+    aspect = _aspect(image)
+    ImageOps.exif_transpose(image, in_place=True)
+    return _native(image, aspect, profile=_profile(image))
 
 
 def _tiff(data: bytes) -> Pixels:
@@ -135,11 +142,12 @@ def _tiff(data: bytes) -> Pixels:
         raise NotMade(_SIXTEEN)
     method = LOSSY_TIFF.get(str(image.info.get("compression")))
     is_white_zero = tags.get(PHOTOMETRIC) == 0 and image.mode.startswith("I;16")  # Pillow turns only those of 8 bits
-    profile = _profile(image)
+    profile, aspect = _profile(image), _aspect(image)
     image.load()  # upright, too
     native = image.size[0] * image.size[1] * len(bits)
     return _native(
         image,
+        aspect,
         profile=profile,
         lossy=Lossy(method, native / len(data)) if method else None,
         white_is_zero=is_white_zero,
@@ -171,8 +179,24 @@ def _too_large() -> NotMade:
     return NotMade(f"it has over {MOST_PIXELS // 1_000_000} megapixels, or an edge of over {LONGEST_EDGE:,}")
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    return ImageOps.exif_transpose(image)
+def _orientation(image: Image.Image) -> int:
+    """Of Exif: 1 is upright, 2 to 8 are not."""
+    found = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return int(found) if found in range(2, 9) else 1
+
+
+def _aspect(image: Image.Image) -> tuple[int, int] | None:
+    """Height and width of a pixel of the upright picture, as fax machines and scanners say it by two resolutions; None
+    for a square one, and for nonsense."""
+    found = next((image.info[name] for name in RESOLUTIONS if name in image.info), (1, 1))
+    across, down = (float(value) for value in found)
+    if not (across > 0 and down > 0 and MOST_ASPECT > across / down > 1 / MOST_ASPECT):
+        return None
+    height = Fraction(across / down).limit_denominator(1_000)
+    if abs(height - 1) < LEAST_DIFFERENCE:
+        return None
+    pair = height.numerator, height.denominator
+    return (pair[1], pair[0]) if _orientation(image) >= SIDEWAYS else pair
 
 
 def _profile(image: Image.Image) -> bytes:
@@ -184,40 +208,44 @@ def _profile(image: Image.Image) -> bytes:
 
 def _native(
     image: Image.Image,
+    aspect: tuple[int, int] | None,
     *,
     profile: bytes = b"",
     lossy: Lossy | None = None,
     notes: tuple[str, ...] = (),
     white_is_zero: bool = False,
 ) -> Pixels:
-    array = _array(image)
+    plain = _plain(image)
+    bits = 16 if plain.mode.startswith("I;16") else 8
+    is_colour = plain.mode == "RGB"
     return Pixels(
-        rows=array.shape[0],
-        columns=array.shape[1],
-        photometric_interpretation="RGB" if array.ndim == 3 else "MONOCHROME1" if white_is_zero else "MONOCHROME2",
-        bits=8 * array.dtype.itemsize,
-        data=np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes(),
+        rows=plain.height,
+        columns=plain.width,
+        photometric_interpretation="RGB" if is_colour else "MONOCHROME1" if white_is_zero else "MONOCHROME2",
+        bits=bits,
+        aspect=aspect,
+        data=_swapped(plain.tobytes()) if plain.mode == "I;16B" else plain.tobytes(),
         lossy=lossy,
-        icc_profile=profile if array.ndim == 3 else b"",
+        icc_profile=profile if is_colour else b"",
         notes=notes,
     )
 
 
-def _array(image: Image.Image) -> NDArray[Any]:
+def _plain(image: Image.Image) -> Image.Image:
     """Grey of 8 or 16 bits, or RGB of 8. Raises NotMade for what is transparent or of another kind."""
     if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
         image = _opaque(image)
-    if image.mode in ("L", "RGB"):
-        return np.asarray(image)
-    if image.mode == "1":
-        return np.asarray(image.convert("L"))
-    if image.mode in ("P", "YCbCr"):
-        return np.asarray(image.convert("RGB"))
-    if image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.uint16, copy=False)
+    if image.mode in ("L", "RGB", "I;16", "I;16B"):
+        return image
+    if image.mode in CONVERTED:
+        return image.convert(CONVERTED[image.mode])
     raise NotMade(
         f"its pixels are of the kind {image.mode}, which is not stored here: save it as grey of 8 or 16 bits, or RGB"
     )
+
+
+def _swapped(big_endian: bytes) -> bytes:
+    return np.frombuffer(big_endian, ">u2").astype("<u2").tobytes()
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -39,15 +39,15 @@ async def store_instances(
     metadata: Annotated[
         dict[str, Any] | None,
         Field(
-            description="For JPEG, PNG, TIFF and PDF files: DICOM keyword -> value of the instances to make of them, "
-            "such as PatientID, StudyDate, SeriesDescription; Modality XC makes photographs"
+            description="For JPEG, PNG, TIFF and PDF: DICOM keyword -> value for the instances made of them; "
+            "Modality XC makes photographs"
         ),
     ] = None,
     study_uid: Annotated[
         str | None,
         Field(
-            description="The only study that the files may belong to; with metadata the study that they join, whose "
-            "patient and study attributes they take"
+            description="The only study that the files may belong to; with metadata the one they join and take "
+            "patient and study from"
         ),
     ] = None,
     dry_run: Annotated[bool, Field(description="Check and compare only, and say what would be done")] = False,
@@ -57,8 +57,8 @@ async def store_instances(
     Each file is checked first (a whole DICOM file, valid UIDs, no conflict with the study that is there), and what the
     archive already has is compared and not sent. A file counts as stored when the archive says so and a search finds
     it. Files that need a look are listed with the reason; calling this again with the same paths sends what is missing.
-    With metadata the files are pictures or PDF documents, of which DICOM instances of one series are made and stored;
-    the same file with the same metadata becomes the same instance.
+    With metadata the files are pictures or PDF documents, made into instances of one series; the same file and metadata
+    make the same instance.
     Nothing in the archive is changed or overwritten. Use dry_run=true first when there are many files.
     """
     app = ctx.request_context.lifespan_context

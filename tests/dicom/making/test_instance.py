@@ -29,6 +29,7 @@ FILES = {
     "grey": encoded(GREY, "PNG"),
     "JPEG": encoded(RGB, "JPEG"),
     "4:4:4": encoded(RGB, "JPEG", subsampling="4:4:4"),
+    "fax": encoded(GREY, "TIFF", dpi=(200, 100)),
     "PDF": PDF,
 }
 
@@ -109,6 +110,13 @@ def test_a_jpeg_comes_out_byte_by_byte() -> None:
     assert float(dataset.LossyImageCompressionRatio) == pytest.approx(RGB.size / len(FILES["JPEG"]), abs=0.005)
     expected = np.asarray(Image.open(io.BytesIO(FILES["JPEG"])))
     np.testing.assert_allclose(dataset.pixel_array.astype(int), expected.astype(int), atol=2)
+
+
+def test_pixels_that_are_not_square() -> None:
+    assert list(made("fax").PixelAspectRatio) == [2, 1]
+    spaced = made("fax", PixelSpacing=[0.254, 0.127])
+    assert "PixelAspectRatio" not in spaced
+    assert list(spaced.PixelSpacing) == [0.254, 0.127]
 
 
 def test_photographs_have_photometric_interpretations_of_their_own() -> None:

@@ -22,7 +22,8 @@ class Lossy:
 class Pixels:
     """One picture as it will be stored: grey, or three colours pixel by pixel, without a sign.
 
-    ``data`` is the whole stream where ``transfer_syntax`` is a compressed one. ``notes`` say what was done to it.
+    ``data`` is the whole stream where ``transfer_syntax`` is a compressed one. ``aspect`` is height and width of a
+    pixel that is not square, ``notes`` say what was done to it.
     """
 
     rows: int
@@ -31,6 +32,7 @@ class Pixels:
     bits: int
     data: bytes
     transfer_syntax: str = EXPLICIT
+    aspect: tuple[int, int] | None = None
     lossy: Lossy | None = None
     icc_profile: bytes = b""
     notes: tuple[str, ...] = ()

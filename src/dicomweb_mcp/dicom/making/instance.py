@@ -59,6 +59,8 @@ def make_instance(
     made.update({element.tag: element for element in given if not element.is_empty or element.keyword not in made})
     if "ImageLaterality" in given and not made.get("Laterality"):
         made.pop("Laterality", None)  # one of the two says it (C.7.3.1)
+    if "PixelSpacing" in made:
+        made.pop("PixelAspectRatio", None)  # the spacing says it (C.7.6.3.1.7)
     if of_study is not None:
         made.update(of_study)
     _add(made, uids(given, sop_class, source, study_uid))
@@ -117,6 +119,8 @@ def _pixels(content: Pixels, sop_class: str) -> dict[str, Any]:
         "PixelRepresentation": 0,
         "PixelData": encapsulate([content.data]) if content.is_compressed else _even(content.data),
     }
+    if content.aspect:
+        values["PixelAspectRatio"] = list(content.aspect)
     if content.samples_per_pixel == 3:
         values["PlanarConfiguration"] = 0
         if content.icc_profile:

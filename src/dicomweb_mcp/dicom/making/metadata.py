@@ -1,7 +1,7 @@
 """Metadata that a caller gives (keyword -> value) -> a checked data set. Messages name attributes and never a value."""
 
-import math
 import re
+import sys
 import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 MOST_ELEMENTS = 1_000
 DEEPEST = 8  # sequences within sequences
 LINES = frozenset("\r\n\t\f")  # in texts of several lines
-LONG_TEXTS = {"LT", "ST", "UT"}
-ONE_TEXT = LONG_TEXTS | {"UR"}  # in these a backslash is a character, elsewhere it parts values
-TEXTS = {"AE", "AS", "CS", "DA", "DT", "LO", "PN", "SH", "TM", "UC", "UI"} | ONE_TEXT
+LONG_TEXTS = {"LT", "ST", "UT"}  # in these a backslash is a character, elsewhere it parts values
+TEXTS = {"AE", "AS", "CS", "DA", "DT", "LO", "PN", "SH", "TM", "UC", "UI", "UR"} | LONG_TEXTS
 INTEGERS = {"SL", "SS", "SV", "UL", "US", "UV"}
 FLOATS = {"FD", "FL"}
 DECIMALS = {"DS", "IS"}
+LARGEST = {"FL": 3.4028234e38}  # of 32 bits; all others have 64
 HOW = {  # PS3.5 table 6.2-1
     "AE": "at most 16 characters of ASCII",
     "AS": "digits and a unit, such as 045Y, 006M or 010D",
@@ -145,7 +145,7 @@ def _value(known: Attribute, value: Any, name: str) -> Any:
     if vr in INTEGERS and isinstance(value, int):
         return value
     if vr in FLOATS | DECIMALS and isinstance(value, int | float):
-        if not math.isfinite(value):
+        if not abs(value) <= LARGEST.get(vr, sys.float_info.max):  # NaN is not, either
             raise _wrong(known, name)
         return value if vr in FLOATS else _decimal(value)
     if vr in TEXTS | DECIMALS and isinstance(value, str):
@@ -160,7 +160,7 @@ def _text(known: Attribute, text: str, name: str) -> str:
     allowed = LINES if vr in LONG_TEXTS else frozenset()
     if any(unicodedata.category(char) in ("Cc", "Cs") and char not in allowed for char in text):
         raise BadArgument(f"{name} holds control characters; it can be {HOW[vr]}.")
-    if "\\" in text and vr not in ONE_TEXT:
+    if "\\" in text and vr not in LONG_TEXTS:
         raise BadArgument(f"{name} holds a backslash, which parts values: give several values as a list.")
     if vr == "DA" and text:
         return _day(text, known, name)
