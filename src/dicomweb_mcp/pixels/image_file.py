@@ -169,9 +169,8 @@ def _opened(data: bytes, kind: str) -> Image.Image:
     width, height = image.size
     if width * height > MOST_PIXELS or max(width, height) > LONGEST_EDGE:
         raise _too_large()
-    pages = 1 if kind == "JPEG" else getattr(image, "n_frames", 1)
-    if pages > 1:
-        raise NotMade(f"it has {pages} pages or pictures: save each as a file of its own, they become one series")
+    if kind != "JPEG" and getattr(image, "is_animated", False):
+        raise NotMade("it has several pages or pictures: save each as a file of its own, they become one series")
     return image
 
 
