@@ -1,7 +1,8 @@
 """Storing files in an archive: checked, compared with what is there, sent in batches, confirmed by a search."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from anyio import to_thread
 
@@ -11,8 +12,9 @@ from ..errors import BadArgument
 from .app import App
 from .items import Item, Progress, Report, checked_items, undecided
 from .journal import Journal
+from .making import made
 from .presence import NO_SEARCH, compare_with
-from .roots import files_under_roots
+from .roots import Named, files_under_roots
 from .sending import Sender
 
 MOST_UNCONFIRMED = 100  # files,
@@ -35,13 +37,15 @@ async def store(
     archive_name: str | None,
     paths: Sequence[str],
     *,
+    metadata: Mapping[str, Any] | None = None,
     study_uid: str | None = None,
     dry_run: bool = False,
     confirm: bool = False,
     report: Report,
 ) -> Transfer:
     """Store the files that ``paths`` name, or with ``dry_run``, or without ``confirm`` where that takes one, only say
-    what would be done with each.
+    what would be done with each. With ``metadata`` they are pictures and documents, of which DICOM files are made
+    first.
 
     Raises NotPermitted, BadArgument before anything is opened, ArchiveError before anything is sent.
     """
@@ -50,16 +54,34 @@ async def store(
     if not paths:
         raise BadArgument("paths is empty: name files, folders or patterns below a file root.")
     named = await to_thread.run_sync(files_under_roots, paths, app.settings.files.roots, abandon_on_cancel=True)
+    wanted = _Wanted(archive_name, study_uid, dry_run, confirm)
+    if metadata is None:
+        return await _stored(app, named, wanted, report)
+    async with made(app, archive_name, named, metadata, study_uid) as ready:
+        transfer = await _stored(app, ready.files, wanted, report)
+    transfer.notes[:0] = ready.notes
+    return transfer
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    archive: str | None
+    study_uid: str | None
+    dry_run: bool
+    confirm: bool
+
+
+async def _stored(app: App, named: Sequence[Named], wanted: _Wanted, report: Report) -> Transfer:
     progress = Progress(report, len(named))
-    transfer = Transfer(await checked_items(named, study_uid, progress), dry_run=dry_run)
-    async with app.transfer_into(archive_name) as archive:
+    transfer = Transfer(await checked_items(named, wanted.study_uid, progress), dry_run=wanted.dry_run)
+    async with app.transfer_into(wanted.archive) as archive:
         journal = Journal(archive.address)
         can_confirm = await _compare(archive, transfer, journal, progress)
         going = undecided(transfer.items)
-        if not (dry_run or confirm) and is_large(len(going), sum(item.file.size for item in going)):
+        if not (wanted.dry_run or wanted.confirm) and is_large(len(going), sum(item.file.size for item in going)):
             transfer.dry_run = transfer.wants_confirmation = True
         if not transfer.dry_run:
-            sender = Sender(archive, study_uid, journal if can_confirm else None)
+            sender = Sender(archive, wanted.study_uid, journal if can_confirm else None)
             await sender.send(going, len(transfer.items), progress)
         if journal.problem:
             transfer.notes.append(

@@ -39,7 +39,20 @@ async def store_instances(
         ),
     ],
     archive: Archive = None,
-    study_uid: Annotated[str | None, Field(description="The only study that the files may belong to")] = None,
+    metadata: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description="For JPEG, PNG, TIFF and PDF: DICOM keyword -> value for the instances made of them; "
+            "Modality XC makes photographs"
+        ),
+    ] = None,
+    study_uid: Annotated[
+        str | None,
+        Field(
+            description="The only study that the files may belong to; with metadata the one they join and take "
+            "patient and study from"
+        ),
+    ] = None,
     dry_run: Annotated[bool, Field(description="Check and compare only, and say what would be done")] = False,
     confirm: Annotated[
         bool,
@@ -54,14 +67,17 @@ async def store_instances(
     Each file is checked first (a whole DICOM file, valid UIDs, no conflict with the study that is there), and what the
     archive already has is compared and not sent. A file counts as stored when the archive says so and a search finds
     it. Files that need a look are listed with the reason; calling this again with the same paths sends what is missing.
+    With metadata the files are pictures or PDF documents, made into instances of one series; the same file and metadata
+    make the same instance.
     Nothing in the archive is changed or overwritten. Use dry_run=true first when there are many files; large transfers
     want confirm=true, which is for the user to decide.
     """
     app = ctx.request_context.lifespan_context
 
     transfer = await store(
-        app, archive, paths, study_uid=study_uid, dry_run=dry_run, confirm=confirm, report=ctx.report_progress
-    )
+        app, archive, paths, metadata=metadata, study_uid=study_uid, dry_run=dry_run, confirm=confirm,
+        report=ctx.report_progress,
+    )  # fmt: skip
     return result(await to_thread.run_sync(transfer_answer, app.configured(archive).name, transfer))
 
 
