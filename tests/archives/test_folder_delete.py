@@ -148,6 +148,20 @@ async def test_a_copy_of_an_instance_goes_with_it(folder: Path) -> None:
     assert len(listed(only_trash(folder))) == 2
 
 
+async def test_a_file_that_no_search_shows_is_not_meant(folder: Path) -> None:
+    """Its instance counts in another study, so it is in no plan."""
+    make_file(folder / "hidden.dcm", "1.7", "1.7.1", "1.2.3.1")
+    os.utime(folder / "hidden.dcm", (0, 0))
+    shown = make_file(folder / "shown.dcm", "1.7", "1.7.1", "1.7.1.2")
+    async with archive_of(folder) as archive:
+        assert await uids(archive, Place("1.7")) == ["1.7.1.2"]
+        doomed = await archive.doomed(Place("1.7"))
+        assert (doomed.size, doomed.instances) == (shown.stat().st_size, 1)
+        await archive.delete(Place("1.7"), {"1.7.1.2", "1.2.3.1"}, nothing)
+    assert (folder / "hidden.dcm").exists()
+    assert not shown.exists()
+
+
 async def test_what_is_planned_changes_with_the_files(folder: Path) -> None:
     """A file that is rewritten in its size is another one."""
     path = folder / "a b" / "1.2.3-1.dcm"
@@ -203,6 +217,46 @@ async def test_a_file_that_is_exchanged_between_look_and_move_is_put_back(
         notes = await archive.delete(SERIES, {"1.2.3.1"}, nothing)
     assert path.read_bytes() == b"another"
     assert "left where they are" in notes[1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be exchanged there")
+async def test_nothing_is_put_back_over_another_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = folder / "a b" / "1.2.3-1.dcm"
+    rename = Path.rename
+
+    def exchanging(self: Path, target: Path) -> Path:
+        if self == path:
+            path.unlink()
+            path.write_bytes(b"second")
+        moved = rename(self, target)
+        if self == path:
+            path.write_bytes(b"third")
+        return moved
+
+    monkeypatch.setattr(Path, "rename", exchanging)
+    async with archive_of(folder) as archive:
+        notes = await archive.delete(SERIES, {"1.2.3.1"}, nothing)
+    assert path.read_bytes() == b"third"
+    assert (only_trash(folder) / "000001.dcm").read_bytes() == b"second"
+    assert "lies in the trash as 000001.dcm" in notes[1]
+
+
+async def test_a_file_that_changes_while_it_is_copied_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = folder / "a b" / "1.2.3-1.dcm"
+    real = module.write_whole
+
+    def write(final: Path, chunks: Any) -> None:
+        real(final, chunks)
+        if final.suffix == ".dcm":
+            path.write_bytes(b"edited after it was copied")
+
+    monkeypatch.setattr(Path, "rename", other_file_system)
+    monkeypatch.setattr(module, "write_whole", write)
+    async with archive_of(folder) as archive:
+        notes = await archive.delete(SERIES, {"1.2.3.1"}, nothing)
+    assert path.read_bytes() == b"edited after it was copied"
+    assert [one.name for one in only_trash(folder).iterdir()] == ["where-from.jsonl"]
+    assert "it changed after it was looked at" in notes[1]
 
 
 @pytest.mark.parametrize("at", ["fsync", "file_digest", "unlink"])

@@ -74,6 +74,8 @@ async def test_a_plan_of_what_is_not_there(over: Over) -> None:
     for uids in ({"study_uid": "1.2.3"}, {"series_uid": "1.2.3"}, {"study_uid": STUDY, "series_uid": f"{STUDY}.9"}):
         with pytest.raises(NotFound):
             await model.call("0" * 20, **uids)
+    with pytest.raises(NotFound, match=r"has nothing at instance .* another study or series"):
+        await model.call(study_uid=STUDY, series_uid=f"{STUDY}.2", instance_uid=INSTANCE)
     with pytest.raises(BadArgument):
         await model.call()
     with pytest.raises(BadArgument):

@@ -66,7 +66,7 @@ async def test_a_plan_and_its_token(connected: Connected) -> None:
         assert "notes" not in done
         assert (await answer(client, "list_instances", study_uid=STUDY))["returned"] == 0
         assert (await answer(client, "search_studies"))["returned"] == 1
-        assert "has nothing at study" in await refusal(client, "delete_instances", study_uid=STUDY, token=plan["token"])
+        assert "has no study" in await refusal(client, "delete_instances", study_uid=STUDY, token=plan["token"])
 
 
 async def test_a_wrong_token_brings_the_plan_again(connected: Connected) -> None:

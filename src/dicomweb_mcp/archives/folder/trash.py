@@ -102,8 +102,9 @@ def _move(stored: StoredFile, target: Path) -> None:
 
 def _put_back(target: Path, source: Path) -> None:
     """What was put into the file's place between looking and moving; never over what is there by now."""
-    if not os.path.lexists(source):
-        target.rename(source)
+    if os.path.lexists(source):
+        raise OSError(0, f"it was exchanged twice meanwhile, and what was there lies in the trash as {target.name}")
+    target.rename(source)
 
 
 def _copy(stored: StoredFile, target: Path) -> None:
