@@ -142,6 +142,20 @@ async def test_a_study_that_is_not_there_is_not_made(pictures: Path) -> None:
     assert left_behind() == []
 
 
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_study_uid_in_the_metadata_makes_a_study_or_joins_it(kind: str, pictures: Path) -> None:
+    fake = KINDS[kind](Store())
+    metadata = {**PATIENT, "StudyInstanceUID": "1.2.9"}
+    assert outcomes(await stored(fake, kind, pictures, "a.jpg", metadata=metadata)) == {"stored": 1}
+    assert outcomes(await stored(fake, kind, pictures, "a.jpg", metadata=metadata)) == {"already_there": 1}
+    joining = {"PatientID": "P1", "StudyInstanceUID": "1.2.9", "SeriesDescription": "more"}
+    assert outcomes(await stored(fake, kind, pictures, "a.jpg", metadata=joining)) == {"stored": 1}
+    assert [str(dataset.PatientName) for dataset in sent(fake)] == ["Müller^Änne"] * 2
+    assert {dataset.StudyInstanceUID for dataset in sent(fake)} == {"1.2.9"}
+    with pytest.raises(BadArgument, match="another PatientName"):
+        await stored(fake, kind, pictures, "a.jpg", metadata={**joining, "PatientName": "Else"})
+
+
 @pytest.mark.parametrize(
     ("metadata", "says"),
     [

@@ -37,6 +37,7 @@ KINDS = {
 TURNED = "turned as its Exif orientation says, so it is stored uncompressed"
 DECODED = "a JPEG that is not baseline, so it is stored uncompressed"
 PLACED = "its Exif data say where it was taken, and stay in the JPEG stream"
+SIXTEEN = "its colours have 16 bits a channel: save it with 8"
 AFTER_SCAN = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
 
 
@@ -127,7 +128,7 @@ def _png(data: bytes) -> Pixels:
     image = _opened(data, "PNG")
     depth, colour = data[24], data[25]
     if depth == 16 and colour != 0:
-        raise NotMade(_SIXTEEN)
+        raise NotMade(SIXTEEN)
     image.load()
     aspect = _aspect(image)
     ImageOps.exif_transpose(image, in_place=True)
@@ -139,7 +140,7 @@ def _tiff(data: bytes) -> Pixels:
     tags = image.tag_v2  # type: ignore[attr-defined]
     bits = tags.get(BITS_PER_SAMPLE, (1,))
     if len(bits) > 1 and max(bits) > 8:
-        raise NotMade(_SIXTEEN)
+        raise NotMade(SIXTEEN)
     method = LOSSY_TIFF.get(str(image.info.get("compression")))
     is_white_zero = tags.get(PHOTOMETRIC) == 0 and image.mode.startswith("I;16")  # Pillow turns only those of 8 bits
     profile, aspect = _profile(image), _aspect(image)
@@ -155,7 +156,6 @@ def _tiff(data: bytes) -> Pixels:
 
 
 _READERS: dict[str, Callable[[bytes], Pixels]] = {"JPEG": _jpeg, "PNG": _png, "TIFF": _tiff}
-_SIXTEEN = "its colours have 16 bits a channel: save it with 8"
 
 
 def _opened(data: bytes, kind: str) -> Image.Image:
@@ -201,8 +201,9 @@ def _aspect(image: Image.Image) -> tuple[int, int] | None:
 def _profile(image: Image.Image) -> bytes:
     """The ICC profile of RGB pixels; that of others is of no use in DICOM (PS3.3 C.11.15)."""
     profile = image.info.get("icc_profile")
-    is_usable = isinstance(profile, bytes) and 128 < len(profile) <= MOST_PROFILE and profile[16:20] == b"RGB "
-    return profile if is_usable and isinstance(profile, bytes) else b""
+    if not isinstance(profile, bytes) or not 128 < len(profile) <= MOST_PROFILE or profile[16:20] != b"RGB ":
+        return b""
+    return profile
 
 
 def _native(

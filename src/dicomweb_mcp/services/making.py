@@ -30,6 +30,7 @@ from ..paths import make_private, open_regular
 from ..settings import user_cache_folder
 from .app import App
 from .instance import instance_metadata
+from .presence import NO_SEARCH
 from .roots import Named
 
 if TYPE_CHECKING:
@@ -56,11 +57,11 @@ async def made(
     """A DICOM file for each picture or PDF that is named, in a folder that is gone afterwards. A file of which none
     can be made carries the reason.
 
-    With ``study_uid`` patient and study are those of that study in the archive. Raises BadArgument for metadata that
-    cannot be right, ArchiveError when the study cannot be read.
+    With ``study_uid``, or a StudyInstanceUID that the archive has, patient and study are those of that study. Raises
+    BadArgument for metadata that cannot be right, ArchiveError when the study cannot be read.
     """
     given = await to_thread.run_sync(_checked, metadata, named, study_uid)
-    of_study = await _of_study(app.archive(archive_name), study_uid, given) if study_uid else None
+    of_study = await _of_study(app.archive(archive_name), study_uid, given)
     folder = await to_thread.run_sync(_new_folder)
     try:
         maker = _Maker(folder, given, study_uid, of_study)
@@ -86,12 +87,21 @@ def _checked(metadata: Mapping[str, Any], named: Sequence[Named], study_uid: str
     return given
 
 
-async def _of_study(archive: Archive, study_uid: str, given: "Dataset") -> "Dataset":
-    """Patient and General Study as the archive has them. Raises BadArgument where the metadata say otherwise."""
-    obj = await _some_instance(archive, study_uid)
+async def _of_study(archive: Archive, study_uid: str | None, given: "Dataset") -> "Dataset | None":
+    """Patient and General Study as the archive has them; None for a new study. Raises BadArgument where the metadata
+    say otherwise, NotFound for a ``study_uid`` that is not there."""
+    wanted = study_uid or str(given.get("StudyInstanceUID") or "")
+    if not wanted:
+        return None
+    try:
+        obj = await _some_instance(archive, wanted)
+    except NO_SEARCH:
+        if study_uid:
+            raise
+        return None
     if names := contradictions(given, obj):
         raise BadArgument(
-            f"The study that study_uid names in archive {archive.name} has another {', '.join(names)}, or none: leave "
+            f"The study in archive {archive.name} has another {', '.join(names)}, or none: leave "
             "that out of metadata, it is taken from the study."
         )
     try:
