@@ -105,7 +105,7 @@ anyio.run(run)
 
 async def test_a_killed_run_is_resumed(new_orthanc: Callable[..., Orthanc], tmp_path: Path) -> None:
     """SIGKILL as soon as some files are there: all of them are whole, and the next run brings the others alone."""
-    count, root = 150, tmp_path / "root"
+    count, root = 80, tmp_path / "root"
     root.mkdir()
     made = [make_file(tmp_path / f"{n}.dcm", STUDY, f"{STUDY}.1", f"{STUDY}.1.{n}", PixelData=bytes([n]) * 200_000)
             for n in range(count)]  # fmt: skip
