@@ -90,5 +90,5 @@ async def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
     root = tmp_path / "root"
     (root / "in").mkdir(parents=True)
     (root / "in").chmod(0o500)
-    with pytest.raises(NotWritten, match="No file can be written there: Permission denied"):
+    with pytest.raises(NotWritten, match="cannot be used: Permission denied"):
         await fetched(Serving(Store().hold(members(tmp_path, [10]))), "dcm4chee", root, study_uid=STUDY)

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-
-from anyio import to_thread
 
 from ...archives.base import AccessDenied, Archive, ArchiveError, Busy, NotOffered, Place, Unreachable
 from ..parallel import side_by_side
@@ -21,10 +20,11 @@ MOST_GONE = 3  # of them, one after the other, after which nothing more is asked
 
 @dataclass
 class Request:
-    """What is asked for at once, and why files that came for it were not kept."""
+    """What is asked for at once, what came for it, and why some of that was not kept."""
 
     place: Place
     instances: Mapping[Key, Instance]
+    arrived: set[Key] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
 
 
@@ -37,7 +37,7 @@ class Fetcher:
         self.first_problem: ArchiveError | None = None
 
     async def fetch(self, instances: Sequence[Instance], *, whole_series: bool) -> None:
-        """Decide every instance, those that did not arrive after a second try of their own. Raises NotWritten."""
+        """Decide every instance, those that did not arrive after a second try of their own. Raises OSError."""
         await self._ask_all(_requests(instances, whole_series=whole_series))
         await self._ask_all(_requests(instances, whole_series=False))
         for instance in instances:
@@ -54,10 +54,12 @@ class Fetcher:
             self._explain(request, f"not asked for, because the archive fails. {self.first_problem}")
             return
         try:
-            async with aclosing(self._archive.instances(request.place, as_stored=self._receiver.as_stored)) as files:
+            async with (
+                self._receiver.settling(partial(self._settle, request)) as take,
+                aclosing(self._archive.instances(request.place, as_stored=self._receiver.as_stored)) as files,
+            ):
                 async for file in files:
-                    async with self._receiver.part(file.chunks) as part:
-                        await to_thread.run_sync(self._settle, part, request)
+                    await take(await self._receiver.arrived(file.chunks))
         except ArchiveError as problem:
             self.first_problem = self.first_problem or problem
             self._gone = self._gone + 1 if isinstance(problem, GONE) else 0
@@ -66,7 +68,7 @@ class Fetcher:
             self._gone = 0
             self._explain(request, "; ".join(request.faults[:3]) or "the archive did not send it")
 
-    def _settle(self, part: Path, request: Request) -> None:
+    def _settle(self, request: Request, part: Path) -> None:
         try:
             identity = identify(part)
         except Unusable as reason:
@@ -74,13 +76,16 @@ class Fetcher:
             return
         key = identity.study_uid, identity.series_uid, identity.instance_uid
         instance = request.instances.get(key)
+        with self._receiver.lock:
+            is_first = key not in request.arrived
+            request.arrived.add(key)
         strays = self._receiver.retrieval.strays
         if instance is None:
             request.faults.append(
                 f"the archive sent instance {identity.instance_uid} of series {identity.series_uid} instead"
             )
             strays[identity.instance_uid] = "arrived from the archive, but was not asked for: not kept"
-        elif instance.outcome is not None:
+        elif not is_first:
             strays[identity.instance_uid] = "arrived more than once: the first one is kept"
         else:
             self._receiver.settle(part, identity, instance)

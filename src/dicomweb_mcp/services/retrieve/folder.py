@@ -36,6 +36,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._patients: dict[str, Path] = {}
+        self._changed: set[Path] = set()
         self._choosing = threading.Lock()
 
     @property
@@ -79,8 +80,14 @@ class Folder:
             give_name(part, final)
         except FileExistsError:
             raise FileExistsError(errno.EEXIST, "there already", str(final)) from None
-        sync_folder(final.parent)
+        with self._choosing:
+            self._changed.add(final.parent)
         return final
+
+    def sync(self) -> None:
+        """Let the names that were given outlive a power failure."""
+        while self._changed:
+            sync_folder(self._changed.pop())
 
     def _place_of(self, identity: Identity) -> Path:
         study = self._patient(identity.patient_id) / identity.study_uid

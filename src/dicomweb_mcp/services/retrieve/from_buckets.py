@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,7 +91,7 @@ async def fetch_objects(
     archive: Archive, receiver: Receiver, objects: Sequence[Object], instance_uids: Collection[str]
 ) -> ArchiveError | None:
     """Decide every object after two tries; those of other instances than ``instance_uids``, if there are any, leave the
-    retrieval. The first problem, if there was one. Raises NotWritten."""
+    retrieval. The first problem, if there was one. Raises OSError."""
     there: dict[Key, Path] = {}
     for study in {one.series.study_uid for one in objects}:
         there |= await to_thread.run_sync(receiver.folder.there, study)
@@ -122,11 +123,9 @@ class _Fetcher:
             return self._is_skipped(one, identity)
 
         try:
-            async with (
-                one.bucket.opened(one.stored) as chunks,
-                self._receiver.part(chunks, is_skipped if self._there or self._wanted else None) as part,
-            ):
-                await to_thread.run_sync(self._settle, part, one)
+            async with one.bucket.opened(one.stored) as chunks:
+                part = await self._receiver.arrived(chunks, is_skipped if self._there or self._wanted else None)
+            await self._receiver.settled(part, partial(self._settle, one))
         except Skipped:
             pass
         except ArchiveError as problem:
@@ -152,7 +151,7 @@ class _Fetcher:
         except (Unusable, OSError):
             return False
 
-    def _settle(self, part: Path, one: Object) -> None:
+    def _settle(self, one: Object, part: Path) -> None:
         size = part.stat().st_size
         if size != one.stored.size:
             one.reason = f"{size:,} of its {one.stored.size:,} bytes arrived"

@@ -1,20 +1,23 @@
 """Files taken in: each to a temporary name while it arrives, looked at, and only then given its own."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import anyio
 from anyio import to_thread
 
 from ...dicom.uids import EXPLICIT
 from .arrived import Identity, glimpse, same_contents
-from .folder import FULL, Folder, NotWritten
+from .folder import FULL, Folder
 from .items import Item, Outcome, Progress, Retrieval
 
 PIECE = 1 << 20  # bytes that are written at once
 EARLY = 1 << 16  # bytes that nearly always hold the header
+SETTLED_AT_ONCE = 4
 Early = Callable[[Identity], bool]
 
 
@@ -24,29 +27,70 @@ class Skipped(Exception):
 
 @dataclass(frozen=True)
 class Receiver:
-    """Takes files into one folder. Without ``as_stored`` they are to be decompressed."""
+    """Takes files into one folder. Without ``as_stored`` they are to be decompressed. ``lock`` guards what several
+    threads change."""
 
     folder: Folder
     retrieval: Retrieval
     progress: Progress
     as_stored: bool = True
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @asynccontextmanager
-    async def part(self, chunks: AsyncIterator[bytes], is_skipped: Early | None = None) -> AsyncIterator[Path]:
-        """A file that has arrived under a temporary name, which is gone afterwards.
+    async def arrived(self, chunks: AsyncIterator[bytes], is_skipped: Early | None = None) -> Path:
+        """A file that has arrived under a temporary name, to be ``settled``.
 
-        Raises Skipped where the beginning of the file says so, NotWritten when the disk is full or refuses, and what
-        ``chunks`` raises.
+        Raises Skipped where the beginning of the file says so, OSError when the disk is full or refuses, and what
+        ``chunks`` raises; then no part of it is left.
         """
         path = self.folder.new_part()
         try:
             await self._write(path, chunks, is_skipped)
-            yield path
-        except OSError as error:
-            raise self.not_written(error) from None
+        except BaseException:
+            _remove(path)
+            raise
+        return path
+
+    async def settled(self, part: Path, settle: Callable[[Path], None]) -> None:
+        """Let ``settle`` decide in a thread what becomes of a file that has arrived; its temporary name is gone
+        afterwards. Raises OSError."""
+        try:
+            await to_thread.run_sync(settle, part)
         finally:
-            with suppress(OSError):  # somebody looks at it (Windows); no scan ever counts it
-                path.unlink(missing_ok=True)
+            _remove(part)
+
+    @asynccontextmanager
+    async def settling(self, settle: Callable[[Path], None]) -> AsyncIterator[Callable[[Path], Awaitable[None]]]:
+        """Takes files that have arrived and settles a few of them at a time, while others arrive: making sure that a
+        file is on the disk takes longer than fetching it. Raises OSError, or what its block raises, when all are
+        settled."""
+        places = anyio.Semaphore(SETTLED_AT_ONCE)
+        failures: list[Exception] = []
+
+        async def run(part: Path) -> None:
+            try:
+                await self.settled(part, settle)
+            except OSError as failure:
+                failures.append(failure)
+            finally:
+                places.release()
+
+        async def take(part: Path) -> None:
+            try:
+                await places.acquire()
+            except BaseException:
+                _remove(part)
+                raise
+            tasks.start_soon(run, part)
+            if failures:
+                raise failures[0]
+
+        async with anyio.create_task_group() as tasks:
+            try:
+                yield take
+            except Exception as failure:  # a task group would wrap it, and stop the others
+                failures.append(failure)
+        if failures:
+            raise failures[0]
 
     async def _write(self, path: Path, chunks: AsyncIterator[bytes], is_skipped: Early | None) -> None:
         held = bytearray()
@@ -69,7 +113,7 @@ class Receiver:
             await to_thread.run_sync(write)
 
     def settle(self, part: Path, identity: Identity, item: Item) -> None:
-        """Place a file that is the item's, and decide the item. Raises NotWritten when the disk is full."""
+        """Place a file that is the item's, and decide the item. Raises OSError when the disk is full."""
         if not self.as_stored and identity.transfer_syntax != EXPLICIT:
             item.decide(
                 Outcome.FAILED,
@@ -89,7 +133,8 @@ class Receiver:
                 raise
             item.decide(Outcome.FAILED, f"it cannot be placed: {error.strerror or error}")
         else:
-            self.retrieval.bytes += size
+            with self.lock:
+                self.retrieval.bytes += size
             item.decide(Outcome.RETRIEVED, identity.doubt and f"kept as the archive has it, but odd: {identity.doubt}")
 
     def _compare(self, part: Path, taken: Path, item: Item) -> None:
@@ -102,10 +147,7 @@ class Receiver:
         elif item.outcome is None:
             item.decide(Outcome.ALREADY_THERE)
 
-    def not_written(self, error: OSError) -> NotWritten:
-        """The error for a disk that takes no more, or for a folder that does not let files be written."""
-        done = len(self.retrieval.of(Outcome.RETRIEVED))
-        kept = f"{done:,} files were retrieved and are whole; no part of another was left behind."
-        if error.errno in FULL:
-            return NotWritten(f"The disk is full. {kept} Free some space and call this again: it goes on from there.")
-        return NotWritten(f"No file can be written there: {error.strerror or type(error).__name__}. {kept}")
+
+def _remove(part: Path) -> None:
+    with suppress(OSError):  # somebody looks at it (Windows); no scan ever counts it
+        part.unlink(missing_ok=True)

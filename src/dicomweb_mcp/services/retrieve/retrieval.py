@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import anyio
 from anyio import to_thread
 
 from ...archives.base import Archive, ArchiveError, Place, Refused
@@ -15,7 +16,7 @@ from ..app import App
 from ..items import Report
 from ..lookup import find_place
 from .fetching import Fetcher
-from .folder import Folder, NotWritten, opened_folder, why_refused
+from .folder import FULL, Folder, NotWritten, opened_folder, why_refused
 from .from_buckets import fetch_objects, objects_at, refuse_without_index
 from .items import Outcome, Progress, Retrieval, undecided
 from .listed import decide_those_there, instances_at, instances_named
@@ -37,6 +38,11 @@ class Wanted:
     bulk_path: str | None = None
     as_stored: bool = True
 
+    @property
+    def is_of_values(self) -> bool:
+        """Whether parts of an instance are asked for, and no whole files."""
+        return bool(self.frames or self.bulk_path)
+
 
 async def retrieve(app: App, archive_name: str | None, wanted: Wanted, directory: str, report: Report) -> Retrieval:
     """Fetch it into ``directory``, and say of every file what became of it.
@@ -47,8 +53,7 @@ async def retrieve(app: App, archive_name: str | None, wanted: Wanted, directory
         raise BadArgument(f"{reason} Nothing was fetched.")
     _check(wanted)
     archive = app.archive(archive_name)
-    is_of_values = bool(wanted.frames or wanted.bulk_path)
-    is_from_buckets = app.configured(archive_name).resolved_kind in READ_ONLY_KINDS and not is_of_values
+    is_from_buckets = app.configured(archive_name).resolved_kind in READ_ONLY_KINDS and not wanted.is_of_values
     if is_from_buckets:
         _check_buckets(archive, wanted)
     folder = await to_thread.run_sync(opened_folder, directory, app.settings.files.roots)
@@ -56,7 +61,29 @@ async def retrieve(app: App, archive_name: str | None, wanted: Wanted, directory
     await to_thread.run_sync(folder.forget_parts)
     retrieval = Retrieval(folder.path)
     receiver = Receiver(folder, retrieval, Progress(report, retrieval), wanted.as_stored)
-    if is_of_values:
+    try:
+        await _fetch(app, archive, wanted, receiver, is_from_buckets=is_from_buckets)
+    except OSError as error:  # the archive's come as ArchiveError
+        raise _not_written(retrieval, error) from None
+    finally:
+        with anyio.CancelScope(shield=True):
+            await to_thread.run_sync(folder.sync)
+    return retrieval
+
+
+def _not_written(retrieval: Retrieval, error: OSError) -> NotWritten:
+    """The error for a disk that takes no more, or for a folder that cannot be used."""
+    kept = (
+        f"{len(retrieval.of(Outcome.RETRIEVED)):,} files were retrieved and are whole; no part of another was left "
+        "behind."
+    )
+    if error.errno in FULL:
+        return NotWritten(f"The disk is full. {kept} Free some space and call this again: it goes on from there.")
+    return NotWritten(f"The folder cannot be used: {error.strerror or type(error).__name__}. {kept}")
+
+
+async def _fetch(app: App, archive: Archive, wanted: Wanted, receiver: Receiver, *, is_from_buckets: bool) -> None:
+    if wanted.is_of_values:
         (uid,) = wanted.instance_uids
         place = await find_place(app, archive, wanted.study_uid, wanted.series_uid, uid)
         if wanted.frames:
@@ -67,7 +94,6 @@ async def retrieve(app: App, archive_name: str | None, wanted: Wanted, directory
         await _from_buckets(app, archive, wanted, receiver)
     else:
         await _from_archive(app, archive, wanted, receiver)
-    return retrieval
 
 
 def _check(wanted: Wanted) -> None:

@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from anyio import to_thread
@@ -57,7 +58,7 @@ def checked_path(bulk_path: str) -> str:
 
 async def fetch_frames(archive: Archive, place: Place, numbers: Sequence[int], receiver: Receiver) -> None:
     """The stored bytes of frames, each as a file; a frame that was not given has failed. Raises ArchiveError when none
-    was given, NotWritten."""
+    was given, OSError."""
     items = {number: Item(f"{place.instance_uid} frame {number}") for number in dict.fromkeys(numbers)}
     receiver.retrieval.items += items.values()
     problems: list[ArchiveError] = []
@@ -95,7 +96,7 @@ async def _write_frame(receiver: Receiver, place: Place, item: Item, frame: Fram
 
 
 async def fetch_value(archive: Archive, place: Place, path: str, receiver: Receiver) -> None:
-    """The bytes of the attribute at this path as a file, little-endian. Raises ArchiveError, NotWritten."""
+    """The bytes of the attribute at this path as a file, little-endian. Raises ArchiveError, OSError."""
     item = Item(f"{place.instance_uid} {path}")
     receiver.retrieval.items.append(item)
     data = await _value(archive, place, path)
@@ -136,12 +137,12 @@ def _element(obj: DicomJson, path: str) -> DicomJson | None:
 
 
 async def _write(receiver: Receiver, item: Item, name: str, data: bytes) -> None:
-    async with receiver.part(_once(data)) as part:
-        await to_thread.run_sync(_settle, receiver, item, part, receiver.folder.path / name)
+    part = await receiver.arrived(_once(data))
+    await receiver.settled(part, partial(_settle, receiver, item, receiver.folder.path / name))
     await receiver.progress.tell()
 
 
-def _settle(receiver: Receiver, item: Item, part: Path, final: Path) -> None:
+def _settle(receiver: Receiver, item: Item, final: Path, part: Path) -> None:
     try:
         give_name(part, final)
     except FileExistsError:
