@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from anyio import to_thread
 
 from ..archives.base import Archive, NotPermitted
+from ..archives.journal import Journal
 from ..dicom.uids import checked_uid
 from ..errors import BadArgument
 from .app import App
 from .items import Item, Progress, Report, checked_items, undecided
-from .journal import Journal
 from .presence import NO_SEARCH, compare_with
 from .roots import files_under_roots
 from .sending import Sender

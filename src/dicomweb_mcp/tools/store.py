@@ -54,8 +54,8 @@ async def store_instances(
     Each file is checked first (a whole DICOM file, valid UIDs, no conflict with the study that is there), and what the
     archive already has is compared and not sent. A file counts as stored when the archive says so and a search finds
     it. Files that need a look are listed with the reason; calling this again with the same paths sends what is missing.
-    Nothing in the archive is changed or overwritten. Use dry_run=true first when there are many files; large transfers
-    want confirm=true, which is for the user to decide.
+    Nothing in the archive is changed or overwritten. Use dry_run=true first when there are many files; large ones want
+    confirm=true.
     """
     app = ctx.request_context.lifespan_context
 
