@@ -178,11 +178,10 @@ async def test_a_thousand_files_with_all_that_can_be_wrong_and_a_kill_in_the_mid
     killed_after = await to_thread.run_sync(killed_in_the_middle, server.url, root)
     held = instances(server)
     assert 100 <= killed_after < 980
-    assert len(held) - 6 < 980, "it was killed before it was done"
     async with connected(server, root) as client:
         found = await answer(client, "store_instances", paths=["."], confirm=True)
     assert found["stored"] + found["already_there"] == 980
-    assert found["already_there"] == len(held) - 6
+    assert len(held) - 6 <= found["already_there"] < 980, "Orthanc may go on with what it had received"
     assert (found["different"], found["rejected"]) == (5, 5 + 5 + 5)
     assert found["unknown"] == found["not_sent"] == 0
     assert any("stored or compared by an earlier call" in note for note in found["notes"])

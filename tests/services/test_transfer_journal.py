@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from archives.folder_helpers import make_file
-from dicomweb_mcp.services import journal
+from dicomweb_mcp.archives import journal
 from fakes.orthanc_like import OrthancLike
 from fakes.store import Store
 from services.transfer_helpers import files, outcomes, posts, stored

@@ -5,15 +5,13 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..paths import make_private
-from ..settings import STATE_VARIABLE, BadSettings, Kind, user_state_folder
+from ..settings import BadSettings, Kind, user_state_folder
+from .own_database import OwnDatabase
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 FILE = "traffic.sqlite"
 MOST_UNSAVED = 1024 * 1024  # bytes,
 LONGEST_UNSAVED = 5.0  # and seconds: what a process that is killed may lose
-BUSY_SECONDS = 1.0  # to wait for another process
 OLDEST_READING = 30.0  # seconds after which what others took is read again
 
 _CREATE = """
@@ -33,21 +30,22 @@ _FORGET = "DELETE FROM taken WHERE kind = ? AND day < ?"
 
 
 class Traffic:
-    """The count for one kind of archive, kept in a folder that need not be there yet.
-
-    ``problem``: why it cannot be kept at present, empty where it can; meanwhile this process counts alone.
-    """
+    """The count for one kind of archive, kept in a folder that need not be there yet."""
 
     def __init__(self, kind: Kind, folder: Path | None) -> None:
-        self.problem = ""
         self._kind = kind
-        self._folder = folder
+        self._database = OwnDatabase(folder, FILE, _CREATE)
         self._taken: Counter[str] = Counter()  # bytes by day, in this process
         self._saved: Counter[str] = Counter()
         self._tried = 0.0
         self._others = ("", 0)  # a day, and what all other processes had taken in it when that was last read
         self._looked = -math.inf
         self._using = threading.Lock()
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot be kept at present, empty where it can; meanwhile this process counts alone."""
+        return self._database.problem
 
     def add(self, count: int) -> None:
         """Count bytes that arrived. They are in memory until ``save``."""
@@ -67,14 +65,14 @@ class Traffic:
         with self._using:
             self._tried = time.monotonic()
             new = self._taken - self._saved
-            if new and self._use(partial(self._add, new)):
+            if new and self._database.use(partial(self._add, new)):
                 self._saved += new
 
     def today(self) -> int:
         """Bytes of this UTC day, by all processes as far as they have saved them. May block for a moment."""
         day, stored = utc_day(), list[int]()
         with self._using:
-            was_read = self._use(lambda db: stored.extend(db.execute(_READ, (self._kind, day)).fetchone()))
+            was_read = self._database.use(lambda db: stored.extend(db.execute(_READ, (self._kind, day)).fetchone()))
             self._looked = time.monotonic()
             if not was_read:
                 return self._taken[day]
@@ -100,31 +98,6 @@ class Traffic:
             db.execute(_ADD, (self._kind, day, count))
         db.execute(_FORGET, (self._kind, min(new)))
         db.execute("COMMIT")
-
-    def _use(self, work: "Callable[[Connection], object]") -> bool:
-        """Whether ``work`` could be done on the file, which is made where it is missing; else ``problem`` says why."""
-        import sqlite3
-
-        self.problem = ""
-        if self._folder is None:
-            self.problem = f"{STATE_VARIABLE} names no folder"
-            return False
-        file = self._folder / FILE
-        try:
-            make_private(self._folder)
-            with closing(sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)) as db:
-                db.execute("PRAGMA synchronous = OFF")  # a count may get lost with the machine's power
-                db.execute(_CREATE)
-                work(db)
-        except sqlite3.OperationalError as error:  # busy, read-only, disk full
-            self.problem = str(error)
-        except sqlite3.DatabaseError:
-            self.problem = "it was damaged, and is begun anew"
-            with suppress(OSError):
-                file.unlink()
-        except OSError as error:
-            self.problem = error.strerror or type(error).__name__
-        return not self.problem
 
 
 def traffic(kind: Kind) -> Traffic:

@@ -16,6 +16,7 @@ from ..archives.base import (
     Place,
     Unreachable,
 )
+from ..archives.journal import Journal
 from ..archives.part10.dataset import Damaged
 from ..dicom.compare import differences
 from ..dicom.query import Query, make_plan
@@ -25,7 +26,6 @@ from ..dicom.values import DicomJson, element, raw_values, text
 from ..paths import Changed
 from .instance import instance_metadata
 from .items import Fit, Item, Outcome, Progress, grouped, undecided
-from .journal import Journal
 from .parallel import side_by_side
 
 UIDS_PER_REQUEST = 40
@@ -114,9 +114,10 @@ async def compare_with(archive: Archive, items: Sequence[Item], journal: Journal
     known = [item for item in undecided(items) if item.file.study_uid in studies]
     uids = await instances_there(archive, known)
     there = [item for item in known if item.file.instance_uid in uids]
-    remembered = await journal.known(there)
-    for item in remembered:
-        item.decide(Outcome.ALREADY_THERE)
+    remembered = await journal.known([item.file for item in there])
+    for item in there:
+        if item.file.instance_uid in remembered:
+            item.decide(Outcome.ALREADY_THERE)
     if remembered:
         notes.append(
             f"{len(remembered):,} files were stored or compared by an earlier call and have not changed since; the "
@@ -132,7 +133,7 @@ async def compare_with(archive: Archive, items: Sequence[Item], journal: Journal
         await progress.tell(1, compared, "compared")
 
     await side_by_side(compare, unknown, archive.profile.parallel)
-    await journal.add(item for item in unknown if item.outcome is Outcome.ALREADY_THERE)
+    await journal.add(item.file for item in unknown if item.outcome is Outcome.ALREADY_THERE)
     try:
         await _reject_series_elsewhere(archive, undecided(items), studies)
         await _reject_instances_elsewhere(archive, undecided(items))

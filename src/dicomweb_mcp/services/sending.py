@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 import anyio
 
 from ..archives.base import AccessDenied, Archive, ArchiveError, NotOffered, Refused, Unreachable
+from ..archives.journal import Journal
 from ..dicom.stow import StoreResponse, Verdict
 from ..errors import Problem
 from ..paths import Changed
 from .items import Fit, Outcome, Progress, undecided
-from .journal import Journal
 from .parallel import side_by_side
 from .presence import GONE, instances_there
 
@@ -86,7 +86,7 @@ class Sender:
             elif found is None or is_silent or is_lost:
                 item.decide(Outcome.UNKNOWN, _why(response, problem))
         if self._journal is not None:
-            await self._journal.add(item for item in batch if item.outcome is Outcome.STORED and not item.reason)
+            await self._journal.add(item.file for item in batch if item.outcome is Outcome.STORED and not item.reason)
         left = undecided(batch)
         if is_lost or (isinstance(problem, ENDING) and not isinstance(problem, Unreachable)):
             self._ended = problem

@@ -7,11 +7,11 @@ from typing import Any
 from anyio import to_thread
 
 from ..archives.base import Archive, NotPermitted
+from ..archives.journal import Journal
 from ..dicom.uids import checked_uid
 from ..errors import BadArgument
 from .app import App
 from .items import Item, Progress, Report, checked_items, undecided
-from .journal import Journal
 from .making import made
 from .presence import NO_SEARCH, compare_with
 from .roots import Named, files_under_roots

@@ -69,8 +69,8 @@ async def store_instances(
     it. Files that need a look are listed with the reason; calling this again with the same paths sends what is missing.
     With metadata the files are pictures or PDF documents, made into instances of one series; the same file and metadata
     make the same instance.
-    Nothing in the archive is changed or overwritten. Use dry_run=true first when there are many files; large transfers
-    want confirm=true, which is for the user to decide.
+    Nothing in the archive is changed or overwritten. Use dry_run=true first when there are many files; large ones want
+    confirm=true.
     """
     app = ctx.request_context.lifespan_context
 

@@ -1,0 +1,80 @@
+"""Which files are known to be in which archive: so that a transfer that was cut off, or is run again, goes on without
+comparing again what was compared or confirmed before.
+
+The archive itself is always asked first whether it still has an object; the journal only spares reading its metadata.
+It holds a digest of archive, path, stamp and UIDs for each file, from which none of them can be read.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from anyio import to_thread
+
+from ..settings import BadSettings, user_state_folder
+from .own_database import OwnDatabase
+from .part10.outgoing import Outgoing
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+FILE = "stored.sqlite"
+DAYS = 30  # that something is remembered
+MOST = 200_000  # files
+DAY = 86_400
+
+_CREATE = "CREATE TABLE IF NOT EXISTS known (digest BLOB PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID"
+_KNOWN = "SELECT 1 FROM known WHERE digest = ?"
+_ADD = "INSERT OR REPLACE INTO known VALUES (?, ?)"
+_FORGET = "DELETE FROM known WHERE day < ?"
+_FORGET_OLDEST = """
+DELETE FROM known WHERE digest IN
+(SELECT digest FROM known ORDER BY day LIMIT MAX(0, (SELECT COUNT(*) FROM known) - ?))
+"""
+
+
+class Journal:
+    """The files known to be in the archive at an address: a help only, which never ends a transfer."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        try:
+            folder = user_state_folder()
+        except BadSettings:
+            folder = None
+        self._database = OwnDatabase(folder, FILE, _CREATE)
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot be kept, empty where it can."""
+        return self._database.problem
+
+    async def known(self, files: Sequence[Outgoing]) -> set[str]:
+        """The SOP Instance UIDs of those that the archive was seen to have, and that have not changed since."""
+        found: set[str] = set()
+
+        def look(db: "Connection") -> None:
+            found.update(file.instance_uid for file in files if db.execute(_KNOWN, (self._digest(file),)).fetchone())
+
+        await to_thread.run_sync(self._database.use, look)  # also for none: so that a damaged one is begun anew
+        return found
+
+    async def add(self, files: Iterable[Outgoing]) -> None:
+        """Remember that the archive has these; what is old is forgotten."""
+        today = int(time.time()) // DAY
+        rows = [(self._digest(file), today) for file in files]
+
+        def write(db: "Connection") -> None:
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany(_ADD, rows)
+            db.execute(_FORGET, (today - DAYS,))
+            db.execute(_FORGET_OLDEST, (MOST,))
+            db.execute("COMMIT")
+
+        if rows:
+            await to_thread.run_sync(self._database.use, write)
+
+    def _digest(self, file: Outgoing) -> bytes:
+        what = (self._address, str(file.path), file.stamp, file.study_uid, file.series_uid, file.instance_uid)
+        return sha256(repr(what).encode()).digest()
