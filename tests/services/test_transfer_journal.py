@@ -56,7 +56,7 @@ async def test_what_the_archive_lost_is_sent_again(root: Path) -> None:
 
 
 async def test_another_archive_or_a_changed_file_is_compared(root: Path, tmp_path: Path) -> None:
-    files(root, 2)
+    files(root, 2, StudyDescription="ours")
     theirs = make_file(tmp_path / "theirs.dcm", "1.2", "1.2.1", "1.2.1.1", StudyDescription="theirs")
     one, other = OrthancLike(Store()), OrthancLike(Store.files(theirs))
     await stored(one, "orthanc", root)
