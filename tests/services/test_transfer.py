@@ -12,6 +12,7 @@ from dicomweb_mcp.services import sending as module
 from dicomweb_mcp.services.app import App
 from dicomweb_mcp.services.items import Fit, Outcome
 from dicomweb_mcp.services.transfer import store
+from dicomweb_mcp.settings import Settings
 from dicomweb_mcp.tools.answers import TransferAnswer
 from fakes.base import split_multipart
 from fakes.orthanc_like import OrthancLike
@@ -174,6 +175,21 @@ async def test_many_files_or_bytes_want_to_be_confirmed(root: Path, monkeypatch:
 def files_of(root: Path, study: str, count: int) -> list[Path]:
     files(root, count, study, f"{study}.1")
     return sorted((root / study).iterdir())
+
+
+async def test_a_folder_takes_several_batches_at_a_time(root: Path, tmp_path: Path) -> None:
+    files(root, 230)
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    archives = [{"name": "mine", "path": folder, "permit": ["store"]}]
+    app = App(Settings.model_validate({"archives": archives, "files": {"roots": [root]}}))
+    try:
+        for expected in ({"stored": 230}, {"already_there": 230}):
+            assert outcomes(await store(app, None, ["."], confirm=True, report=Steps())) == expected
+    finally:
+        await app.close()
+    held = sorted(path.read_bytes() for path in folder.rglob("*.dcm"))
+    assert held == sorted(path.read_bytes() for path in root.rglob("*.dcm"))
 
 
 # ---- what is permitted -----------------------------------------------------------------------------------------------

@@ -55,11 +55,12 @@ async def test_what_the_archive_lost_is_sent_again(root: Path) -> None:
     assert outcomes(await stored(fake, "orthanc", root)) == {"already_there": 2, "stored": 1}
 
 
-async def test_another_archive_or_a_changed_file_is_compared(root: Path) -> None:
-    files(root, 2)
-    one, other = OrthancLike(Store()), OrthancLike(Store())
+async def test_another_archive_or_a_changed_file_is_compared(root: Path, tmp_path: Path) -> None:
+    files(root, 2, StudyDescription="ours")
+    theirs = make_file(tmp_path / "theirs.dcm", "1.2", "1.2.1", "1.2.1.1", StudyDescription="theirs")
+    one, other = OrthancLike(Store()), OrthancLike(Store.files(theirs))
     await stored(one, "orthanc", root)
-    assert outcomes(await stored(other, "generic", root)) == {"stored": 2}
+    assert outcomes(await stored(other, "generic", root)) == {"different": 1, "stored": 1}
     make_file(root / "1.2" / "0.dcm", "1.2", "1.2.1", "1.2.1.1", StudyDescription="changed")
     assert outcomes(await stored(one, "orthanc", root)) == {"different": 1, "already_there": 1}
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -22,7 +23,8 @@ def write_report(items: Sequence[Item]) -> Path:
     final = folder / f"store-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid4().hex[:8]}.jsonl"
     write_whole(final, _lines(items))
     for old in sorted(folder.glob("store-*.jsonl"))[:-MOST]:
-        old.unlink(missing_ok=True)
+        with suppress(OSError):  # somebody is looking at it (Windows): the next report takes it along
+            old.unlink()
     return final
 
 
