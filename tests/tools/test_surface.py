@@ -28,8 +28,18 @@ CONFIGURATIONS = {
 }
 
 
-async def tools(*archives: str) -> list[Tool]:
-    return list(await build(App(load(archives=archives, environment={}))).list_tools())
+FILES = {"retrieve_instances", "delete_instances", "copy_instances"}  # offered where they are permitted
+
+
+async def tools(*archives: str, **permitted: Any) -> list[Tool]:
+    return list(await build(App(load(archives=archives, environment={}, **permitted))).list_tools())
+
+
+async def tools_for_files(tmp_path: Path) -> list[Tool]:
+    """Those that are offered because everything is permitted."""
+    archives = ("pacs=http://host:8042/dicom-web", "lab=gcp:p/l/d/s")
+    permits = ["pacs:store", "pacs:delete", "lab:store"]
+    return [tool for tool in await tools(*archives, permits=permits, file_roots=[tmp_path]) if tool.name in FILES]
 
 
 def wire(tool: Tool) -> dict[str, Any]:
@@ -45,15 +55,15 @@ def compare(name: str, text: str) -> None:
     assert text == path.read_text(encoding="utf-8"), f"{name} changed: if you mean it, run with UPDATE_GOLDEN=1"
 
 
-async def test_the_surface_is_as_recorded() -> None:
-    for tool in await tools("idc"):
+async def test_the_surface_is_as_recorded(tmp_path: Path) -> None:
+    for tool in [*await tools("idc"), *await tools_for_files(tmp_path)]:
         compare(f"{tool.name}.json", json.dumps(wire(tool), indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     compare("instructions.txt", instructions(load(environment={})) + "\n")
 
 
 @pytest.mark.parametrize("archives", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
-async def test_every_tool_keeps_the_rules_of_hosts(archives: list[str]) -> None:
-    found = await tools(*archives)
+async def test_every_tool_keeps_the_rules_of_hosts(archives: list[str], tmp_path: Path) -> None:
+    found = [*await tools(*archives), *await tools_for_files(tmp_path)]
     assert len({tool.name for tool in found}) == len(found)
     for tool in found:
         assert tool.title
@@ -61,9 +71,9 @@ async def test_every_tool_keeps_the_rules_of_hosts(archives: list[str]) -> None:
         assert len(tool.description) <= 2_048
         assert tool.description.isascii()
         assert tool.annotations is not None
-        assert tool.annotations.read_only_hint is (tool.name != "store_instances")
+        assert tool.annotations.read_only_hint is (tool.name not in {"store_instances", *FILES})
         if not tool.annotations.read_only_hint:
-            assert tool.annotations.destructive_hint is False
+            assert tool.annotations.destructive_hint is (tool.name == "delete_instances")
             assert tool.annotations.idempotent_hint is True
         assert tool.annotations.open_world_hint is (tool.name not in OFFLINE)
         schema = tool.input_schema
@@ -100,7 +110,7 @@ async def test_the_tools_and_their_arguments() -> None:
         "render_region": {"archive", "study_uid", "series_uid", "level", "x", "y", "width", "height", "unit", "center",
                           "field_of_view_um", "um_per_px", "magnification", "whole", "focal_plane", "optical_path",
                           "scale_bar", "size", "format"},
-        "store_instances": {"archive", "paths", "study_uid", "dry_run"},
+        "store_instances": {"archive", "paths", "metadata", "study_uid", "dry_run", "confirm"},
     }  # fmt: skip
     assert {tool.name: set(tool.input_schema["properties"]) for tool in await tools("idc")} == expected | {
         "search_idc": {"collection", "analysis_result", "modality", "body_part", "manufacturer", "model", "sex", "age",
@@ -110,6 +120,15 @@ async def test_the_tools_and_their_arguments() -> None:
         "query_idc_index": {"sql", "max_rows"},
         "cite_idc": {"uids", "collection", "style", "manifest"},
     }  # fmt: skip
+
+
+async def test_the_tools_for_files_and_their_arguments(tmp_path: Path) -> None:
+    expected = {
+        "retrieve_instances": {"archive", "study_uid", "series_uid", "instance_uids", "frames", "bulk_path", "directory",
+                               "as_stored"},
+        "delete_instances": {"archive", "study_uid", "series_uid", "instance_uid", "token"},
+    }  # fmt: skip
+    assert {tool.name: set(tool.input_schema["properties"]) for tool in await tools_for_files(tmp_path)} == expected
 
 
 async def test_without_the_index_its_tools_are_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +155,7 @@ async def test_the_schema_names_what_each_archive_can_search() -> None:
 async def test_the_whole_list_stays_small() -> None:
     """Some 12,500 tokens for one archive, 3,400 of them for the index of IDC and 1,100 for slides; what each of five can
     search is told beside each keyword."""
-    for configuration, most in [("idc", 51_500), ("mixed", 58_500)]:
+    for configuration, most in [("idc", 52_000), ("mixed", 59_500)]:
         found = await tools(*CONFIGURATIONS[configuration])
         assert len(json.dumps([wire(tool) for tool in found], separators=(",", ":"))) < most
 
