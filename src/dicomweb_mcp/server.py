@@ -1,7 +1,8 @@
 """build(app) -> the MCP server: what is offered, in which words, with which prompts."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import accumulate
 
 from mcp.server.caching import CacheHint
 from mcp.server.mcpserver import MCPServer
@@ -28,7 +29,7 @@ from .tools.slides import describe_slide, render_region
 from .tools.store import ADD, permission, store_instances
 from .tools.surface import OFFLINE, name_archives, tool
 
-NAMED = 12  # archives in the instructions
+NAMED = 120  # characters of names of archives in one sentence of the instructions
 HOUR = CacheHint(ttl_ms=3_600_000, scope="public")  # these lists are fixed when the server starts
 
 
@@ -73,7 +74,7 @@ def instructions(settings: Settings) -> str:
     """What a model reads before its first call; composed from what is configured, under 2,048 characters."""
     names = [archive.name for archive in settings.archives]
     lines = [
-        f"DICOM imaging archives: {', '.join(names[:NAMED])}{' and more' if len(names) > NAMED else ''}.",
+        f"DICOM imaging archives: {_listed(names)}.",
         "Order of calls: search_studies -> list_series -> get_metadata or render_frame; describe_object for what "
         "derived objects say (SEG, RTSTRUCT, SR, PDF, ...) and which images they belong to. A series or instance UID "
         "alone is enough. Copy UIDs whole from answers; never shorten or invent one.",
@@ -96,6 +97,13 @@ def instructions(settings: Settings) -> str:
     return "\n".join(lines)
 
 
+def _listed(names: Sequence[str]) -> str:
+    """The names, as many as there is room for."""
+    lengths = accumulate(len(name) + 2 for name in names)
+    fit = sum(length <= NAMED for length in lengths)
+    return ", ".join(names[:fit]) + (f" and {len(names) - fit} more" if fit < len(names) else "")
+
+
 def _the_index() -> str:
     """What finds data of IDC, or how to get it."""
     if not is_installed():
@@ -112,12 +120,12 @@ def _what_may_be_changed(settings: Settings) -> str:
     sentences = []
     if settings.storable:
         sentences.append(
-            f"Files can be stored in: {', '.join(settings.storable[:NAMED])}. Store only what the user asks for, and "
+            f"Files can be stored in: {_listed(settings.storable)}. Store only what the user asks for, and "
             "tell of every file that was not stored."
         )
     if settings.deletable:
         sentences.append(
-            f"delete_instances works in: {', '.join(settings.deletable[:NAMED])}. Show the user its plan, and pass its "
+            f"delete_instances works in: {_listed(settings.deletable)}. Show the user its plan, and pass its "
             "token only when the user said yes to it."
         )
     if not sentences:

@@ -161,11 +161,14 @@ async def test_the_whole_list_stays_small() -> None:
 
 
 @pytest.mark.parametrize("archives", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
-def test_instructions_fit_and_follow_the_configuration(archives: list[str]) -> None:
+def test_instructions_fit_and_follow_the_configuration(archives: list[str], tmp_path: Path) -> None:
     text = instructions(load(archives=archives, environment={}))
     assert len(text) <= 2_048
     assert "daily quota" in text
     assert "reads only" in text
     assert "daily quota" not in instructions(load(archives=["x=https://y.test/rs"], environment={}))
-    many = [f"a{number}=https://y.test/rs" for number in range(200)]
-    assert len(instructions(load(archives=many, environment={}))) <= 2_048
+    many = [f"{'a' * 28}{number}=https://y.test/rs" for number in range(200)]
+    permits = [f"{flag.partition('=')[0]}:{permission}" for flag in many for permission in ("store", "delete")]
+    everything = load(archives=["idc", *many], permits=permits, file_roots=[tmp_path], environment={})
+    assert len(instructions(everything)) <= 2_048
+    assert "and 197 more" in instructions(everything)
