@@ -81,3 +81,13 @@ def test_every_change_of_a_real_file_is_noticed(name: str) -> None:
         assert len(differences(obj, other)) == 1, tag
         changed += 1
     assert changed > 10
+
+
+@pytest.mark.parametrize("ours", [{}, {"00100010": {"vr": "PN"}}, {"00100010": {"vr": "PN", "Value": [""]}}])
+def test_a_name_that_was_taken_out_is_a_difference(ours: dict[str, Any]) -> None:
+    theirs = {
+        "00100010": {"vr": "PN", "Value": [{"Alphabetic": "Doe^Jane"}]},
+        "00081030": {"vr": "LO", "Value": ["CT"]},
+    }
+    assert differences(ours, theirs) == ["PatientName"]
+    assert differences({**ours, "00100010": theirs["00100010"]}, theirs) == []

@@ -315,3 +315,23 @@ async def test_a_list_that_may_be_cut_is_no_plan(over: Over, monkeypatch: pytest
     fake = DeletingGoogle(some())
     with pytest.raises(Refused, match="does not list all instances"):
         await over(fake, "google").call(study_uid=STUDY)
+
+
+class Vanishing(DeletingOrthanc):
+    """From the DELETE on, nothing is at its address any more: a gateway that lost its route."""
+
+    is_gone = False
+
+    def answer(self, asked: Any) -> httpx.Response:
+        self.is_gone = self.is_gone or asked.method == "DELETE"
+        return httpx.Response(404, text="default backend") if self.is_gone else super().answer(asked)
+
+
+async def test_an_archive_that_vanished_has_deleted_nothing(over: Over) -> None:
+    store = some()
+    deleting = over(Vanishing(store), "orthanc")
+    before = held(store)
+    deletion = await deleting.plan_and_do(study_uid=STUDY)
+    assert held(store) == before
+    assert deletion.done is not None
+    assert deletion.done.found is None, "nobody can tell"

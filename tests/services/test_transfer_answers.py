@@ -13,6 +13,7 @@ from dicomweb_mcp.archives.base import AccessDenied, Busy, NotOffered
 from dicomweb_mcp.archives.dicomweb import DicomwebArchive
 from dicomweb_mcp.archives.part10.outgoing import Outgoing
 from dicomweb_mcp.paths import Changed
+from dicomweb_mcp.services import sending
 from dicomweb_mcp.services.app import App
 from dicomweb_mcp.services.transfer import store
 from dicomweb_mcp.settings import Settings
@@ -21,7 +22,7 @@ from fakes.deaf import Deaf
 from fakes.google import Google
 from fakes.orthanc_like import OrthancLike
 from fakes.store import Store
-from fakes.stow import arrived, keep
+from fakes.stow import arrived, keep, response
 from services.transfer_helpers import Steps, files, outcomes, posts, reasons, stored
 from support import URLS, open_over
 
@@ -253,9 +254,50 @@ async def test_an_overloaded_archive_is_left_alone(root: Path) -> None:
     fake = OrthancLike(Store())
     fake.fail(503, times=1_000, method="POST")
     transfer = await stored(fake, "orthanc", root)
-    assert outcomes(transfer) == {"not_sent": 60}
+    assert outcomes(transfer) == {"unknown": 50, "not_sent": 10}, "the first batch was sent, whatever became of it"
     assert len(posts(fake)) == 1
     assert "overloaded" in transfer.items[0].reason
+
+
+class OwnUids(OrthancLike):
+    """Stores everything under UIDs of its own, and says so."""
+
+    def stow(self, target: Any, asked: Asked) -> httpx.Response:
+        parts = arrived(asked)
+        for number, part in enumerate(parts):
+            part.dataset.SOPInstanceUID = f"2.25.{len(self.store.instances)}{number}"
+            keep(self.store, part)
+        return httpx.Response(200, json=response(parts, []))
+
+
+async def test_an_archive_with_uids_of_its_own_gets_nothing_twice(root: Path) -> None:
+    files(root, 60)
+    fake = OwnUids(Store())
+    transfer = await stored(fake, "orthanc", root)
+    assert outcomes(transfer) == {"unknown": 50, "not_sent": 10}
+    assert len(fake.store.instances) == 50
+    assert len(posts(fake)) == 1
+    assert all("under other UIDs" in reason for reason in reasons(transfer))
+
+
+async def test_what_is_found_a_while_after_a_failure_is_stored(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The archive takes a file in, breaks down over its answer, and finds it only later."""
+    files(root, 1)
+    fake = OrthancLike(Store())
+    kept: list[Asked] = []
+
+    def breaks_down(asked: Asked) -> httpx.Response:
+        kept.append(asked)
+        return httpx.Response(500)
+
+    async def sleep(seconds: float) -> None:
+        if seconds and kept:
+            fake.stow(None, kept.pop())
+
+    fake.fail(breaks_down, method="POST")
+    monkeypatch.setattr(sending, "CONFIRM_AFTER", (0.0, 0.5, 2.0))
+    monkeypatch.setattr(sending.anyio, "sleep", sleep)
+    assert outcomes(await stored(fake, "orthanc", root)) == {"stored": 1}
 
 
 async def test_nothing_may_be_stored(root: Path) -> None:

@@ -1,10 +1,10 @@
-"""What was stored before is not compared again, and never taken for stored without asking the archive."""
+"""What was compared before is not compared again, and never taken for stored without asking the archive."""
 
 import os
 import stat
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +13,7 @@ from archives.folder_helpers import make_file
 from dicomweb_mcp.archives import journal
 from fakes.orthanc_like import OrthancLike
 from fakes.store import Store
+from fakes.stow import arrived, keep, response
 from services.transfer_helpers import files, outcomes, posts, stored
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("hurried")]
@@ -29,21 +30,37 @@ def metadata_read(fake: OrthancLike) -> int:
     return sum(asked.path.endswith("/metadata") for asked in fake.requests)
 
 
-async def test_what_was_stored_or_compared_is_not_compared_again(root: Path, forget: Callable[[], None]) -> None:
+async def test_what_was_compared_is_not_compared_again(root: Path) -> None:
+    """What was only sent is: another program may have stored something else under its UID at the same moment."""
     files(root, 3)
     fake = OrthancLike(Store())
     await stored(fake, "orthanc", root)
-    fake.requests.clear()
-    again = await stored(fake, "orthanc", root)
-    assert outcomes(again) == {"already_there": 3}
-    assert any("3 files were stored or compared by an earlier call" in note for note in again.notes)
-    assert metadata_read(fake) == 0
-    assert any(asked.path.endswith("/instances") for asked in fake.requests), "the archive was asked"
-    forget()
     for compared in (3, 0):
         fake.requests.clear()
-        assert outcomes(await stored(fake, "orthanc", root)) == {"already_there": 3}
+        again = await stored(fake, "orthanc", root)
+        assert outcomes(again) == {"already_there": 3}
         assert metadata_read(fake) == compared
+        assert any(asked.path.endswith("/instances") for asked in fake.requests), "the archive was asked"
+    assert any("3 files were compared by an earlier call" in note for note in again.notes)
+
+
+class Overtaken(OrthancLike):
+    """Another program stores the same UIDs a moment before: this archive keeps what it has and reports success."""
+
+    def stow(self, target: Any, asked: Any) -> httpx.Response:
+        parts = arrived(asked)
+        for part in parts:
+            part.dataset.StudyDescription = "theirs"
+            keep(self.store, part)
+        return httpx.Response(200, json=response(parts, []))
+
+
+async def test_what_was_overtaken_is_noticed_by_the_next_call(root: Path) -> None:
+    files(root, 1, StudyDescription="ours")
+    fake = Overtaken(Store())
+    await stored(fake, "orthanc", root)
+    for _ in range(2):
+        assert outcomes(await stored(fake, "orthanc", root)) == {"different": 1}
 
 
 async def test_what_the_archive_lost_is_sent_again(root: Path) -> None:
@@ -87,11 +104,11 @@ async def test_a_damaged_journal_is_begun_anew(root: Path, state: Path) -> None:
     state.mkdir()
     (state / journal.FILE).write_bytes(b"no database at all, but longer than its header of a hundred bytes" * 20)
     fake = OrthancLike(Store())
-    transfer = await stored(fake, "orthanc", root)
-    assert outcomes(transfer) == {"stored": 2}
-    fake.requests.clear()
-    assert outcomes(await stored(fake, "orthanc", root)) == {"already_there": 2}
-    assert metadata_read(fake) == 0
+    assert outcomes(await stored(fake, "orthanc", root)) == {"stored": 2}
+    for compared in (2, 0):
+        fake.requests.clear()
+        assert outcomes(await stored(fake, "orthanc", root)) == {"already_there": 2}
+        assert metadata_read(fake) == compared
 
 
 async def test_a_journal_that_cannot_be_kept_costs_only_a_note(root: Path, state: Path) -> None:
@@ -119,6 +136,7 @@ async def test_it_forgets_what_is_old_and_what_is_too_much(root: Path, monkeypat
     files(root, 3)
     fake = OrthancLike(Store())
     now = time.time()
+    await stored(fake, "orthanc", root)
     monkeypatch.setattr(journal.time, "time", lambda: now - 31 * 86_400)
     await stored(fake, "orthanc", root, "1.2/0.dcm")
     monkeypatch.setattr(journal.time, "time", lambda: now)

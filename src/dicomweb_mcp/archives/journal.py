@@ -1,5 +1,7 @@
-"""Which files are known to be in which archive: so that a transfer that was cut off, or is run again, goes on without
-comparing again what was compared or confirmed before.
+"""Which files were found in which archive with the same attributes: so that they are not compared again.
+
+What was only sent is not in it: another program may have stored something else under the same UID a moment before,
+which some archives keep without a word.
 
 The archive itself is always asked first whether it still has an object; the journal only spares reading its metadata.
 It holds a digest of archive, path, stamp and UIDs for each file, from which none of them can be read.

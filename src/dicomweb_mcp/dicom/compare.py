@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from .identifying import NAMING
 from .tags import by_tag
 from .values import BULK_VRS, INTEGER_VRS, NUMBER_VRS, DicomJson, clean, person_name
 
@@ -11,11 +12,13 @@ LONGEST = 1 << 20
 TEXT_VRS = frozenset({"AE", "AS", "CS", "DA", "DT", "LO", "LT", "SH", "ST", "TM", "UC", "UI", "UR", "UT"})
 # What an archive writes for itself: the character set (JSON is UTF-8), the syntax it holds, padding; also group 0002
 OWN_OF_ARCHIVE = frozenset({"00080005", "00083002", "FFFCFFFC"})
+_NAMING = {f"{tag:08X}": keyword for tag, keyword in NAMING.items()}
 DOUBLE, SINGLE, NOTHING = 1e-9, 1e-6, 1e-12  # tolerances, relative but the last: numbers are written and read again
 
 
 def differences(ours: DicomJson, theirs: DicomJson) -> list[str]:
-    """The names of attributes that ``ours`` has and ``theirs`` lacks or has otherwise, in order of their tags.
+    """The names of attributes that ``ours`` has and ``theirs`` lacks or has otherwise, in order of their tags; and of
+    those naming a person that ``theirs`` alone has: they were taken out of a file that was made anonymous.
 
     Bulk values and private attributes are not compared. A sequence that ``theirs`` lacks does not count, because
     archives leave large ones out of their metadata.
@@ -30,7 +33,12 @@ def differences(ours: DicomJson, theirs: DicomJson) -> list[str]:
         is_left_out = element.get("vr") == "SQ" and not _values(other)
         if not is_left_out and not _is_bulk(other) and not _same_values(element, other):
             found.append(by_tag(tag).name)
-    return found
+    return found + [name for tag, name in _NAMING.items() if _values(theirs.get(tag) or {}) and not _has(ours, tag)]
+
+
+def _has(obj: DicomJson, tag: str) -> bool:
+    element = obj.get(tag) or {}
+    return bool(_values(element)) or _is_bulk(element)
 
 
 def _is_bulk(element: Mapping[str, Any]) -> bool:

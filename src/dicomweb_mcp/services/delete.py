@@ -225,7 +225,8 @@ async def _carried_out(archive: Archive, plan: Plan, report: Report) -> Deletion
         problem = error
         deletion.notes.append(str(error))
     await tell("searching for what is left")
-    found, said = await _left(archive, plan, (0.0,) if isinstance(problem, DECLINED) else LOOK_AFTER)
+    looks = (0.0,) if isinstance(problem, DECLINED) else LOOK_AFTER
+    found, said = await _left(archive, plan, looks, was_told_so=problem is None)
     if problem and found is not None and len(found) == len(plan.instances):
         raise problem
     if found and not problem:
@@ -238,17 +239,20 @@ async def _carried_out(archive: Archive, plan: Plan, report: Report) -> Deletion
     return deletion
 
 
-async def _left(archive: Archive, plan: Plan, looks: tuple[float, ...]) -> tuple[Instances | None, list[str]]:
+async def _left(
+    archive: Archive, plan: Plan, looks: tuple[float, ...], *, was_told_so: bool
+) -> tuple[Instances | None, list[str]]:
     """Which of the planned instances a search finds, after a few looks; None when there could be none. With what else
-    is to be said."""
+    is to be said. Only where the archive told so (``was_told_so``) does a 404 mean that they are gone: else the archive
+    itself may have gone from its address."""
     found: Instances = plan.instances
     listed = True
     for seconds in looks:
         await anyio.sleep(seconds)
         try:
-            there = await _unless_gone(_instances(archive, plan.place), {})
+            there = await _unless_gone(_instances(archive, plan.place), {}, was_told_so)
             found = {uid: series for uid, series in there.items() if uid in plan.instances}
-            listed = not there and await _unless_gone(_is_listed(archive, plan.place), False)
+            listed = not there and await _unless_gone(_is_listed(archive, plan.place), False, was_told_so)
         except ArchiveError as error:
             return None, [f"Whether they are gone could not be searched for. {error}"]
         if not found and not listed:
@@ -266,9 +270,12 @@ async def _is_listed(archive: Archive, place: Place) -> bool:
     return await first_row(archive, place.level, uid, place.study_uid) is not None
 
 
-async def _unless_gone(asking: Awaitable[T], nothing: T) -> T:
-    """An answer, or ``nothing`` where the archive has no such place any more."""
+async def _unless_gone(asking: Awaitable[T], nothing: T, may_be_gone: bool) -> T:
+    """An answer, or ``nothing`` where the archive has no such place any more, as far as that may be. Raises
+    ArchiveError."""
     try:
         return await asking
     except NotFound:
-        return nothing
+        if may_be_gone:
+            return nothing
+        raise

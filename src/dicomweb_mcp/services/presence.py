@@ -120,7 +120,7 @@ async def compare_with(archive: Archive, items: Sequence[Item], journal: Journal
             item.decide(Outcome.ALREADY_THERE)
     if remembered:
         notes.append(
-            f"{len(remembered):,} files were stored or compared by an earlier call and have not changed since; the "
+            f"{len(remembered):,} files were compared by an earlier call and have not changed since; the "
             "archive still has their UIDs, and their attributes were not compared again."
         )
     unknown = undecided(there)

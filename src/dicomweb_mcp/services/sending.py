@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import anyio
 
-from ..archives.base import AccessDenied, Archive, ArchiveError, NotOffered, Refused, Unreachable
-from ..archives.journal import Journal
+from ..archives.base import AccessDenied, Archive, ArchiveError, Busy, Failed, NotOffered, Refused, Unreachable
 from ..dicom.stow import StoreResponse, Verdict
 from ..errors import Problem
 from ..paths import Changed
@@ -20,6 +19,7 @@ MOST_AT_ONCE = 4
 CONFIRM_AFTER = (0.0, 0.5, 2.0)  # seconds before each look for what was just stored
 ENDING = (*GONE, NotOffered)
 TURNED_AWAY = (AccessDenied, NotOffered)  # nothing was taken in
+BROKEN_DOWN = (Failed, Busy)  # something may have been taken in all the same
 
 
 def batches(items: Sequence[Fit]) -> Iterator[list[Fit]]:
@@ -37,11 +37,10 @@ def batches(items: Sequence[Fit]) -> Iterator[list[Fit]]:
 
 
 class Sender:
-    """Sends batches and decides the outcome of every file. Without ``journal`` the archive offers no search, so that
-    nothing can be confirmed."""
+    """Sends batches and decides the outcome of every file; ``can_confirm`` by a search."""
 
-    def __init__(self, archive: Archive, study_uid: str | None, journal: Journal | None) -> None:
-        self._archive, self._study_uid, self._journal = archive, study_uid, journal
+    def __init__(self, archive: Archive, study_uid: str | None, *, can_confirm: bool) -> None:
+        self._archive, self._study_uid, self._can_confirm = archive, study_uid, can_confirm
         self._ended: Problem | None = None
 
     async def send(self, items: Sequence[Fit], files: int, progress: Progress) -> None:
@@ -74,6 +73,8 @@ class Sender:
             self._ended = problem
             return
         present = await self._present(batch, response, problem)
+        if elsewhere := stored_elsewhere(batch, response):
+            self._ended = Refused(self._archive.name, elsewhere)
         is_lost = isinstance(problem, Unreachable) and (is_repeated or present is None)
         is_silent = not (problem or response.verdicts or response.others)
         for item in batch:
@@ -83,10 +84,8 @@ class Sender:
                 self._decide(item, verdict, found)
             elif found:
                 item.decide(Outcome.STORED)
-            elif found is None or is_silent or is_lost:
-                item.decide(Outcome.UNKNOWN, _why(response, problem))
-        if self._journal is not None:
-            await self._journal.add(item.file for item in batch if item.outcome is Outcome.STORED and not item.reason)
+            elif found is None or is_silent or is_lost or elsewhere or isinstance(problem, Busy):
+                item.decide(Outcome.UNKNOWN, elsewhere or _why(response, problem))
         left = undecided(batch)
         if is_lost or (isinstance(problem, ENDING) and not isinstance(problem, Unreachable)):
             self._ended = problem
@@ -117,10 +116,11 @@ class Sender:
     async def _present(self, batch: Sequence[Fit], response: StoreResponse, problem: Problem | None) -> set[str] | None:
         """Which of the files a search finds; None when that cannot be told. What was not refused is looked for again
         after a while, because some archives index what they took in a little later."""
-        if self._journal is None:
+        if not self._can_confirm:
             return None
         refused = {uid for uid, verdict in response.verdicts.items() if not verdict.stored}
-        expected = set() if problem else {item.file.instance_uid for item in batch} - refused
+        is_answered = problem is None or isinstance(problem, BROKEN_DOWN)
+        expected = {item.file.instance_uid for item in batch} - refused if is_answered else set()
         found: set[str] = set()
         for seconds in CONFIRM_AFTER:
             await anyio.sleep(seconds)
@@ -136,7 +136,7 @@ class Sender:
 
     def _decide(self, item: Fit, verdict: Verdict, found: bool | None) -> None:
         """The outcome that the archive's verdict and the search agree on."""
-        if verdict.stored and (found or self._journal is None):
+        if verdict.stored and (found or not self._can_confirm):
             item.decide(Outcome.STORED, verdict.reason)
         elif verdict.stored:
             searched = "a search does not find it" if found is False else "no search could confirm it"
@@ -145,6 +145,17 @@ class Sender:
             item.decide(Outcome.UNKNOWN, f"the archive reported a failure ({verdict.reason}), but a search finds it")
         else:
             item.decide(Outcome.REJECTED, verdict.reason)
+
+
+def stored_elsewhere(batch: Sequence[Fit], response: StoreResponse) -> str:
+    """The sentence for an archive that stores under UIDs of its own, which must not get anything twice; or empty."""
+    own = {item.file.instance_uid for item in batch}
+    if all(uid in own for uid, verdict in response.verdicts.items() if verdict.stored):
+        return ""
+    return (
+        "it stored objects under other UIDs than those that were sent, so what became of each file cannot be told, and "
+        "sending it again would store it twice. Look there with search_studies."
+    )
 
 
 def at_once(archive: Archive) -> int:

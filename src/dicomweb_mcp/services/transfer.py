@@ -81,7 +81,7 @@ async def _stored(app: App, named: Sequence[Named], wanted: _Wanted, report: Rep
         if not (wanted.dry_run or wanted.confirm) and is_large(len(going), sum(item.file.size for item in going)):
             transfer.dry_run = transfer.wants_confirmation = True
         if not transfer.dry_run:
-            sender = Sender(archive, wanted.study_uid, journal if can_confirm else None)
+            sender = Sender(archive, wanted.study_uid, can_confirm=can_confirm)
             await sender.send(going, len(transfer.items), progress)
         if journal.problem:
             transfer.notes.append(

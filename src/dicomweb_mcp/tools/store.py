@@ -176,7 +176,7 @@ def _notes(transfer: Transfer, going: Sequence[Fit]) -> list[str]:
         )
     outcomes = {item.outcome for item in transfer.items}
     if Outcome.ALREADY_THERE in outcomes:
-        notes.append("already_there: the same UIDs and attributes; pixel data and long values were not compared.")
+        notes.append("already_there: the same UIDs, and attributes where compared; never pixel data and long values.")
     if outcomes & {Outcome.UNKNOWN, Outcome.NOT_SENT}:
         notes.append("Not everything is known to be stored: call this again with the same paths to finish it.")
     return notes
