@@ -16,6 +16,7 @@ NAMES = (
     "slides",
     "slide_metadata",
     "store",
+    "retrieve",
     "decoders",
     "idc_index",
 )

@@ -32,20 +32,21 @@ SENDERS = 4
 REPETITIONS = 3
 URL = "http://orthanc.test/dicom-web"
 ROOT = "1.2.826.0.1.3680043.8.498.78"
-MANY, SIZES = 64, (100_000_000, 4_000_000_000)
+MEMORY = ((64, 100_000_000), (64, 4_000_000_000), (1, 100_000_000), (1, 1_000_000_000))  # files, bytes in all
 MOST_MEMORY = 16_000_000
 
 
 async def measured() -> list[Figure]:
-    return [*await over_orthanc(lambda _: [], _time), *[await _memory(size) for size in SIZES]]
+    return [*await over_orthanc(lambda _: [], _time), *[await _memory(files, size) for files, size in MEMORY]]
 
 
 def ct_files(folder: Path, count: int) -> list[Path]:
     """Files of one CT series."""
-    return [_written(folder / f"{number:04}.dcm", number) for number in range(1, count + 1)]
+    return [ct_file(folder / f"{number:04}.dcm", number) for number in range(1, count + 1)]
 
 
-def _written(path: Path, number: int) -> Path:
+def ct_file(path: Path, number: int) -> Path:
+    """One of them."""
     found = Dataset()
     found.file_meta = FileMetaDataset()
     found.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -101,13 +102,13 @@ async def _ours(url: str, files: Sequence[Path], opener: Callable[[ArchiveSettin
     with TemporaryDirectory() as state:
         os.environ[STATE_VARIABLE] = state
         app = App(settings, opener)
-        transfer = await store(app, None, ["."], confirm=True, report=_silent)
+        transfer = await store(app, None, ["."], confirm=True, report=ignored)
         await app.close()
     assert {item.outcome for item in transfer.items} == {"stored"}
     assert len(transfer.items) == len(files)
 
 
-async def _silent(done: float, total: float, message: str) -> None:
+async def ignored(done: float, total: float, message: str) -> None:
     pass
 
 
@@ -149,13 +150,13 @@ async def _emptied(url: str) -> None:
 # ---- how much memory -------------------------------------------------------------------------------------------------
 
 
-async def _memory(size: int) -> Figure:
+async def _memory(count: int, size: int) -> Figure:
     """The peak of Python's memory while as many files are stored whose pixels are a hole of so many bytes in all."""
     with TemporaryDirectory() as folder:
-        files = await anyio.to_thread.run_sync(_with_holes, Path(folder), size // MANY)
+        files = await anyio.to_thread.run_sync(_with_holes, Path(folder), count, size // count)
         taken = await peak(lambda: _ours(URL, files, lambda archive: DicomwebArchive(archive, transport=_Sink())))
     return Figure(
-        claim=f"memory while {MANY} files of {size / 1e9:g} GB in all are stored",
+        claim=f"peak memory, {count:,} x {size / count / 1e6:g} MB stored",
         figure=f"{taken / 1e6:.1f} MB",
         peer=f"the files {size / 1e6:,.0f} MB",
         ratio=f"{taken / size:.4f}",
@@ -164,8 +165,8 @@ async def _memory(size: int) -> Figure:
     )
 
 
-def _with_holes(folder: Path, size: int) -> list[Path]:
-    files = ct_files(folder, MANY)
+def _with_holes(folder: Path, count: int, size: int) -> list[Path]:
+    files = ct_files(folder, count)
     size -= size % 2
     for path in files:
         with path.open("r+b") as file:

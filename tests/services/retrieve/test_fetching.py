@@ -11,7 +11,7 @@ from dicomweb_mcp.archives.base import AccessDenied, NotFound, Refused
 from dicomweb_mcp.errors import BadArgument
 from fakes.base import Asked
 from fakes.google import Google
-from fakes.store import Store
+from fakes.store import Held, Store
 from services.retrieve.helpers import Serving, due, fetched, found, outcomes, reasons, with_parts
 from services.transfer_helpers import Steps
 
@@ -78,6 +78,23 @@ async def test_instances_by_name_and_one_that_is_not_there(tmp_path: Path) -> No
     assert found(root / "in") == due(store.instances[2], store.instances[4])
     with pytest.raises(NotFound):
         await fetched(fake, "dcm4chee", root, instance_uids=["9.9"])
+
+
+async def test_a_file_that_is_written_in_pieces(tmp_path: Path) -> None:
+    """Larger than what is held in memory: byte for byte, and nothing of one that was cut in its last piece."""
+    held = [Held(file=make_file(tmp_path / f"{n}.dcm", STUDY, SERIES, f"{SERIES}.{n}", PixelData=bytes([n]) * 3_500_000))
+            for n in (1, 2)]  # fmt: skip
+    fake, root = Serving(Store().hold(held)), tmp_path / "root"
+    root.mkdir()
+    first, second = (one.file() for one in held)
+    fake.gives(with_parts(first, second, cut=len(first) + len(second) - 1_000), f"/series/{SERIES}")
+    fake.gives(503, f"instances/{SERIES}.2", 9)
+    result = await fetched(fake, "dcm4chee", root, study_uid=STUDY, series_uid=SERIES)
+    assert outcomes(result) == {"retrieved": 1, "failed": 1}
+    assert found(root) == {f"in/{path}": data for path, data in due(held[0]).items()}
+    again = await fetched(Serving(Store().hold(held)), "dcm4chee", root, study_uid=STUDY, series_uid=SERIES)
+    assert outcomes(again) == {"retrieved": 1, "already_there": 1}
+    assert found(root / "in") == due(*held)
 
 
 async def test_a_cut_connection_costs_only_a_second_try(tmp_path: Path) -> None:
