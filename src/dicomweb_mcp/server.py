@@ -16,6 +16,7 @@ from .services.retrieve import why_refused
 from .settings import Settings
 from .tools import idc_cite
 from .tools.archives import list_archives
+from .tools.copy import copy_instances
 from .tools.delete import DELETE, delete_instances, deleting
 from .tools.idc_query import query_idc_index
 from .tools.idc_search import search_idc
@@ -30,6 +31,7 @@ from .tools.store import ADD, permission, store_instances
 from .tools.surface import OFFLINE, name_archives, tool
 
 NAMED = 120  # characters of names of archives in one sentence of the instructions
+NOT_STORED = "Nothing can be stored."
 HOUR = CacheHint(ttl_ms=3_600_000, scope="public")  # these lists are fixed when the server starts
 
 
@@ -51,6 +53,8 @@ def offered(app: App) -> list[Tool]:
     tools[-1].description = f"{tools[-1].description}\n\n{permission(app.settings)}"
     if not why_refused(app.settings):
         tools.append(tool(retrieve_instances, "Fetch files", FETCH))
+    if app.settings.copied_into:
+        tools.append(tool(copy_instances, "Copy to another archive", ADD))
     if app.settings.deletable:
         tools.append(tool(delete_instances, "Delete", DELETE))
         tools[-1].description = f"{tools[-1].description}\n\n{deleting(app.settings)}"
@@ -123,6 +127,8 @@ def _what_may_be_changed(settings: Settings) -> str:
             f"Files can be stored in: {_listed(settings.storable)}. Store only what the user asks for, and "
             "tell of every file that was not stored."
         )
+    if settings.copied_into:
+        sentences.append(f"copy_instances copies from one archive into: {_listed(settings.copied_into)}.")
     if settings.deletable:
         sentences.append(
             f"delete_instances works in: {_listed(settings.deletable)}. Show the user its plan, and pass its "
@@ -130,7 +136,7 @@ def _what_may_be_changed(settings: Settings) -> str:
         )
     if not sentences:
         return "Nothing can be stored or deleted: this server reads only."
-    missing = "" if settings.storable else "Nothing can be stored."
+    missing = "" if settings.storable else "No files can be stored." if settings.copied_into else NOT_STORED
     return " ".join([*sentences, missing if settings.deletable else "Nothing can be deleted."]).strip()
 
 

@@ -370,7 +370,7 @@ async def test_a_file_that_cannot_be_read_any_more_costs_only_itself(
     chunks = Outgoing.chunks
 
     def failing(self: Outgoing) -> Any:
-        if self.path.name == "1.dcm":
+        if self.content.path.name == "1.dcm":
             raise Changed  # what an OSError while reading becomes
         return chunks(self)
 

@@ -80,7 +80,8 @@ async def test_every_tool_keeps_the_rules_of_hosts(archives: list[str], tmp_path
         assert schema["type"] == "object"
         assert schema["additionalProperties"] is False
         assert not {"anyOf", "oneOf", "allOf"} & schema.keys()
-        assert ("archive" in schema["properties"]) is (tool.name not in OFFLINE)
+        archives = {"archive", "from_archive", "to_archive"} & schema["properties"].keys()
+        assert bool(archives) is (tool.name not in OFFLINE)
         for name, described in schema["properties"].items():
             assert described.get("description") or "$ref" in described, f"{tool.name}.{name} is not described"
         assert '"title"' not in json.dumps(schema)
@@ -127,6 +128,7 @@ async def test_the_tools_for_files_and_their_arguments(tmp_path: Path) -> None:
         "retrieve_instances": {"archive", "study_uid", "series_uid", "instance_uids", "frames", "bulk_path", "directory",
                                "as_stored"},
         "delete_instances": {"archive", "study_uid", "series_uid", "instance_uid", "token"},
+        "copy_instances": {"from_archive", "to_archive", "study_uid", "series_uid", "instance_uids", "dry_run", "confirm"},
     }  # fmt: skip
     assert {tool.name: set(tool.input_schema["properties"]) for tool in await tools_for_files(tmp_path)} == expected
 

@@ -57,15 +57,20 @@ class Journal:
         found: set[str] = set()
 
         def look(db: "Connection") -> None:
-            found.update(file.instance_uid for file in files if db.execute(_KNOWN, (self._digest(file),)).fetchone())
+            found.update(
+                file.instance_uid
+                for file in files
+                if file.content.mark and db.execute(_KNOWN, (self._digest(file),)).fetchone()
+            )
 
         await to_thread.run_sync(self._database.use, look)  # also for none: so that a damaged one is begun anew
         return found
 
     async def add(self, files: Iterable[Outgoing]) -> None:
-        """Remember that the archive has these; what is old is forgotten."""
+        """Remember that the archive has these, but for those of which nobody could tell whether they have changed; what
+        is old is forgotten."""
         today = int(time.time()) // DAY
-        rows = [(self._digest(file), today) for file in files]
+        rows = [(self._digest(file), today) for file in files if file.content.mark]
 
         def write(db: "Connection") -> None:
             db.execute("BEGIN IMMEDIATE")
@@ -78,5 +83,5 @@ class Journal:
             await to_thread.run_sync(self._database.use, write)
 
     def _digest(self, file: Outgoing) -> bytes:
-        what = (self._address, str(file.path), file.stamp, file.study_uid, file.series_uid, file.instance_uid)
+        what = (self._address, *(file.content.mark or ()), file.study_uid, file.series_uid, file.instance_uid)
         return sha256(repr(what).encode()).digest()

@@ -9,6 +9,7 @@ from anyio import to_thread
 
 from ..archives.part10.outgoing import Outgoing, checked
 from ..archives.part10.whole import Unfit
+from ..dicom.values import DicomJson
 from ..paths import Changed
 from .roots import Named
 
@@ -45,6 +46,10 @@ class Fit(Item):
 
     file: Outgoing
 
+    async def metadata(self) -> DicomJson:
+        """Its elements that are not long, as DICOM JSON. Raises Changed, Damaged, Unfit or ArchiveError."""
+        return await to_thread.run_sync(self.file.metadata, abandon_on_cancel=True)
+
 
 class Progress:
     """Tells how far a transfer of so many files is, at every hundredth of a phase."""
@@ -66,7 +71,7 @@ async def checked_items(named: Sequence[Named], study_uid: str | None, progress:
     for done, one in enumerate(named, start=1):
         items.append(await _checked(one, study_uid))
         await progress.tell(0, done, "checked")
-    await _reject_conflicts(items)
+    await reject_conflicts(items)
     return items
 
 
@@ -95,7 +100,7 @@ def grouped(items: Iterable[Fit], key: Callable[[Outgoing], str]) -> dict[str, l
     return groups
 
 
-async def _reject_conflicts(items: Sequence[Item]) -> None:
+async def reject_conflicts(items: Sequence[Item]) -> None:
     """Files that cannot all be true: an archive would keep one of them, or lose a whole study among them."""
     for same in grouped(undecided(items), lambda file: file.instance_uid).values():
         if len(same) > 1:

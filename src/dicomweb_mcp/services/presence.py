@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from anyio import to_thread
-
 from ..archives.base import (
     AccessDenied,
     Archive,
@@ -198,7 +196,7 @@ async def _compare_content(archive: Archive, item: Fit) -> None:
     file = item.file
     try:
         theirs = await instance_metadata(archive, Place(file.study_uid, file.series_uid, file.instance_uid))
-        ours = await to_thread.run_sync(file.metadata, abandon_on_cancel=True)
+        ours = await item.metadata()
     except Changed:
         item.decide(Outcome.REJECTED, "it changed after it was checked")
         return

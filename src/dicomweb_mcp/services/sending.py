@@ -41,7 +41,7 @@ class Sender:
 
     def __init__(self, archive: Archive, study_uid: str | None, *, can_confirm: bool) -> None:
         self._archive, self._study_uid, self._can_confirm = archive, study_uid, can_confirm
-        self._ended: Problem | None = None
+        self.ended: Problem | None = None  # after which nothing more is sent
 
     async def send(self, items: Sequence[Fit], files: int, progress: Progress) -> None:
         """Send everything, of so many files in all. Raises AccessDenied or NotOffered when nothing was taken in."""
@@ -50,10 +50,7 @@ class Sender:
 
         async def send(batch: Sequence[Fit]) -> None:
             nonlocal done
-            if self._ended is None:
-                await self._send(batch)
-            for item in undecided(batch):
-                item.decide(Outcome.NOT_SENT, str(self._ended))
+            await self.send_batch(batch)
             done += len(batch)
             await progress.tell(2, done, f"done, {pace.after(batch)}")
 
@@ -62,19 +59,30 @@ class Sender:
             await send(first)
             break
         await side_by_side(send, waiting, at_once(self._archive))
-        if isinstance(self._ended, TURNED_AWAY) and all(item.outcome is Outcome.NOT_SENT for item in items):
-            raise self._ended
+        self.raise_if_turned_away(items)
+
+    async def send_batch(self, batch: Sequence[Fit]) -> None:
+        """Send these together, unless the archive has stopped to answer, and decide them all."""
+        if self.ended is None:
+            await self._send(batch)
+        for item in undecided(batch):
+            item.decide(Outcome.NOT_SENT, str(self.ended))
+
+    def raise_if_turned_away(self, items: Sequence[Fit]) -> None:
+        """Raises AccessDenied or NotOffered when nothing of all that was sent was taken in."""
+        if isinstance(self.ended, TURNED_AWAY) and all(item.outcome is Outcome.NOT_SENT for item in items):
+            raise self.ended
 
     async def _send(self, batch: Sequence[Fit], *, is_repeated: bool = False) -> None:
         """One request. Where that does not tell which file was at fault, those that did not arrive once more in halves;
         where the connection broke, once more together."""
         response, problem = await self._request(batch)
         if isinstance(problem, TURNED_AWAY):
-            self._ended = problem
+            self.ended = problem
             return
         present = await self._present(batch, response, problem)
         if elsewhere := stored_elsewhere(batch, response):
-            self._ended = Refused(self._archive.name, elsewhere)
+            self.ended = Refused(self._archive.name, elsewhere)
         is_lost = isinstance(problem, Unreachable) and (is_repeated or present is None)
         is_silent = not (problem or response.verdicts or response.others)
         for item in batch:
@@ -88,7 +96,7 @@ class Sender:
                 item.decide(Outcome.UNKNOWN, elsewhere or _why(response, problem))
         left = undecided(batch)
         if is_lost or (isinstance(problem, ENDING) and not isinstance(problem, Unreachable)):
-            self._ended = problem
+            self.ended = problem
         elif isinstance(problem, Unreachable):
             await self._send_parts([left], is_repeated=True)
         elif len(batch) > 1:
@@ -99,7 +107,7 @@ class Sender:
 
     async def _send_parts(self, parts: Sequence[Sequence[Fit]], *, is_repeated: bool = False) -> None:
         for part in parts:
-            if part and self._ended is None:
+            if part and self.ended is None:
                 await self._send(part, is_repeated=is_repeated)
 
     async def _request(self, batch: Sequence[Fit]) -> tuple[StoreResponse, Problem | None]:

@@ -76,7 +76,7 @@ async def _stored(app: App, named: Sequence[Named], wanted: _Wanted, report: Rep
     transfer = Transfer(await checked_items(named, wanted.study_uid, progress), dry_run=wanted.dry_run)
     async with app.transfer_into(wanted.archive) as archive:
         journal = Journal(archive.address)
-        can_confirm = await _compare(archive, transfer, journal, progress)
+        can_confirm = await compare(archive, transfer, journal, progress)
         going = undecided(transfer.items)
         if not (wanted.dry_run or wanted.confirm) and is_large(len(going), sum(item.file.size for item in going)):
             transfer.dry_run = transfer.wants_confirmation = True
@@ -95,7 +95,7 @@ def is_large(files: int, size: int) -> bool:
     return files > MOST_UNCONFIRMED or size > MOST_BYTES_UNCONFIRMED
 
 
-async def _compare(archive: Archive, transfer: Transfer, journal: Journal, progress: Progress) -> bool:
+async def compare(archive: Archive, transfer: Transfer, journal: Journal, progress: Progress) -> bool:
     """Compare with what the archive has; whether it can also be asked afterwards. Only of a server of no known kind is
     it believed that it offers no search: the others do, so that a refusal is a failure like any other."""
     try:
@@ -113,6 +113,16 @@ async def _compare(archive: Archive, transfer: Transfer, journal: Journal, progr
 
 def check_permitted(app: App, archive_name: str | None) -> None:
     """Raises NotPermitted with the setting that would allow storing, or BadArgument when no folder is configured."""
+    check_receives(app, archive_name)
+    if not app.settings.files.roots:
+        raise BadArgument(
+            "No file root is configured, so no file can be opened: start the server with --file-root FOLDER, or write "
+            "roots under [files] in its configuration. Nothing was sent."
+        )
+
+
+def check_receives(app: App, archive_name: str | None) -> None:
+    """Raises NotPermitted with the setting that would allow storing."""
     settings = app.configured(archive_name)
     if settings.is_read_only:
         raise NotPermitted(settings.name, "can only be read. Nothing was opened or sent.")
@@ -127,9 +137,4 @@ def check_permitted(app: App, archive_name: str | None) -> None:
             settings.name,
             f"is only read. To permit storing start the server with --permit {settings.name}:store, or write "
             'permit = ["store"] in its configuration. Nothing was opened or sent.',
-        )
-    if not app.settings.files.roots:
-        raise BadArgument(
-            "No file root is configured, so no file can be opened: start the server with --file-root FOLDER, or write "
-            "roots under [files] in its configuration. Nothing was sent."
         )

@@ -216,9 +216,17 @@ class Settings(_Frozen):
     @property
     def storable(self) -> list[str]:
         """The names of the archives that files can be stored in; none without a folder that files may come from."""
-        if not self.files.roots:
-            return []
+        return self.receiving if self.files.roots else []
+
+    @property
+    def receiving(self) -> list[str]:
+        """The names of the archives that permit storing, wherever it comes from."""
         return [archive.name for archive in self.archives if "store" in self.permits(archive)]
+
+    @property
+    def copied_into(self) -> list[str]:
+        """The names of the archives that instances of another one can be copied into."""
+        return self.receiving if len(self.archives) > 1 else []
 
     @property
     def deletable(self) -> list[str]:

@@ -178,5 +178,5 @@ def _notes(transfer: Transfer, going: Sequence[Fit]) -> list[str]:
     if Outcome.ALREADY_THERE in outcomes:
         notes.append("already_there: the same UIDs, and attributes where compared; never pixel data and long values.")
     if outcomes & {Outcome.UNKNOWN, Outcome.NOT_SENT}:
-        notes.append("Not everything is known to be stored: call this again with the same paths to finish it.")
+        notes.append("Not everything is known to be stored: call this again with the same arguments to finish it.")
     return notes

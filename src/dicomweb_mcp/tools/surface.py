@@ -78,6 +78,9 @@ def name_archives(tools: Sequence[Tool], app: App) -> None:
             properties["archive"]["default"] = app.names[0]
             properties["archive"].pop("anyOf", None)
             properties["archive"]["type"] = "string"
+        for argument, names in (("from_archive", app.names), ("to_archive", app.settings.copied_into)):
+            if argument in properties:
+                properties[argument]["enum"] = names
         level = next((level for level in Level if level.tool == made.name), None)
         if level and "filters" in properties:
             properties["filters"] = {

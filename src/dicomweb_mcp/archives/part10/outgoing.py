@@ -1,10 +1,11 @@
 """A file on its way into an archive: checked once, and sent only while it is still the file that was checked."""
 
+import io
 import os
 from collections.abc import Generator, Iterator, MutableSequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from ...dicom.identifying import NAMING, SAYING
 from ...dicom.uids import is_strict_uid
@@ -21,17 +22,77 @@ TAGS = [0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00100020]
 EMPTY = b" \0^=\\"  # what a value without content may be made of
 
 
+class Content(Protocol):
+    """Where the bytes of a file are. ``mark`` is the same as long as they are; None where that cannot be told."""
+
+    @property
+    def mark(self) -> tuple[object, ...] | None: ...
+
+    def opened(self) -> BinaryIO:
+        """To be read from its beginning. Raises OSError or Changed."""
+        ...
+
+    def check_same(self, file: BinaryIO) -> None:
+        """Raises Changed when what was opened is not what was checked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """A file at a resolved path; ``stamp`` tells whether it has changed since."""
+
+    path: Path
+    stamp: tuple[int, ...]
+
+    @property
+    def mark(self) -> tuple[object, ...]:
+        return str(self.path), self.stamp
+
+    def opened(self) -> BinaryIO:
+        return open_regular(self.path)
+
+    def check_same(self, file: BinaryIO) -> None:
+        if _stamp(os.fstat(file.fileno())) != self.stamp:
+            raise Changed
+
+
+@dataclass(frozen=True, slots=True)
+class InMemory:
+    """A file that was just fetched."""
+
+    data: bytes
+    mark: None = None
+
+    def opened(self) -> BinaryIO:
+        return io.BytesIO(self.data)
+
+    def check_same(self, file: BinaryIO) -> None:
+        """Nobody else has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A file that is still in another archive, or was let go of."""
+
+    mark: None = None
+
+    def opened(self) -> BinaryIO:
+        raise Changed
+
+    def check_same(self, file: BinaryIO) -> None:
+        raise Changed
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A whole DICOM file with valid UIDs. ``path`` is resolved; ``stamp`` tells whether it has changed since.
+    """A whole DICOM file with valid UIDs.
 
     ``is_named_otherwise``: its File Meta Information names another class or instance than its data set, which counts.
     ``identifying``: the attributes of its data set that name a person, and what it says of that itself; never a value.
     """
 
-    path: Path
+    content: Content
     size: int
-    stamp: tuple[int, ...]
     instance_uid: str
     study_uid: str
     series_uid: str
@@ -47,7 +108,7 @@ class Outgoing:
                 while left and (chunk := file.read(min(CHUNK, left))):
                     left -= len(chunk)
                     yield chunk
-                self._check_same(file)
+                self.content.check_same(file)
         except OSError:
             raise Changed from None
 
@@ -64,17 +125,13 @@ class Outgoing:
             raise Damaged("its sequences lie too deep to be read") from None
 
     def _opened(self) -> BinaryIO:
-        file = open_regular(self.path)
+        file = self.content.opened()
         try:
-            self._check_same(file)
+            self.content.check_same(file)
         except BaseException:
             file.close()
             raise
         return file
-
-    def _check_same(self, file: BinaryIO) -> None:
-        if _stamp(os.fstat(file.fileno())) != self.stamp:
-            raise Changed
 
 
 def checked(path: Path) -> Outgoing:
@@ -82,32 +139,38 @@ def checked(path: Path) -> Outgoing:
     try:
         with open_regular(path) as file:
             status = os.fstat(file.fileno())
-            short = set(check_whole(file, status.st_size))
-            file.seek(0)
-            dataset = parse(file, tags=[*TAGS, *short.intersection(NAMING), *short.intersection(SAYING)]).dataset
-            if dataset.file_meta.get("MediaStorageSOPClassUID") == DIRECTORY:
-                raise Unfit("a DICOMDIR, which lists other files and is not stored")
-            found = {keyword: _uid(dataset, keyword) for keyword in UIDS}
-            patient_id = _text(dataset, "PatientID").strip(" \0")
-            is_named_otherwise = _is_named_otherwise(dataset, found)
-            identifying = (*_naming(dataset), *_saying(dataset))
-    except Unfit:
-        raise
+            return _checked(file, status.st_size, OnDisk(path, _stamp(status)))
     except OSError as error:
         raise Unfit(f"cannot be read: {error.strerror or type(error).__name__}") from None
+
+
+def checked_in_memory(data: bytes) -> Outgoing:
+    """The bytes of a file as one that can be stored. Raises Unfit with the reason."""
+    return _checked(io.BytesIO(data), len(data), InMemory(data))
+
+
+def _checked(file: BinaryIO, size: int, content: Content) -> Outgoing:
+    try:
+        short = set(check_whole(file, size))
+        file.seek(0)
+        dataset = parse(file, tags=[*TAGS, *short.intersection(NAMING), *short.intersection(SAYING)]).dataset
+        if dataset.file_meta.get("MediaStorageSOPClassUID") == DIRECTORY:
+            raise Unfit("a DICOMDIR, which lists other files and is not stored")
+        found = {keyword: _uid(dataset, keyword) for keyword in UIDS}
+        return Outgoing(
+            content,
+            size,
+            instance_uid=found["SOPInstanceUID"],
+            study_uid=found["StudyInstanceUID"],
+            series_uid=found["SeriesInstanceUID"],
+            patient_id=_text(dataset, "PatientID").strip(" \0"),
+            is_named_otherwise=_is_named_otherwise(dataset, found),
+            identifying=(*_naming(dataset), *_saying(dataset)),
+        )
+    except (Unfit, OSError):
+        raise
     except Exception as reason:  # pydicom converts a value when it is asked for, and raises what it meets
         raise Unfit(f"damaged: {' '.join(str(reason).split())[:120] or type(reason).__name__}") from None
-    return Outgoing(
-        path,
-        status.st_size,
-        _stamp(status),
-        instance_uid=found["SOPInstanceUID"],
-        study_uid=found["StudyInstanceUID"],
-        series_uid=found["SeriesInstanceUID"],
-        patient_id=patient_id,
-        is_named_otherwise=is_named_otherwise,
-        identifying=identifying,
-    )
 
 
 def _stamp(status: os.stat_result) -> tuple[int, ...]:

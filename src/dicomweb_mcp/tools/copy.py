@@ -1,0 +1,51 @@
+"""copy_instances: a study, a series or instances of one archive into another one that permits it."""
+
+from typing import Annotated
+
+from anyio import to_thread
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from ..services.app import App
+from ..services.copying import Wanted, copy
+from ..services.transfer import MOST_BYTES_UNCONFIRMED, MOST_UNCONFIRMED
+from .answers import TransferAnswer, result
+from .arguments import SeriesUid, StudyUid
+from .store import transfer_answer
+
+MOST_UIDS = 1_000
+
+
+async def copy_instances(
+    ctx: Context[App],
+    from_archive: Annotated[str, Field(description="Which archive has them")],
+    to_archive: Annotated[str, Field(description="Which archive is to have them too")],
+    study_uid: StudyUid = None,
+    series_uid: SeriesUid = None,
+    instance_uids: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=200)]] | None,
+        Field(max_length=MOST_UIDS, description="SOPInstanceUIDs, in place of all of the series or study"),
+    ] = None,
+    dry_run: Annotated[bool, Field(description="Compare only, and say what would be copied")] = False,
+    confirm: Annotated[
+        bool,
+        Field(
+            description=f"true to copy more than {MOST_UNCONFIRMED} instances or {MOST_BYTES_UNCONFIRMED // 10**9} GB; "
+            "without it the answer is the plan"
+        ),
+    ] = False,
+) -> Annotated[CallToolResult, TransferAnswer]:
+    """Copy a study, a series or instances from one archive into another, and say of every instance what became of it.
+
+    What the other archive has already is compared and not fetched. Each file is checked when it arrives, and counts as
+    stored when the archive says so and a search finds it. Instances that need a look are listed with the reason;
+    calling this again with the same arguments copies what is missing. Nothing in either archive is changed or
+    overwritten. IDC is not copied from: use retrieve_instances, then store_instances.
+    """
+    app = ctx.request_context.lifespan_context
+    wanted = Wanted(study_uid, series_uid, instance_uids or ())
+    transfer = await copy(
+        app, from_archive, to_archive, wanted, dry_run=dry_run, confirm=confirm, report=ctx.report_progress
+    )
+    return result(await to_thread.run_sync(transfer_answer, app.configured(to_archive).name, transfer))

@@ -1,0 +1,313 @@
+"""Copying from one archive into another: what is fetched and sent and what is not, and what stays behind."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from archives.folder_helpers import make_file
+from dicomweb_mcp.archives.base import AccessDenied, Archive, NotPermitted, Refused
+from dicomweb_mcp.archives.folder import FolderArchive
+from dicomweb_mcp.errors import BadArgument
+from dicomweb_mcp.services import fetched
+from dicomweb_mcp.services.app import App
+from dicomweb_mcp.services.copying import Wanted, copy
+from dicomweb_mcp.services.transfer import Transfer
+from dicomweb_mcp.settings import ArchiveSettings, Settings
+from fakes.base import Asked, Fake
+from fakes.google import Google
+from fakes.orthanc_like import OrthancLike
+from fakes.store import Store
+from services.retrieve.helpers import Serving
+from services.transfer_helpers import KINDS, Steps, files, outcomes, posts, reasons
+from support import app_over, open_over, settings_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("hurried")]
+STUDY = Wanted(study_uid="1.2")
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DICOMWEB_MCP_STATE", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+class Between:
+    """From a folder to a fake, or between what else is given; each archive by its settings and how it is opened."""
+
+    def __init__(self, source: Fake | Path, target: Fake | Path, kind: str = "orthanc", *, permit: str = "store"):
+        self.given = {"here": source, "there": target}
+        settings = []
+        for name, given in self.given.items():
+            where = (
+                {"path": given}
+                if isinstance(given, Path)
+                else settings_of(kind, name).model_dump(include={"url", "kind"})
+            )
+            if not isinstance(given, Path) and name == "here":
+                where = {"url": "https://here.test/dcm4chee-arc/aets/A/rs", "kind": "dcm4chee"}
+            settings.append({"name": name, **where, "permit": [permit] if permit and name == "there" else []})
+        self.app = App(Settings.model_validate({"archives": settings}), self._opened)
+
+    def _opened(self, settings: ArchiveSettings) -> Archive:
+        given = self.given[settings.name]
+        if isinstance(given, Path):
+            return FolderArchive(settings.name, given)
+        return open_over(given, settings.resolved_kind, name=settings.name)
+
+    async def copied(self, wanted: Wanted = STUDY, **more: Any) -> Transfer:
+        return await copy(self.app, "here", "there", wanted, **{"report": Steps(), **more})
+
+
+@pytest.fixture
+async def between() -> AsyncIterator[Callable[..., Between]]:
+    made: list[Between] = []
+
+    def make(*given: Any, **more: Any) -> Between:
+        made.append(Between(*given, **more))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.app.close()
+
+
+def holding(root: Path) -> Store:
+    return Store.files(*sorted((root / "1.2").iterdir()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_study_is_copied_and_then_already_there(kind: str, root: Path, between: Callable[..., Between]) -> None:
+    files(root, 3)
+    target = KINDS[kind](Store())
+    over = between(root, target, kind)
+    transfer = await over.copied()
+    assert outcomes(transfer) == {"stored": 3}
+    assert [item.shown for item in transfer.items] == ["1.2.1.1", "1.2.1.2", "1.2.1.3"]
+    for number in range(3):
+        data = (root / "1.2" / f"{number}.dcm").read_bytes()
+        assert any(data in post.body for post in posts(target)), "every byte as it is in the source"
+    target.requests.clear()
+    assert outcomes(await over.copied()) == {"already_there": 3}
+    assert posts(target) == []
+
+
+async def test_from_folder_to_folder_every_byte_is_the_same(
+    root: Path, tmp_path: Path, state: Path, between: Callable[..., Between]
+) -> None:
+    files(root, 2)
+    files(root, 1, "1.2", "1.2.5")  # takes the name of the first; one of each series is left
+    other = tmp_path / "other"
+    other.mkdir()
+    over = between(root, other)
+    assert outcomes(await over.copied(Wanted(series_uid="1.2.1"))) == {"stored": 1}
+    assert (other / "1.2/1.2.1/1.2.1.2.dcm").read_bytes() == (root / "1.2/1.dcm").read_bytes()
+    assert outcomes(await over.copied()) == {"stored": 1, "already_there": 1}
+    assert (other / "1.2/1.2.5/1.2.5.1.dcm").read_bytes() == (root / "1.2/0.dcm").read_bytes()
+    assert list(state.glob("copying-*")) == []
+
+
+async def test_what_is_there_is_not_fetched(root: Path, between: Callable[..., Between]) -> None:
+    files(root, 3)
+    source, target = Serving(holding(root)), Google(Store())
+    over = between(source, target, "google")
+    assert outcomes(await over.copied(Wanted(instance_uids=["1.2.1.1"]))) == {"stored": 1}
+    source.files_asked.clear()
+    assert outcomes(await over.copied()) == {"already_there": 1, "stored": 2}
+    assert source.files_asked == [f"/studies/1.2/series/1.2.1/instances/1.2.1.{number}" for number in (2, 3)]
+
+
+async def test_another_object_of_the_same_uid_and_another_patient_are_not_sent(
+    root: Path, tmp_path: Path, between: Callable[..., Between]
+) -> None:
+    files(root, 1)
+    target = OrthancLike(Store())
+    await between(root, target).copied()
+    make_file(tmp_path / "b" / "0.dcm", "1.2", "1.2.1", "1.2.1.1", Modality="MR")
+    make_file(tmp_path / "c" / "0.dcm", "1.2", "1.2.1", "1.2.1.2", PatientID="SOMEBODY-ELSE")
+    different = await between(tmp_path / "b", target).copied()
+    assert outcomes(different) == {"different": 1}
+    assert "Modality" in different.items[0].reason
+    rejected = await between(tmp_path / "c", target).copied()
+    assert outcomes(rejected) == {"rejected": 1}
+    assert "under another PatientID" in rejected.items[0].reason
+    assert len(posts(target)) == 1
+
+
+async def test_a_dry_run_and_a_large_copy_fetch_nothing(root: Path, between: Callable[..., Between]) -> None:
+    files(root, 101)
+    source, target = Serving(holding(root)), OrthancLike(Store())
+    over = between(source, target)
+    plan = await over.copied()
+    assert (plan.dry_run, plan.wants_confirmation, outcomes(plan)) == (True, True, {"to_store": 101})
+    plan = await over.copied(Wanted(instance_uids=["1.2.1.1"]), dry_run=True)
+    assert (plan.dry_run, plan.wants_confirmation, outcomes(plan)) == (True, False, {"to_store": 1})
+    assert posts(target) == []
+    assert not any(path.endswith("/instances/1.2.1.1") for path in source.paths)
+    assert outcomes(await over.copied(confirm=True)) == {"stored": 101}
+    assert len(target.store.instances) == 101
+
+
+async def test_a_source_that_fails_for_one_costs_only_that(root: Path, between: Callable[..., Between]) -> None:
+    files(root, 3)
+    source, target = Serving(holding(root)), OrthancLike(Store())
+    over = between(source, target)
+    source.gives(404, "/instances/1.2.1.2", times=1)
+    transfer = await over.copied()
+    assert outcomes(transfer) == {"stored": 2, "not_sent": 1}
+    assert "could not be fetched. Archive here" in reasons(transfer)[0]
+    assert outcomes(await over.copied()) == {"already_there": 2, "stored": 1}
+
+
+async def test_a_source_that_is_gone_is_not_asked_for_all(root: Path, between: Callable[..., Between]) -> None:
+    files(root, 8)
+    source, target = Serving(holding(root)), OrthancLike(Store())
+    over = between(source, target)
+    for number in range(3, 9):
+        source.fail(httpx.ConnectError("gone"), times=99, only=f"/instances/1.2.1.{number}")
+    transfer = await over.copied()
+    assert outcomes(transfer) == {"stored": 2, "not_sent": 6}
+    asked = {path.rpartition(".")[2] for path in source.paths if path.rpartition("/")[0].endswith("/instances")}
+    assert asked == {"1", "2", "3", "4", "5"}
+    assert "not fetched, because its archive fails" in reasons(transfer)[-1]
+
+
+async def test_an_instance_that_is_not_the_one_asked_for_is_not_sent(
+    root: Path, between: Callable[..., Between], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files(root, 2)
+    data = (root / "1.2" / "1.dcm").read_bytes()
+
+    async def chunks(self: FolderArchive, stored: Any) -> AsyncIterator[bytes]:
+        yield data[: len(data) if stored.instance_uid == "1.2.1.1" else -3]
+
+    monkeypatch.setattr(FolderArchive, "_chunks", chunks)
+    target = OrthancLike(Store())
+    transfer = await between(root, target).copied()
+    assert outcomes(transfer) == {"rejected": 2}
+    assert "instance 1.2.1.2 of series 1.2.1 came instead" in reasons(transfer)[0]
+    assert "cut off" in reasons(transfer)[1]
+    assert posts(target) == []
+
+
+async def test_what_does_not_fit_in_memory_is_copied_by_the_disk(
+    root: Path, state: Path, between: Callable[..., Between], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetched, "MOST_HELD", 6_000)
+    monkeypatch.setattr(fetched, "ENOUGH", 3_000)
+    files(root, 2)
+    make_file(root / "1.2" / "large.dcm", "1.2", "1.2.1", "1.2.1.9", ImageComments="x" * 9_000)
+    target = OrthancLike(Store())
+    made: list[Path] = []
+    new_folder = fetched._new_folder
+
+    def watched() -> Path:
+        made.append(new_folder())
+        return made[-1]
+
+    monkeypatch.setattr(fetched, "_new_folder", watched)
+    assert outcomes(await between(root, target).copied()) == {"stored": 3}
+    assert len(made) == 1, "only the large one needs the disk"
+    assert any((root / "1.2" / "large.dcm").read_bytes() in post.body for post in posts(target))
+    assert list(state.glob("copying-*")) == []
+
+
+async def test_nothing_stays_behind_when_it_is_cancelled(
+    root: Path, state: Path, between: Callable[..., Between], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetched, "MOST_HELD", 100)
+    files(root, 1)
+    over = between(root, OrthancLike(Store()))
+    seen: list[list[Path]] = []
+    with anyio.CancelScope() as scope:
+
+        async def store(*_: Any) -> None:
+            seen.append(list(state.glob("copying-*/*.dcm")))
+            scope.cancel()
+            await anyio.sleep(5)
+
+        monkeypatch.setattr(over.app.archive("there"), "store", store)
+        await over.copied()
+    assert scope.cancelled_caught
+    assert len(seen[0]) == 1
+    assert list(state.glob("copying-*")) == []
+
+
+async def test_a_large_instance_is_held_once(
+    root: Path, between: Callable[..., Between], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tracemalloc
+
+    size = 60 << 20
+    make_file(root / "0.dcm", "1.2", "1.2.1", "1.2.1.1", EncapsulatedDocument=bytes(size))
+    other = tmp_path / "other"
+    other.mkdir()
+    over = between(root, other)
+    tracemalloc.start()
+    try:
+        assert outcomes(await over.copied()) == {"stored": 1}
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * size
+    assert (other / "1.2/1.2.1/1.2.1.1.dcm").read_bytes() == (root / "0.dcm").read_bytes()
+
+
+async def test_without_permission_nothing_is_asked(root: Path, between: Callable[..., Between]) -> None:
+    files(root, 1)
+    source, target = Serving(holding(root)), OrthancLike(Store())
+    for permit in ("", "delete"):
+        with pytest.raises(NotPermitted, match="--permit there:store"):
+            await between(source, target, permit=permit).copied()
+    assert source.requests == target.requests == []
+
+
+@pytest.mark.parametrize("inner", ["", "1.2"])
+async def test_one_archive_under_two_names_is_refused(inner: str, root: Path, between: Callable[..., Between]) -> None:
+    files(root, 1)
+    with pytest.raises(BadArgument, match=r"lie in each other"):
+        await between(root, root / inner).copied()
+
+
+async def test_idc_the_same_archive_and_no_uid_are_refused(root: Path) -> None:
+    fakes = {"idc": OrthancLike(Store()), "pacs": OrthancLike(Store())}
+    app = app_over({"idc": (fakes["idc"], "idc"), "pacs": (fakes["pacs"], "orthanc")}, roots=[root])
+    with pytest.raises(Refused, match="retrieve_instances"):
+        await copy(app, "idc", "pacs", STUDY, report=Steps())
+    with pytest.raises(BadArgument, match="the same archive"):
+        await copy(app, "pacs", "PACS", STUDY, report=Steps())
+    with pytest.raises(BadArgument, match="Give study_uid"):
+        await copy(app, "idc", "pacs", Wanted(), report=Steps())
+    assert fakes["idc"].requests == fakes["pacs"].requests == []
+    await app.close()
+
+
+async def test_a_destination_that_refuses_one_takes_the_others(root: Path, between: Callable[..., Between]) -> None:
+    files(root, 3)
+    target = OrthancLike(Store())
+    bad = (root / "1.2" / "1.dcm").read_bytes()
+
+    def refusing(asked: Asked) -> httpx.Response:
+        return httpx.Response(400) if bad in asked.body else target.answer(asked)
+
+    target.fail(refusing, times=99, method="POST")
+    transfer = await between(root, target).copied()
+    assert [(item.shown, item.outcome) for item in transfer.items] == [
+        ("1.2.1.1", "stored"),
+        ("1.2.1.2", "rejected"),
+        ("1.2.1.3", "stored"),
+    ]
+
+
+async def test_a_destination_that_turns_everything_away_costs_one_batch(
+    root: Path, between: Callable[..., Between]
+) -> None:
+    files(root, 60)
+    source, target = Serving(holding(root)), OrthancLike(Store())
+    target.fail(403, times=99, method="POST")
+    with pytest.raises(AccessDenied):
+        await between(source, target).copied()
+    assert (len(posts(target)), len(source.files_asked)) == (1, 50)
