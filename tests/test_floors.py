@@ -29,6 +29,7 @@ CONFINED = {
     "imagecodecs": {"pixels"},
     "duckdb": {"idc"},
     "idc_index_data": {"idc"},
+    "rich": {"cli"},
 }
 
 
@@ -87,6 +88,7 @@ def test_every_room_has_a_floor() -> None:
         "google.auth",
         "duckdb",
         "idc_index_data",
+        "rich",
     ],
 )
 def test_a_start_does_not_pay_for(name: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..errors import Problem
 from .flags import settings_of, shared_flags
 
-OWN = ("serve", "demo", "check")
+FOR_SERVERS = ("serve", "demo", "check")
 FOR_PEOPLE = ("search", "store", "retrieve", "delete")  # as people/ has them, which is not imported for a server
 DESCRIPTION = """MCP server over DICOMweb: find, read and see DICOM images. Without a command it serves on stdio.
 
@@ -25,14 +25,13 @@ commands for people, each with a --help of its own:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status. Errors of the configuration are one sentence on stderr and status 2."""
     shared, rest = shared_flags().parse_known_args(arguments)
-    if rest and rest[0] in FOR_PEOPLE:
+    command = next((word for word in rest if not word.startswith("-")), None)
+    if command in FOR_PEOPLE:
         from .people import run
 
-        return run(rest[0], rest[1:], shared)
-    parser = _parser()
-    options = parser.parse_args(rest, shared)
-    if options.command in FOR_PEOPLE:
-        parser.error(f"write what belongs to {options.command} behind it: dicomweb-mcp {options.command} ...")
+        rest.remove(command)
+        return run(command, rest, shared)
+    options = _parser().parse_args(rest, shared)
     try:
         if options.command == "demo":
             from .demo import demo
@@ -62,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         parents=[shared_flags()],
     )
     add = parser.add_argument
-    add("command", nargs="?", choices=(*OWN, *FOR_PEOPLE), default="serve", metavar="command", help="see above")
+    add("command", nargs="?", choices=FOR_SERVERS, default="serve", metavar="command", help="see above")
     add("--version", action="version", version=f"%(prog)s {_version()}")
     return parser
 
