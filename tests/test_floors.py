@@ -88,7 +88,6 @@ def test_every_room_has_a_floor() -> None:
         "google.auth",
         "duckdb",
         "idc_index_data",
-        "rich",
     ],
 )
 def test_a_start_does_not_pay_for(name: str) -> None:

@@ -332,11 +332,12 @@ def test_what_changes_while_the_person_thinks_is_not_deleted(
 
 
 @pytest.fixture
-def pacs(typed: Typed) -> Iterator[Fake]:
-    """An Orthanc on loopback, which can be stored into and deleted from."""
+def pacs(typed: Typed, tmp_path: Path) -> Iterator[Fake]:
+    """An Orthanc on loopback, which can be stored into and deleted from, in a configuration that permits nothing."""
     fake = DeletingOrthanc(Store())
     with listening(fake) as address:
-        typed.flags = ["--archive", f"pacs={address}/dicom-web"]
+        (tmp_path / "c.toml").write_text(f'[archives.pacs]\nurl = "{address}/dicom-web"\nkind = "orthanc"\n')
+        typed.flags = ["--config", str(tmp_path / "c.toml")]
         yield fake
 
 
@@ -391,7 +392,7 @@ def test_instances_that_remain_are_status_1(typed: Typed, pacs: Fake, outgoing: 
         (["retrieve", "mine", "--instance", "1.2", "--frames", "0", "--to", "in"], 2, "no list of numbers from 1"),
         (["retrieve", "mine", "--study", "9.9", "--to", "in"], 1, "has no study"),
         (["delete", "mine"], 2, "Give --study, --series or --instance."),
-        (["delete", "mine", "--study", "9.9", "--yes"], 1, "has no study"),
+        (["delete", "mine", "--study", "9.9", "--yes"], 1, "has nothing at study 9.9"),
         (["delete", "mine", "--study", "1.2/../3", "--yes"], 2, "is not a UID"),
         (["search", "mine", "--archive", "nonsense"], 2, "NAME=URL or NAME=FOLDER"),
     ],
