@@ -29,6 +29,7 @@ CONFINED = {
     "imagecodecs": {"pixels"},
     "duckdb": {"idc"},
     "idc_index_data": {"idc"},
+    "rich": {"cli"},
 }
 
 

@@ -36,7 +36,7 @@ def listening(answer: Answering) -> Iterator[str]:
                 self.end_headers()
                 self.wfile.write(content)
 
-        do_GET = do_POST = handle_any  # noqa: N815
+        do_GET = do_POST = do_DELETE = handle_any  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass

@@ -1,36 +1,43 @@
-"""The command line: serve (the default), demo, check."""
+"""The command line: serve (the default), demo, check; and search, store, retrieve and delete for people."""
 
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from ..errors import Problem
+from .flags import settings_of, shared_flags
 
+FOR_SERVERS = ("serve", "demo", "check")
+FOR_PEOPLE = ("search", "store", "retrieve", "delete")  # as people/ has them, which is not imported for a server
 DESCRIPTION = """MCP server over DICOMweb: find, read and see DICOM images. Without a command it serves on stdio.
 
 commands:
-  demo    a tour against an embedded archive; no network needed
-  check   ask each configured archive what it can do and print a table"""
+  demo      a tour against an embedded archive; no network needed
+  check     ask each configured archive what it can do and print a table
+
+commands for people, each with a --help of its own:
+  search    find studies, series or instances
+  store     files and folders into an archive
+  retrieve  files of an archive into a folder
+  delete    a study, series or instance out of an archive, after a question"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status. Errors of the configuration are one sentence on stderr and status 2."""
-    options = _parser().parse_args(arguments)
+    shared, rest = shared_flags().parse_known_args(arguments)
+    command = next((word for word in rest if not word.startswith("-")), None)
+    if command in FOR_PEOPLE:
+        from .people import run
+
+        rest.remove(command)
+        return run(command, rest, shared)
+    options = _parser().parse_args(rest, shared)
     try:
         if options.command == "demo":
             from .demo import demo
 
             return demo(options.output)
-        from ..settings import load
-
-        settings = load(
-            archives=options.archive,
-            config=options.config,
-            permits=options.permit,
-            file_roots=options.file_root,
-            http=options.http,
-        )
+        settings = settings_of(options)
         if options.command == "check":
             from .check import check
 
@@ -51,18 +58,10 @@ def _parser() -> argparse.ArgumentParser:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        parents=[shared_flags()],
     )
     add = parser.add_argument
-    add("command", nargs="?", choices=("serve", "demo", "check"), default="serve", metavar="command", help="see above")
-    add("--archive", action="append", default=[], metavar="NAME=PLACE",
-        help="a DICOMweb address, gcp:PROJECT/LOCATION/DATASET/STORE, or a folder; or idc, idc-google alone. "
-        "May be repeated; the first is the default. Without any: idc")  # fmt: skip
-    add("--config", type=Path, metavar="FILE", help="a TOML file; also DICOMWEB_MCP_CONFIG")
-    add("--permit", action="append", default=[], metavar="NAME:ACTION", help="allow store or delete; may be repeated")
-    add("--file-root", action="append", default=[], type=Path, metavar="FOLDER",
-        help="a folder that tools may read files from and write files to; may be repeated")  # fmt: skip
-    add("--http", metavar="HOST:PORT", help="serve streamable HTTP on loopback instead of stdio, for reading only")
-    add("--output", type=Path, metavar="FOLDER", help="demo: where to put its picture; the working folder if left out")
+    add("command", nargs="?", choices=FOR_SERVERS, default="serve", metavar="command", help="see above")
     add("--version", action="version", version=f"%(prog)s {_version()}")
     return parser
 
