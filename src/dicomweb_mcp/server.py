@@ -30,7 +30,7 @@ from .tools.slides import describe_slide, render_region
 from .tools.store import ADD, permission, store_instances
 from .tools.surface import OFFLINE, name_archives, tool
 
-NAMED = 100  # characters of names of archives in one sentence of the instructions
+NAMED = 90  # characters of names of archives in one sentence of the instructions
 NOT_STORED = "Nothing can be stored."
 HOUR = CacheHint(ttl_ms=3_600_000, scope="public")  # these lists are fixed when the server starts
 

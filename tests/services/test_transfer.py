@@ -216,3 +216,14 @@ async def test_nothing_is_opened_or_sent_that_was_not_permitted(root: Path) -> N
 
 def test_every_outcome_has_its_place_in_the_answer() -> None:
     assert {outcome.value for outcome in Outcome} <= set(TransferAnswer.model_fields)
+
+
+async def test_a_file_made_anonymous_is_not_the_one_that_is_there(root: Path) -> None:
+    files(root, 1, PatientName="Doe^Jane")
+    fake = OrthancLike(Store())
+    assert outcomes(await stored(fake, "orthanc", root)) == {"stored": 1}
+    files(root, 1, PatientName="")
+    transfer = await stored(fake, "orthanc", root)
+    assert outcomes(transfer) == {"different": 1}
+    assert "PatientName" in reasons(transfer)[0]
+    assert "Jane" not in reasons(transfer)[0]

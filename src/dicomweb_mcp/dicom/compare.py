@@ -17,8 +17,7 @@ DOUBLE, SINGLE, NOTHING = 1e-9, 1e-6, 1e-12  # tolerances, relative but the last
 
 
 def differences(ours: DicomJson, theirs: DicomJson) -> list[str]:
-    """The names of attributes that ``ours`` has and ``theirs`` lacks or has otherwise, in order of their tags; and of
-    those naming a person that ``theirs`` alone has: they were taken out of a file that was made anonymous.
+    """The names of attributes that ``ours`` has and ``theirs`` lacks or has otherwise, in order of their tags.
 
     Bulk values and private attributes are not compared. A sequence that ``theirs`` lacks does not count, because
     archives leave large ones out of their metadata.
@@ -33,7 +32,12 @@ def differences(ours: DicomJson, theirs: DicomJson) -> list[str]:
         is_left_out = element.get("vr") == "SQ" and not _values(other)
         if not is_left_out and not _is_bulk(other) and not _same_values(element, other):
             found.append(by_tag(tag).name)
-    return found + [name for tag, name in _NAMING.items() if _values(theirs.get(tag) or {}) and not _has(ours, tag)]
+    return found
+
+
+def taken_out(ours: DicomJson, theirs: DicomJson) -> list[str]:
+    """The names of attributes naming a person that ``theirs`` alone has: our file was made anonymous since."""
+    return [name for tag, name in _NAMING.items() if _values(theirs.get(tag) or {}) and not _has(ours, tag)]
 
 
 def _has(obj: DicomJson, tag: str) -> bool:

@@ -16,7 +16,7 @@ from ..archives.base import (
 )
 from ..archives.journal import Journal
 from ..archives.part10.dataset import Damaged
-from ..dicom.compare import differences
+from ..dicom.compare import differences, taken_out
 from ..dicom.query import Query, make_plan
 from ..dicom.rules import Level, Match
 from ..dicom.uids import is_uid
@@ -208,7 +208,7 @@ async def _compare_content(archive: Archive, item: Fit) -> None:
     except ArchiveError as problem:
         item.decide(Outcome.UNKNOWN, f"it is there, but could not be compared. {problem}")
         return
-    if names := differences(ours, theirs):
+    if names := differences(ours, theirs) + taken_out(ours, theirs):
         more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
         differing = f"{', '.join(names[:NAMES_SHOWN])}{more}"
         item.decide(
