@@ -7,7 +7,7 @@ import pydicom
 import pytest
 
 from archives.folder_helpers import SAMPLES, make_file
-from dicomweb_mcp.archives.part10.outgoing import Outgoing, checked
+from dicomweb_mcp.archives.part10.outgoing import OnDisk, Outgoing, checked
 from dicomweb_mcp.archives.part10.whole import Unfit
 from dicomweb_mcp.dicom.identifying import NAMING
 
@@ -25,9 +25,10 @@ def test_of_every_shipped_file_the_same_are_found_as_by_pydicom() -> None:
     assert len(found) > 100
     naming = set()
     for file in found:
-        dataset = pydicom.dcmread(file.path)
+        assert isinstance(file.content, OnDisk)
+        dataset = pydicom.dcmread(file.content.path)
         expected = {keyword for keyword in NAMING.values() if str(dataset.get(keyword) or "").strip(" ^=\\")}
-        assert {name for name in file.identifying if " " not in name} == expected, file.path
+        assert {name for name in file.identifying if " " not in name} == expected, file.content.path
         naming |= expected
     assert {"PatientName", "PatientBirthDate", "ReferringPhysicianName", "OperatorsName"} <= naming
 
