@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from pydicom import dcmread
 
 from archives.folder_helpers import make_file
 from dicomweb_mcp.archives.base import AccessDenied, Archive, NotPermitted, Refused
@@ -311,3 +312,17 @@ async def test_a_destination_that_turns_everything_away_costs_one_batch(
     with pytest.raises(AccessDenied):
         await between(source, target).copied()
     assert (len(posts(target)), len(source.files_asked)) == (1, 50)
+
+
+async def test_real_files_with_pixels_arrive_byte_for_byte(
+    tmp_path: Path, state: Path, between: Callable[..., Between]
+) -> None:
+    source, target = Path(__file__).parents[1] / "data" / "ct-seg-sr", tmp_path / "target"
+    target.mkdir()
+    study = str(dcmread(next((source / "ct").glob("*")), stop_before_pixels=True).StudyInstanceUID)
+    transfer = await between(source, target).copied(Wanted(study_uid=study))
+    assert outcomes(transfer) == {"stored": 5}
+    ours = {path.read_bytes() for path in source.rglob("*") if path.is_file()}
+    theirs = {path.read_bytes() for path in target.rglob("*.dcm")}
+    assert len(theirs) == 5
+    assert theirs <= ours

@@ -71,13 +71,17 @@ def parse(file: BinaryIO, *, tags: list[int] | None = None) -> Parsed:
         if not found:
             return Parsed(dataset, syntax, None)
         tag, vr, length, offset = found[0]
-        size = os.fstat(file.fileno()).st_size
-        if length != UNDEFINED and offset + length < size and not tags:
+        if length != UNDEFINED and not tags and offset + length < _size_of(file):
             _add_rest(dataset, file, offset + length)
     except Exception as reason:  # pydicom raises what it meets
         raise Damaged(" ".join(str(reason).split())[:120] or type(reason).__name__) from None
     pixels = PixelValue(tag, _pixel_vr(tag, vr), file, offset, None if length == UNDEFINED else length)
     return Parsed(dataset, syntax, pixels)
+
+
+def _size_of(file: BinaryIO) -> int:
+    """Of a file, or of bytes in memory, which no system knows of."""
+    return file.seek(0, os.SEEK_END)
 
 
 def syntax_of(dataset: "Dataset") -> str:
