@@ -12,7 +12,7 @@ from . import __version__
 from .idc.wheel import HOW_TO_INSTALL, is_installed, release
 from .prompts import load_prompts
 from .services.app import App
-from .services.retrieve import why_refused
+from .services.permits import why_nothing_is_written
 from .settings import Settings
 from .tools import idc_cite
 from .tools.archives import list_archives
@@ -51,7 +51,7 @@ def offered(app: App) -> list[Tool]:
         tool(store_instances, "Store files", ADD),
     ]
     tools[-1].description = f"{tools[-1].description}\n\n{permission(app.settings)}"
-    if not why_refused(app.settings):
+    if not why_nothing_is_written(app.settings):
         tools.append(tool(retrieve_instances, "Fetch files", FETCH))
     if app.settings.copied_into:
         tools.append(tool(copy_instances, "Copy to another archive", ADD))

@@ -18,10 +18,11 @@ from .instance import instance_metadata
 from .items import Fit, Item, Outcome, Progress, Report, reject_conflicts, undecided
 from .lookup import find_place
 from .parallel import side_by_side
+from .permits import check_permits
 from .presence import patient_id
 from .retrieve.listed import Instance, instances_at, instances_named
 from .sending import BATCH_FILES, Sender
-from .transfer import Transfer, check_receives, compare, is_large
+from .transfer import Transfer, compare, is_large
 
 BATCHES_AT_ONCE = 2  # each holds its files in memory
 MOST_GONE = 3  # failures of the source, one after the other, after which nothing more is fetched
@@ -63,7 +64,7 @@ async def copy(
 
     Raises NotPermitted, BadArgument before anything is asked, ArchiveError before anything is sent.
     """
-    check_receives(app, to_archive)
+    check_permits(app, to_archive, "store")
     _check(app, from_archive, to_archive, wanted)
     source = app.archive(from_archive)
     instances, notes = await _listed(app, source, wanted)

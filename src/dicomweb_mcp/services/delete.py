@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import anyio
 
-from ..archives.base import AccessDenied, Archive, ArchiveError, NotFound, NotOffered, NotPermitted, Place, Refused
+from ..archives.base import AccessDenied, Archive, ArchiveError, NotFound, NotOffered, Place, Refused
 from ..dicom.query import Query, make_plan
 from ..dicom.rules import Level
 from ..dicom.uids import is_uid
@@ -21,6 +21,7 @@ from ..dicom.values import DicomJson, clean, text
 from .app import App
 from .lookup import find_place, first_row
 from .paging import every_match
+from .permits import check_permits
 
 SLOT_SECONDS = 600
 MOST_INSTANCES = 100_000  # of one deletion
@@ -95,7 +96,7 @@ async def delete(
 
     Raises NotPermitted or BadArgument before anything is sent, ArchiveError when nothing was deleted.
     """
-    check_permitted(app, archive_name)
+    check_permits(app, archive_name, "delete")
     if not token:
         plan = await _planned(app, app.archive(archive_name), study_uid, series_uid, instance_uid)
         return Deletion(plan, plan.token(_slot(clock)), notes=["Nothing was deleted yet."])
@@ -123,28 +124,9 @@ async def agreed(
     clock: Callable[[], float] = time.time,
 ) -> Plan | None:
     """The plan that a token would have carried out now; None where it would be refused. Nothing is changed."""
-    check_permitted(app, archive_name)
+    check_permits(app, archive_name, "delete")
     plan = await _planned(app, app.archive(archive_name), study_uid, series_uid, instance_uid)
     return plan if plan.is_meant_by(token, _slot(clock)) else None
-
-
-def check_permitted(app: App, archive_name: str | None) -> None:
-    """Raises NotPermitted with the setting that would allow deleting."""
-    settings = app.configured(archive_name)
-    if settings.is_read_only:
-        raise NotPermitted(settings.name, "can only be read. Nothing was sent.")
-    if app.settings.http:
-        raise NotPermitted(
-            settings.name,
-            "is only read over HTTP, which has no authentication yet: start the server on stdio to delete. Nothing was "
-            "sent.",
-        )
-    if "delete" not in app.settings.permits(settings):
-        raise NotPermitted(
-            settings.name,
-            f"does not permit deleting. To permit it start the server with --permit {settings.name}:delete, or write "
-            'permit = ["delete"] in its configuration. Nothing was sent.',
-        )
 
 
 def _slot(clock: Callable[[], float]) -> int:

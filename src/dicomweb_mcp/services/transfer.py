@@ -6,13 +6,14 @@ from typing import Any
 
 from anyio import to_thread
 
-from ..archives.base import Archive, NotPermitted
+from ..archives.base import Archive
 from ..archives.journal import Journal
 from ..dicom.uids import checked_uid
 from ..errors import BadArgument
 from .app import App
 from .items import Item, Progress, Report, checked_items, undecided
 from .making import made
+from .permits import check_permits
 from .presence import NO_SEARCH, compare_with
 from .roots import Named, files_under_roots
 from .sending import Sender
@@ -113,28 +114,9 @@ async def compare(archive: Archive, transfer: Transfer, journal: Journal, progre
 
 def check_permitted(app: App, archive_name: str | None) -> None:
     """Raises NotPermitted with the setting that would allow storing, or BadArgument when no folder is configured."""
-    check_receives(app, archive_name)
+    check_permits(app, archive_name, "store")
     if not app.settings.files.roots:
         raise BadArgument(
             "No file root is configured, so no file can be opened: start the server with --file-root FOLDER, or write "
             "roots under [files] in its configuration. Nothing was sent."
-        )
-
-
-def check_receives(app: App, archive_name: str | None) -> None:
-    """Raises NotPermitted with the setting that would allow storing."""
-    settings = app.configured(archive_name)
-    if settings.is_read_only:
-        raise NotPermitted(settings.name, "can only be read. Nothing was opened or sent.")
-    if app.settings.http:
-        raise NotPermitted(
-            settings.name,
-            "is only read over HTTP, which has no authentication yet: start the server on stdio to store. Nothing was "
-            "opened or sent.",
-        )
-    if "store" not in app.settings.permits(settings):
-        raise NotPermitted(
-            settings.name,
-            f"is only read. To permit storing start the server with --permit {settings.name}:store, or write "
-            'permit = ["store"] in its configuration. Nothing was opened or sent.',
         )

@@ -15,6 +15,7 @@ from .model import (
     Auth,
     BadSettings,
     Kind,
+    Permission,
     Settings,
     guess_kind,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "Auth",
     "BadSettings",
     "Kind",
+    "Permission",
     "Settings",
     "guess_kind",
     "load",

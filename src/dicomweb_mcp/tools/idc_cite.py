@@ -15,7 +15,7 @@ from ..idc.wheel import release
 from ..services.app import App
 from ..services.idc.asking import idc_archive
 from ..services.idc.cite import Cited, Source, cite
-from ..services.idc.manifest_file import why_refused
+from ..services.permits import why_nothing_is_written
 from ..settings import Settings
 from .answers import LIST_BUDGET, CitationAnswer, result, size
 
@@ -61,12 +61,12 @@ async def cite_idc(
 
 def annotations(settings: Settings) -> ToolAnnotations:
     """Reading, unless it can write a manifest."""
-    return READ if why_refused(settings) else WRITE
+    return READ if why_nothing_is_written(settings) else WRITE
 
 
 def writing(settings: Settings) -> str:
     """The sentence of the tool's description on manifests."""
-    return f"manifest is refused here: {why_refused(settings)}" if why_refused(settings) else ""
+    return f"manifest is refused here: {why_nothing_is_written(settings)}" if why_nothing_is_written(settings) else ""
 
 
 def citation_answer(archive: str, cited: Cited, style: Style) -> CitationAnswer:

@@ -19,8 +19,9 @@ from ...idc.selection import Place, Selection, by_collection, by_uids
 from ...idc.wheel import release
 from ...settings import Settings
 from ..app import App
+from ..permits import why_nothing_is_written
 from .asking import ask
-from .manifest_file import free_place, why_refused, write
+from .manifest_file import free_place, write
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ async def cite(app: App, uids: Sequence[str] | None, collection: str | None, man
         )
     roots = app.settings.files.roots
     if manifest is not None:
-        if refused := why_refused(app.settings):
+        if refused := why_nothing_is_written(app.settings):
             raise BadArgument(f"{refused} Leave manifest out to get the rest.")
         await to_thread.run_sync(free_place, manifest, roots)
 
@@ -157,7 +158,7 @@ def _how_to_get_all(cited: Cited, settings: Settings) -> list[str]:
     """What a manifest is good for, where the commands do not name each series."""
     if cited.counts["series"] <= downloads.MOST_SERIES:
         return []
-    if refused := why_refused(settings):
+    if refused := why_nothing_is_written(settings):
         return [] if cited.commands else [f"Too many UIDs for one command; a manifest would name all. {refused}"]
     return ["For exactly these series in one download let a manifest be written: manifest=FILE, below a file root."]
 

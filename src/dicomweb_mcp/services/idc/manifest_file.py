@@ -8,7 +8,6 @@ from pathlib import Path
 from ...dicom.values import clean
 from ...errors import BadArgument, Problem
 from ...paths import is_inside, write_whole
-from ...settings import Settings
 
 LONGEST_SHOWN = 300
 NAME = re.compile(r"\w[\w .()+-]{0,150}(?<![ .])")  # a name on every system, and nothing else to a shell
@@ -17,15 +16,6 @@ DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|co
 
 class NotWritten(Problem):
     """A manifest that could not be written: why, and that nothing was left behind."""
-
-
-def why_refused(settings: Settings) -> str:
-    """The reason why no manifest can be written under these settings; empty when one can."""
-    if settings.http:
-        return "Over HTTP, which has no authentication yet, no file is written: start the server on stdio to write one."
-    if not settings.files.roots:
-        return "No file root is configured, so no file can be written: start the server with --file-root FOLDER."
-    return ""
 
 
 def free_place(path: str, roots: Sequence[Path]) -> Path:

@@ -13,7 +13,6 @@ from pathlib import Path
 from ...dicom.values import clean
 from ...errors import BadArgument, Problem
 from ...paths import PART_SUFFIX, give_name, is_inside, new_part, sync_folder
-from ...settings import Settings
 from ..idc.manifest_file import DEVICES, NAME
 from .arrived import Identity
 from .names import marked_name, plain_name
@@ -117,15 +116,6 @@ class Folder:
             folder.mkdir(exist_ok=True)
         except FileExistsError:
             raise NotADirectoryError(errno.ENOTDIR, f"{folder.name} is there and no folder", str(folder)) from None
-
-
-def why_refused(settings: Settings) -> str:
-    """The reason why nothing can be retrieved into files under these settings; empty when it can."""
-    if settings.http:
-        return "Over HTTP, which has no authentication yet, no file is written: start the server on stdio."
-    if not settings.files.roots:
-        return "No file root is configured, so no file can be written: start the server with --file-root FOLDER."
-    return ""
 
 
 def opened_folder(directory: str, roots: Sequence[Path]) -> Folder:

@@ -15,8 +15,9 @@ from ...settings import READ_ONLY_KINDS
 from ..app import App
 from ..items import Report
 from ..lookup import find_place
+from ..permits import why_nothing_is_written
 from .fetching import Fetcher
-from .folder import FULL, Folder, NotWritten, opened_folder, why_refused
+from .folder import FULL, Folder, NotWritten, opened_folder
 from .from_buckets import fetch_objects, objects_at, refuse_without_index
 from .items import Outcome, Progress, Retrieval, undecided
 from .listed import decide_those_there, instances_at, instances_named
@@ -49,7 +50,7 @@ async def retrieve(app: App, archive_name: str | None, wanted: Wanted, directory
 
     Raises BadArgument, NotWritten, and ArchiveError when nothing could be fetched at all.
     """
-    if reason := why_refused(app.settings):
+    if reason := why_nothing_is_written(app.settings):
         raise BadArgument(f"{reason} Nothing was fetched.")
     _check(wanted)
     archive = app.archive(archive_name)
