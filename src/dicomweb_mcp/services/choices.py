@@ -1,0 +1,57 @@
+"""What only some kinds of archive offer where files are stored: whether this one does, and what became of it."""
+
+from collections.abc import Callable, Sequence
+
+from ..archives.base import Archive, ArchiveError, Choices, Place
+from ..archives.profiles import PROFILES, Profile
+from ..errors import BadArgument
+from .app import App
+from .items import Fit, Item, Outcome
+
+UNTOUCHED = "Nothing was opened or sent."
+
+
+def check_offered(app: App, archive_name: str | None, choices: Choices, *, is_made: bool) -> None:
+    """Raises BadArgument for a choice that the kind of archive does not offer; of pictures and documents that
+    ``is_made`` files can be chosen."""
+    name, profile = app.configured(archive_name).name, app.profile(archive_name)
+    classes = profile.storage_classes
+    if choices.storage_class and not classes:
+        raise _not_offered("storage_class", name, profile, lambda other: bool(other.storage_classes))
+    if choices.storage_class and choices.storage_class not in classes:
+        raise BadArgument(f"storage_class of archive {name} is one of {', '.join(classes)}. {UNTOUCHED}")
+    if choices.send_json and not profile.makes_files:
+        raise _not_offered("send_json", name, profile, lambda other: other.makes_files)
+    if choices.send_json and not is_made:
+        raise BadArgument(f"send_json is for pictures and documents with metadata: leave it out. {UNTOUCHED}")
+
+
+def _not_offered(argument: str, name: str, profile: Profile, offers: Callable[[Profile], bool]) -> BadArgument:
+    kinds = ", ".join(kind for kind, other in PROFILES.items() if offers(other))
+    return BadArgument(
+        f"{argument} is for archives of kind {kinds}, and {name} is of kind {profile.kind}: leave it out. {UNTOUCHED}"
+    )
+
+
+async def storage_class_notes(archive: Archive, items: Sequence[Item], wanted: str) -> list[str]:
+    """What can be told of the storage class: no answer to what was stored says it, so one instance is looked at."""
+    notes = []
+    if any(item.outcome is Outcome.ALREADY_THERE for item in items):
+        notes.append("What was there already keeps the storage class that it had.")
+    stored = next((item.file for item in items if isinstance(item, Fit) and item.outcome is Outcome.STORED), None)
+    if stored is None:
+        return notes
+    try:
+        found = await archive.storage_class(Place(stored.study_uid, stored.series_uid, stored.instance_uid))
+    except ArchiveError:
+        found = ""
+    if not found:
+        notes.append(f"Storage class {wanted} was asked for; the archive does not tell whether it keeps the files so.")
+    elif found == wanted:
+        notes.append(f"Storage class {wanted} was asked for; one of the stored files was looked at, and is kept so.")
+    else:
+        notes.append(
+            f"Storage class {wanted} was asked for, but the stored file that was looked at is kept as {found}: this "
+            "archive may not take storage_class."
+        )
+    return notes
