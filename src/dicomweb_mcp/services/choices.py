@@ -1,6 +1,6 @@
 """What only some kinds of archive offer where files are stored: whether this one does, and what became of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..archives.base import Archive, ArchiveError, Choices, Place
 from ..archives.profiles import PROFILES, Profile
@@ -8,29 +8,30 @@ from ..errors import BadArgument
 from .app import App
 from .items import Fit, Item, Outcome
 
+# argument -> whether a kind of archive offers it
+OFFERS: Mapping[str, Callable[[Profile], bool]] = {
+    "storage_class": lambda profile: bool(profile.storage_classes),
+    "send_json": lambda profile: profile.makes_files,
+}
 UNTOUCHED = "Nothing was opened or sent."
 
 
 def check_offered(app: App, archive_name: str | None, choices: Choices, *, is_made: bool) -> None:
-    """Raises BadArgument for a choice that the kind of archive does not offer; of pictures and documents that
-    ``is_made`` files can be chosen."""
+    """Raises BadArgument for a choice that the kind of archive does not offer; ``is_made``: the files are made here, of
+    pictures and documents."""
     name, profile = app.configured(archive_name).name, app.profile(archive_name)
-    classes = profile.storage_classes
-    if choices.storage_class and not classes:
-        raise _not_offered("storage_class", name, profile, lambda other: bool(other.storage_classes))
-    if choices.storage_class and choices.storage_class not in classes:
-        raise BadArgument(f"storage_class of archive {name} is one of {', '.join(classes)}. {UNTOUCHED}")
-    if choices.send_json and not profile.makes_files:
-        raise _not_offered("send_json", name, profile, lambda other: other.makes_files)
+    for argument, offers in OFFERS.items():
+        if getattr(choices, argument) and not offers(profile):
+            kinds = ", ".join(kind for kind, other in PROFILES.items() if offers(other))
+            raise BadArgument(
+                f"{argument} is for archives of kind {kinds}, and {name} is of kind {profile.kind}: leave it out. "
+                f"{UNTOUCHED}"
+            )
+    if choices.storage_class and choices.storage_class not in profile.storage_classes:
+        possible = ", ".join(profile.storage_classes)
+        raise BadArgument(f"storage_class of archive {name} is one of {possible}. {UNTOUCHED}")
     if choices.send_json and not is_made:
         raise BadArgument(f"send_json is for pictures and documents with metadata: leave it out. {UNTOUCHED}")
-
-
-def _not_offered(argument: str, name: str, profile: Profile, offers: Callable[[Profile], bool]) -> BadArgument:
-    kinds = ", ".join(kind for kind, other in PROFILES.items() if offers(other))
-    return BadArgument(
-        f"{argument} is for archives of kind {kinds}, and {name} is of kind {profile.kind}: leave it out. {UNTOUCHED}"
-    )
 
 
 async def storage_class_notes(archive: Archive, items: Sequence[Item], wanted: str) -> list[str]:
