@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEGBaseline8Bit
 
 from archives.folder_helpers import make_file
 from dicomweb_mcp.archives.part10.outgoing import CHUNK, checked
@@ -73,6 +75,15 @@ async def test_metadata_and_values_are_read_anew_for_every_try(tmp_path: Path) -
     path.write_bytes(path.read_bytes()[:-1] + b"\1")
     with pytest.raises(Changed):
         await whole(body)
+
+
+def test_a_picture_in_several_pieces_is_not_sent_in_part(tmp_path: Path) -> None:
+    dataset = dcmread(make_file(tmp_path.resolve() / "x.dcm", "1.2", "1.2.3", "1.2.3.4"))
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    dataset.add_new(0x7FE00010, "OB", encapsulate([bytes(200)], fragments_per_frame=2))
+    dataset.save_as(tmp_path / "y.dcm", enforce_file_format=True)
+    with pytest.raises(Changed):
+        json_body([checked(tmp_path.resolve() / "y.dcm")])
 
 
 async def test_a_file_that_is_cut_while_it_is_sent_ends_the_request(tmp_path: Path) -> None:

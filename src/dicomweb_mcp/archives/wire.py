@@ -244,8 +244,8 @@ class Wire:
         patience = httpx.Timeout(self.patience.silence, connect=self.patience.connect, read=self.patience.verdict)
         if body is None:
             return client.build_request(method, url, headers=headers, timeout=patience)
-        headers |= {**body.headers, "Content-Type": body.content_type, "Content-Length": str(body.length)}
-        return client.build_request(method, url, headers=headers, content=body.chunks(), timeout=patience)
+        about = {**body.headers, "Content-Type": body.content_type, "Content-Length": str(body.length)}
+        return client.build_request(method, url, headers={**headers, **about}, content=body.chunks(), timeout=patience)
 
     async def _check(self, response: httpx.Response) -> None:
         if response.status_code in (200, 204, 206):
