@@ -1,8 +1,11 @@
-"""search, store, retrieve and delete as a person types them: the answers, the files, the exit codes."""
+"""search, store, retrieve, copy and delete as a person types them: the answers, the files, the exit codes."""
 
 import io
 import json
+import shutil
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +13,11 @@ import anyio
 import pytest
 from mcp import Client
 from PIL import Image
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 
 from archives.folder_helpers import make_file
 from dicomweb_mcp.cli import main, people
 from dicomweb_mcp.cli.people import running
-from dicomweb_mcp.cli.people import store as store_command
 from dicomweb_mcp.server import build
 from dicomweb_mcp.services import delete as deletion
 from dicomweb_mcp.services import transfer
@@ -24,7 +26,7 @@ from dicomweb_mcp.settings import load
 from fakes.base import Fake
 from fakes.deleting import DeletingOrthanc
 from fakes.google_sign_in import listening
-from fakes.store import Store
+from fakes.store import SHIPPED, Store
 from tools.reading import call, text_of
 
 
@@ -210,11 +212,14 @@ Asking = Callable[[str], None]
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Asking:
     """Somebody who can be asked, and answers so."""
 
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
     def answers(line: str) -> None:
-        monkeypatch.setattr(running, "can_ask", lambda: True)
-        for command in (store_command, people.delete):
-            monkeypatch.setattr(command, "can_ask", lambda: True)
-        monkeypatch.setattr("sys.stdin", io.StringIO(line))
+        monkeypatch.setattr("sys.stdin", Terminal(line))
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        monkeypatch.setattr(running, "_bar", lambda: nullcontext(running._silent))
 
     return answers
 
@@ -223,20 +228,38 @@ def test_much_is_asked_for(
     typed: Typed, mine: Path, outgoing: Path, terminal: Asking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transfer, "MOST_UNCONFIRMED", 3)
-    assert typed("store", "mine", outgoing, "--json") == 3
-    assert (typed.json["to_store"], instances(mine)) == (4, set())
+    assert typed("store", "mine", outgoing) == 3
+    assert "to_store: 4" in typed.out.splitlines()
     assert "Add --yes" in typed.err
+    assert "confirm=true" not in typed.out
     terminal("n\n")
-    assert typed("store", "mine", outgoing, "--json") == 3
+    assert typed("store", "mine", outgoing) == 3
     assert (typed.out, instances(mine)) == ("", set())
-    assert "Store 4 files in the archive mine? [y/N]" in typed.err
+    size = sum(path.stat().st_size for path in outgoing.rglob("*.dcm")) / 1e6
+    assert "to_store: 4" in typed.err.splitlines()
+    assert f"Store 4 files ({size:.1f} MB, 2 studies) in the archive mine? [y/N]" in typed.err
     terminal("y\n")
-    assert typed("store", "mine", outgoing / "other", outgoing, "--json") == 0
-    assert typed.json["stored"] == len(instances(mine)) == 4
+    assert typed("store", "mine", outgoing / "other", outgoing) == 0
+    assert "stored: 4" in typed.out.splitlines()
+    assert len(instances(mine)) == 4
     (mine / "again").mkdir()
     typed.flags = ["--archive", f"mine={mine / 'again'}"]
     assert typed("store", "mine", outgoing, "--yes", "--json") == 0
     assert typed.json["stored"] == 4
+
+
+def test_a_program_is_not_asked(
+    typed: Typed, mine: Path, outgoing: Path, terminal: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "MOST_UNCONFIRMED", 3)
+    terminal("y\ny\n")
+    assert typed("store", "mine", outgoing, "--json") == 3
+    assert (typed.json["to_store"], instances(mine)) == (4, set())
+    assert typed.json["notes"] == ["Nothing was sent yet: more than 100 files or 1 GB."]
+    assert (typed.err.count("\n"), "Add --yes" in typed.err) == (1, True)
+    typed.flags = ["--archive", f"mine={outgoing}"]
+    assert typed("delete", "mine", "--study", "1.2", "--json") == 3
+    assert (typed.json["instances"], len(instances(outgoing))) == (3, 4)
 
 
 # ---- retrieve --------------------------------------------------------------------------------------------------------
@@ -287,6 +310,62 @@ def test_another_file_of_the_name_is_status_1(typed: Typed, outgoing: Path, tmp_
     assert taken.read_bytes() == b"something else"
 
 
+# ---- copy ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two(outgoing: Path, mine: Path, typed: Typed) -> None:
+    """An archive "here", which has everything, and an empty one, "Mine"; neither permits anything."""
+    shutil.copy(SHIPPED / "CT_small.dcm", outgoing)
+    typed.flags = ["--archive", f"here={outgoing}", "--archive", f"Mine={mine}"]
+
+
+def values(folder: Path) -> dict[str, Dataset]:
+    found = map(dcmread, folder.rglob("*.dcm"))
+    return {data.SOPInstanceUID: data for data in found}
+
+
+@pytest.mark.usefixtures("two")
+def test_copying_needs_no_other_permission_than_the_command(typed: Typed, outgoing: Path, mine: Path) -> None:
+    ct = dcmread(outgoing / "CT_small.dcm").StudyInstanceUID
+    assert typed("copy", "here", "mine", "--study", ct, "--dry-run", "--json") == 0
+    assert (typed.json["archive"], typed.json["to_store"], instances(mine)) == ("Mine", 1, set())
+    assert typed("copy", "HERE", "mine", "--study", ct) == 0
+    assert "stored: 1" in typed.out.splitlines()
+    assert typed("copy", "here", "Mine", "--series", "1.2.3", "--json") == 0
+    assert (typed.json["stored"], typed.json["studies"]) == (3, {"1.2": 3})
+    assert typed("copy", "here", "mine", "--instance", "1.2.3.1", "--instance", "1.5.3.4", "--json") == 0
+    assert (typed.json["stored"], typed.json["already_there"]) == (1, 1)
+    copied, originals = values(mine), values(outgoing)
+    assert len(originals) == 5
+    assert copied == originals  # with their pixels
+    assert copied.keys() == instances(outgoing)
+
+
+@pytest.mark.usefixtures("two")
+def test_much_is_copied_after_a_question(
+    typed: Typed, mine: Path, terminal: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "MOST_UNCONFIRMED", 2)
+    copying = "copy", "here", "mine", "--study", "1.2"
+    assert typed(*copying, "--json") == 3
+    assert (typed.json["to_store"], "Add --yes" in typed.err) == (3, True)
+    terminal("n\n")
+    assert typed(*copying) == 3
+    assert "Copy 3 files (1 study) from the archive here into Mine? [y/N]" in typed.err
+    assert instances(mine) == set()
+    terminal("y\n")
+    assert typed(*copying) == 0
+    assert len(instances(mine)) == 3
+
+
+@pytest.mark.usefixtures("two")
+def test_what_was_not_copied_is_status_1(typed: Typed, mine: Path) -> None:
+    make_file(mine / "other.dcm", "1.2", "1.2.3", "1.2.3.1", PatientName="Else")
+    assert typed("copy", "here", "mine", "--study", "1.2", "--json") == 1
+    assert (typed.json["stored"], typed.json["different"]) == (2, 1)
+
+
 # ---- delete ----------------------------------------------------------------------------------------------------------
 
 
@@ -305,8 +384,9 @@ def test_deleting_asks_or_wants_yes(typed: Typed, outgoing: Path, terminal: Aski
         assert "patient: PatientID=P1; PatientName=Doe^Jane" in typed.err
         assert typed.err.endswith("Delete series 1.2.3 from mine? [y/N] dicomweb-mcp: Nothing was deleted.\n")
     terminal("Yes\n")
-    assert typed("delete", "mine", "--instance", "1.2.3.1", "--json") == 0
-    assert (typed.json["deleted"], instances(outgoing)) == (1, everything - {"1.2.3.1"})
+    assert typed("delete", "mine", "--instance", "1.2.3.1") == 0
+    assert "deleted: 1" in typed.out.splitlines()
+    assert instances(outgoing) == everything - {"1.2.3.1"}
     assert typed("delete", "mine", "--study", "1.2", "--yes", "--json") == 0
     assert (typed.json["deleted"], instances(outgoing)) == (2, {"1.5.3.4"})
 
@@ -322,8 +402,9 @@ def test_what_changes_while_the_person_thinks_is_not_deleted(
 
     monkeypatch.setattr(people.delete, "agrees", arrives)
     typed.flags = ["--archive", f"mine={outgoing}"]
-    assert typed("delete", "mine", "--study", "1.2", "--json") == 1
-    assert (typed.json["instances"], "deleted" in typed.json) == (4, False)
+    assert typed("delete", "mine", "--study", "1.2") == 1
+    assert "instances: 4" in typed.out.splitlines()
+    assert not any(line.startswith("deleted:") for line in typed.out.splitlines())
     assert "has changed since the plan" in typed.err
     assert len(instances(outgoing)) == 5
 
@@ -391,6 +472,10 @@ def test_instances_that_remain_are_status_1(typed: Typed, pacs: Fake, outgoing: 
         (["retrieve", "mine", "--study", "1.2"], 2, "--to"),
         (["retrieve", "mine", "--instance", "1.2", "--frames", "0", "--to", "in"], 2, "no list of numbers from 1"),
         (["retrieve", "mine", "--study", "9.9", "--to", "in"], 1, "has no study"),
+        (["copy", "mine"], 2, "TO"),
+        (["copy", "mine", "nope", "--study", "1.2"], 2, "There is no archive 'nope'. Configured: mine."),
+        (["copy", "mine", "mine"], 2, "Give --study, --series or --instance."),
+        (["copy", "mine", "mine", "--study", "1.2"], 2, "are the same archive, mine"),
         (["delete", "mine"], 2, "Give --study, --series or --instance."),
         (["delete", "mine", "--study", "9.9", "--yes"], 1, "has nothing at study 9.9"),
         (["delete", "mine", "--study", "1.2/../3", "--yes"], 2, "is not a UID"),
@@ -417,7 +502,7 @@ def test_idc_stays_as_it_is(
     assert "can only be read" in typed.err
 
 
-@pytest.mark.parametrize("name", ["search", "store", "retrieve", "delete"])
+@pytest.mark.parametrize("name", ["search", "store", "retrieve", "copy", "delete"])
 def test_the_exit_codes_are_in_the_help(typed: Typed, name: str) -> None:
     assert typed(name, "--help") == 0
     for code in ("0 ", "1 ", "2 ", "3 ", "130 "):
