@@ -1,11 +1,6 @@
 """search, store, retrieve, copy and delete as a person types them: the answers, the files, the exit codes."""
 
-import io
-import json
-import shutil
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,75 +8,20 @@ import anyio
 import pytest
 from mcp import Client
 from PIL import Image
-from pydicom import Dataset, dcmread
+from pydicom import dcmread
 
 from archives.folder_helpers import make_file
-from dicomweb_mcp.cli import main, people
-from dicomweb_mcp.cli.people import running
+from cli.typed import Asking, Typed, instances
+from dicomweb_mcp.cli import people
 from dicomweb_mcp.server import build
-from dicomweb_mcp.services import delete as deletion
 from dicomweb_mcp.services import transfer
 from dicomweb_mcp.services.app import App
 from dicomweb_mcp.settings import load
 from fakes.base import Fake
 from fakes.deleting import DeletingOrthanc
 from fakes.google_sign_in import listening
-from fakes.store import SHIPPED, Store
+from fakes.store import Store
 from tools.reading import call, text_of
-
-
-class Typed:
-    """A command line: ``typed("search", "mine")`` gives its status, ``out`` and ``err`` are what it wrote."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.flags: list[str] = []
-        self.out = self.err = ""
-
-    def __call__(self, *arguments: object) -> int:
-        try:
-            status = main([*map(str, arguments), *self.flags])
-        except SystemExit as ended:  # argparse
-            status = int(ended.code or 0)
-        self.out, self.err = self._capsys.readouterr()
-        return status
-
-    @property
-    def json(self) -> dict[str, Any]:
-        found = json.loads(self.out)
-        assert isinstance(found, dict)
-        return found
-
-
-@pytest.fixture
-def typed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Typed:
-    monkeypatch.setattr(people, "quiet_logging", lambda: None)  # it is the process's, which is not of the command here
-    monkeypatch.setattr(deletion, "LOOK_AFTER", (0.0, 0.0))
-    monkeypatch.setenv("DICOMWEB_MCP_STATE", str(tmp_path / "state"))
-    monkeypatch.setattr("sys.stdin", io.StringIO())
-    return Typed(capsys)
-
-
-@pytest.fixture
-def outgoing(tmp_path: Path) -> Path:
-    folder = tmp_path / "outgoing"
-    for number in (1, 2, 3):
-        make_file(folder / f"{number}.dcm", "1.2", "1.2.3", f"1.2.3.{number}", InstanceNumber=number)
-    make_file(folder / "other" / "4.dcm", "1.5", "1.5.3", "1.5.3.4", Modality="MR", PatientID="P2")
-    return folder
-
-
-@pytest.fixture
-def mine(tmp_path: Path, typed: Typed) -> Path:
-    """An empty folder archive of that name."""
-    folder = tmp_path / "archive"
-    folder.mkdir()
-    typed.flags = ["--archive", f"mine={folder}"]
-    return folder
-
-
-def instances(folder: Path) -> set[str]:
-    return {str(dcmread(path, specific_tags=["SOPInstanceUID"]).SOPInstanceUID) for path in folder.rglob("*.dcm")}
 
 
 def the_tool(flags: list[str], name: str, **arguments: Any) -> tuple[dict[str, Any], str]:
@@ -205,25 +145,6 @@ def test_what_is_not_well_is_status_1(typed: Typed, mine: Path, outgoing: Path) 
     assert typed.json["different"] == 1
 
 
-Asking = Callable[[str], None]
-
-
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Asking:
-    """Somebody who can be asked, and answers so."""
-
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    def answers(line: str) -> None:
-        monkeypatch.setattr("sys.stdin", Terminal(line))
-        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-        monkeypatch.setattr(running, "_bar", lambda: nullcontext(running._silent))
-
-    return answers
-
-
 def test_much_is_asked_for(
     typed: Typed, mine: Path, outgoing: Path, terminal: Asking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,62 +229,6 @@ def test_another_file_of_the_name_is_status_1(typed: Typed, outgoing: Path, tmp_
     assert typed("retrieve", "mine", "--series", "1.5.3", "--to", tmp_path / "in", "--json") == 1
     assert typed.json["different"] == 1
     assert taken.read_bytes() == b"something else"
-
-
-# ---- copy ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def two(outgoing: Path, mine: Path, typed: Typed) -> None:
-    """An archive "here", which has everything, and an empty one, "Mine"; neither permits anything."""
-    shutil.copy(SHIPPED / "CT_small.dcm", outgoing)
-    typed.flags = ["--archive", f"here={outgoing}", "--archive", f"Mine={mine}"]
-
-
-def values(folder: Path) -> dict[str, Dataset]:
-    found = map(dcmread, folder.rglob("*.dcm"))
-    return {data.SOPInstanceUID: data for data in found}
-
-
-@pytest.mark.usefixtures("two")
-def test_copying_needs_no_other_permission_than_the_command(typed: Typed, outgoing: Path, mine: Path) -> None:
-    ct = dcmread(outgoing / "CT_small.dcm").StudyInstanceUID
-    assert typed("copy", "here", "mine", "--study", ct, "--dry-run", "--json") == 0
-    assert (typed.json["archive"], typed.json["to_store"], instances(mine)) == ("Mine", 1, set())
-    assert typed("copy", "HERE", "mine", "--study", ct) == 0
-    assert "stored: 1" in typed.out.splitlines()
-    assert typed("copy", "here", "Mine", "--series", "1.2.3", "--json") == 0
-    assert (typed.json["stored"], typed.json["studies"]) == (3, {"1.2": 3})
-    assert typed("copy", "here", "mine", "--instance", "1.2.3.1", "--instance", "1.5.3.4", "--json") == 0
-    assert (typed.json["stored"], typed.json["already_there"]) == (1, 1)
-    copied, originals = values(mine), values(outgoing)
-    assert len(originals) == 5
-    assert copied == originals  # with their pixels
-    assert copied.keys() == instances(outgoing)
-
-
-@pytest.mark.usefixtures("two")
-def test_much_is_copied_after_a_question(
-    typed: Typed, mine: Path, terminal: Asking, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transfer, "MOST_UNCONFIRMED", 2)
-    copying = "copy", "here", "mine", "--study", "1.2"
-    assert typed(*copying, "--json") == 3
-    assert (typed.json["to_store"], "Add --yes" in typed.err) == (3, True)
-    terminal("n\n")
-    assert typed(*copying) == 3
-    assert "Copy 3 files (1 study) from the archive here into Mine? [y/N]" in typed.err
-    assert instances(mine) == set()
-    terminal("y\n")
-    assert typed(*copying) == 0
-    assert len(instances(mine)) == 3
-
-
-@pytest.mark.usefixtures("two")
-def test_what_was_not_copied_is_status_1(typed: Typed, mine: Path) -> None:
-    make_file(mine / "other.dcm", "1.2", "1.2.3", "1.2.3.1", PatientName="Else")
-    assert typed("copy", "here", "mine", "--study", "1.2", "--json") == 1
-    assert (typed.json["stored"], typed.json["different"]) == (2, 1)
 
 
 # ---- delete ----------------------------------------------------------------------------------------------------------
