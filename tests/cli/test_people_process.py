@@ -63,6 +63,14 @@ def pacs() -> Iterator[tuple[Halting, str]]:
         fake.release.set()
 
 
+@pytest.fixture
+def heeding_ctrl_c() -> Iterator[None]:
+    """What is started in the background of a shell ignores SIGINT, and so would all that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "dicomweb_mcp", *map(str, arguments)]
 
@@ -101,6 +109,7 @@ def test_from_a_folder_to_a_server_and_away(
 
 
 @ON_POSIX
+@pytest.mark.usefixtures("heeding_ctrl_c")
 def test_ctrl_c_in_the_middle_and_once_more(
     outgoing: Path, environment: dict[str, str], pacs: tuple[Halting, str]
 ) -> None:
