@@ -3,7 +3,8 @@
 import argparse
 
 from ...services.app import App
-from ...services.delete import Deletion, delete
+from ...services.delete import delete
+from ...services.deletion import Deletion
 from ...settings import Settings
 from ...tools.delete import deletion_answer
 from .arguments import YES, add_uids, check_uids
