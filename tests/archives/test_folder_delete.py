@@ -471,10 +471,10 @@ async def test_copies_do_not_fill_another_disk(folder: Path, monkeypatch: pytest
     stat = Path.stat
 
     def elsewhere(self: Path, **more: Any) -> os.stat_result:
-        found = list(stat(self, **more))
-        if self.name == "mine":
-            found[2] += 1  # the device
-        return os.stat_result(found)
+        found = stat(self, **more)
+        if self.name != "mine":
+            return found
+        return os.stat_result([*found[:2], found.st_dev + 1, *found[3:]])
 
     usage = shutil.disk_usage(folder)
     async with archive_of(folder) as archive:

@@ -95,9 +95,9 @@ async def _planned(
 ) -> Plan:
     """What is at the place now. Raises Refused when it cannot be told for certain."""
     place = await find_place(app, archive, study_uid, series_uid, instance_uid)
+    doomed = await archive.doomed(place)
     if place != Place(study_uid or "", series_uid, instance_uid):
         await _check_single(archive, place, study_uid)
-    doomed = await archive.doomed(place)
     patient = await _patient(archive, place)
     instances = await _instances(archive, place)
     if not instances:
