@@ -10,7 +10,7 @@ from dicomweb_mcp.archives.base import NotFound, Refused
 from dicomweb_mcp.errors import Problem
 from fakes.base import Asked, Fake
 from fakes.deleting import DeletingDcm4chee, DeletingGoogle, DeletingOrthanc
-from fakes.store import Held, Store, element
+from fakes.store import Held, Json, Store, element
 from services.deletion_helpers import INSTANCE, LEVELS, SERIES, STUDY, UIDS, Over, below, deletes, held, some
 
 pytestmark = pytest.mark.anyio
@@ -172,3 +172,15 @@ async def test_a_token_of_what_is_gone(over: Over) -> None:
     assert (await model.call(token, study_uid=STUDY)).done is not None
     with pytest.raises(NotFound):
         await model.call(token, study_uid=STUDY)
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"Series": 5, "LastUpdate": [1]}, {"Series": [None, {"a": 1}, "b"]}, {"FileUuid": {"x": None}}]
+)
+async def test_an_orthanc_that_describes_itself_oddly(over: Over, said: Json) -> None:
+    store = some()
+    fake = DeletingOrthanc(store)
+    fake._resource = lambda *_: said  # type: ignore[method-assign]
+    done = await over(fake, "orthanc").plan_and_do(study_uid=STUDY)
+    assert done.done is not None
+    assert len(held(store)) == 6

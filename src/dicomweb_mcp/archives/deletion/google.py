@@ -88,6 +88,7 @@ class _Following:
     async def to_the_end(self, operation: Operation) -> Sequence[str]:
         """What Google counts as failed. Raises ArchiveError for an operation that failed, or of which nothing is known
         any more."""
+        await self._tell(f"Google deletes (operation {self._number}), and goes on should this call be stopped")
         try:
             ended = await self._ended(operation)
         except anyio.get_cancelled_exc_class():

@@ -40,7 +40,8 @@ class OrthancDeleting:
     async def _held(self, path: str, place: Place) -> Doomed:
         """What Orthanc says of one of its objects; the count comes last."""
         described = await self._get(path)
-        state = [path, *map(described.get, TELLING), *(sorted(map(str, described.get(key) or ())) for key in CHILDREN)]
+        children = [described[key] for key in CHILDREN if isinstance(described.get(key), list)]
+        state = [path, *map(described.get, TELLING), *(sorted(map(str, one)) for one in children)]
         counted = await self._get(f"{path}/statistics")
         count = 1 if place.level is Level.INSTANCE else _whole(counted.get("CountInstances"))
         digest = hashlib.sha256(json.dumps(state).encode()).hexdigest()

@@ -18,7 +18,10 @@ It shows what would go and asks; without a terminal it needs --yes. Your yes is 
 Afterwards a search looks for what is left. Servers delete for good; files of a folder are moved into a trash.
 
   dicomweb-mcp delete pacs --series 1.2.3.4"""
-INTERRUPTED = "What was deleted by then is gone: running the same command again shows what is left."
+INTERRUPTED = (
+    "What was deleted by then is gone, and what a server has begun may go on: running the same command again shows "
+    "what is left."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
