@@ -81,6 +81,36 @@ async def test_orthanc_tells_of_an_exchange(over: Over, level: str) -> None:
     assert len(held(store)) == 12
 
 
+async def test_what_another_one_deletes_meanwhile_is_not_called_ours(over: Over) -> None:
+    store = some()
+    fake = DeletingOrthanc(store)
+    model = over(fake, "orthanc")
+    token = (await model.call(study_uid=STUDY)).token
+    after(fake, is_listing, lambda: store.drop(store.held(STUDY, SERIES, INSTANCE)))
+    with pytest.raises(Refused, match=r"changed .* Nothing was deleted"):
+        await model.call(token, study_uid=STUDY)
+    assert (deletes(fake), len(held(store))) == ([], 11)
+
+
+async def test_an_end_that_looks_like_a_refusal_is_looked_after_while_searches_lag(over: Over) -> None:
+    """An operation may end with "permission denied" after half of its work."""
+    store = some()
+    fake = DeletingGoogle(store)
+    fake.spares, fake.ends, fake.lag = 1, {"error": {"code": 7, "message": "no"}}, 0
+    original = fake._remove
+
+    def remove(instances: list[Held]) -> None:
+        original(instances[:1])  # one is gone for every search, of the others the searches know late
+        original(instances[1:])
+        fake.lag = 2
+
+    fake._remove = remove  # type: ignore[method-assign]
+    done = await over(fake, "google").plan_and_do(study_uid=STUDY)
+    assert done.done is not None
+    assert set(done.done.found or {}) == below(STUDY, store)
+    assert len(below(STUDY, store)) == 1
+
+
 async def test_a_plan_that_grows_while_it_is_made_is_none(over: Over) -> None:
     store = some()
     fake = DeletingGoogle(store)
