@@ -18,7 +18,6 @@ from .stow import Outcome, store
 
 SHIM = Path(__file__).with_name("loopback.c")
 FIRST_ANSWER = 30.0  # seconds; usually 0.2
-GENTLE_STOP = 10.0  # seconds between SIGTERM and SIGKILL; usually 4
 PLUGINS = "/usr/share/orthanc/plugins"
 
 
@@ -108,19 +107,13 @@ class Orthanc:
         raise NotStarted(f"Orthanc did not answer: {self.log[-1500:]}")
 
     def stop(self) -> None:
-        """SIGTERM, and SIGKILL after ten seconds; returns when the process is gone. Twice does no harm."""
+        """Killed, because what it holds is needed no more and its own way to end takes seconds; returns when the process
+        is gone. Twice does no harm."""
         process, self._process = self._process, None
         atexit.unregister(self.stop)
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(GENTLE_STOP)
-        except BaseException as problem:  # also Ctrl-C while waiting: never leave it behind
+        if process is not None:
             process.kill()
             process.wait()
-            if not isinstance(problem, subprocess.TimeoutExpired):
-                raise
 
     def __enter__(self) -> "Orthanc":
         return self.start()
