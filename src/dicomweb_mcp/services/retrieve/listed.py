@@ -7,10 +7,11 @@ from pathlib import Path
 from anyio import to_thread
 
 from ...archives.base import Archive, NotFound, NotUnderstood, Place, Refused
+from ...dicom.native_size import value_bytes
 from ...dicom.query import Query, make_plan
 from ...dicom.rules import Level
 from ...dicom.uids import EXPLICIT, is_uid
-from ...dicom.values import DicomJson, integer, text
+from ...dicom.values import DicomJson, text
 from ..app import App
 from ..lookup import find_place, nothing_at
 from ..paging import every_match
@@ -57,9 +58,7 @@ def _instance(archive: Archive, place: Place, row: DicomJson) -> Instance:
     series, instance = place.series_uid or text(row, "SeriesInstanceUID"), text(row, "SOPInstanceUID")
     if not is_uid(series) or not is_uid(instance):
         raise NotUnderstood(archive.name, "lists instances without valid UIDs: name a series_uid, or instance_uids.")
-    rows, columns, bits, samples, frames = (integer(row, keyword, 0) or 0 for keyword in SIZE)
-    pixels = max(0, rows * columns * bits // 8 * max(samples, 1) * max(frames, 1))
-    return Instance(instance, place=Place(place.study_uid, series, instance), pixels=pixels)
+    return Instance(instance, place=Place(place.study_uid, series, instance), pixels=value_bytes(row))
 
 
 async def instances_named(
@@ -111,4 +110,4 @@ def _decide(instance: Instance, path: Path, as_stored: bool) -> None:
     elif not as_stored and found.transfer_syntax != EXPLICIT:
         instance.decide(Outcome.DIFFERENT, "it is there in another transfer syntax: name another directory")
     else:
-        instance.decide(Outcome.ALREADY_THERE)
+        instance.decide(Outcome.ALREADY_THERE, found.doubt and f"whole, but odd: {found.doubt}")
