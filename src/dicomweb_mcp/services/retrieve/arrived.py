@@ -9,7 +9,7 @@ from ...archives.part10.dataset import Damaged, parse
 from ...archives.part10.header import SYNTAX, Header, NotDicom, Unreadable, read_header
 from ...archives.part10.whole import CutOff, Unfit, check_whole
 from ...dicom.native_size import FLOATING, value_bytes
-from ...dicom.uids import NATIVE
+from ...dicom.uids import NATIVE_OR_DEFLATED
 from ...dicom.values import text_at
 from ...paths import open_regular
 from ..presence import patient_id
@@ -96,7 +96,12 @@ def _pixel_doubt(header: Header) -> str:
     """What is odd about the length of uncompressed pixels."""
     due = value_bytes(header.elements, FLOATING.get(header.pixel_tag, 0))
     length = header.pixel_length
-    if not due or length is None or length in (due, due + due % 2) or text_at(header.elements, SYNTAX) not in NATIVE:
+    if (
+        not due
+        or length is None
+        or length in (due, due + due % 2)
+        or text_at(header.elements, SYNTAX) not in NATIVE_OR_DEFLATED
+    ):
         return ""
     what = "parts of its images are missing" if length < due else "nothing says what the others are"
     return f"it has {length:,} bytes of pixels where its attributes say {due:,}, so {what}"

@@ -141,8 +141,8 @@ async def _from_archive(app: App, archive: Archive, wanted: Wanted, receiver: Re
         instances, retrieval.notes = await instances_at(archive, place)
     retrieval.items += instances
     await decide_those_there(receiver.folder, instances, as_stored=wanted.as_stored)
-    if not wanted.as_stored:
-        _check_space(receiver.folder, sum(one.pixels for one in instances if one.outcome is None))
+    missing = [one for one in instances if one.outcome is None]
+    _check_space(receiver.folder, sum(one.pixels for one in missing if one.is_native or not wanted.as_stored))
     fetcher = Fetcher(archive, receiver)
     await fetcher.fetch(instances, whole_series=not wanted.instance_uids)
     _raise_if_nothing(retrieval, fetcher.first_problem)

@@ -13,7 +13,7 @@ from anyio import to_thread
 from ...archives.base import Archive, ArchiveError, Frame, NotFound, NotUnderstood, Place
 from ...archives.part10.dataset import Damaged, parse
 from ...archives.part10.dicom_json import NoSuchValue, bulk_value
-from ...dicom.uids import NATIVE
+from ...dicom.uids import NATIVE_OR_DEFLATED
 from ...dicom.values import DicomJson, element_at, values_at
 from ...errors import BadArgument
 from ...paths import give_name, sync_folder
@@ -34,7 +34,7 @@ _JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.
          "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")  # fmt: skip
 _JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.92", "1.2.840.10008.1.2.4.93")
 EXTENSIONS: Mapping[str, str] = {  # of what a frame's bytes are; code streams of JPEG 2000 are no JP2 files
-    **dict.fromkeys(NATIVE, "raw"),
+    **dict.fromkeys(NATIVE_OR_DEFLATED, "raw"),
     **dict.fromkeys(_JPEG, "jpg"),
     **dict.fromkeys(_JPEG_2000, "j2k"),
     "1.2.840.10008.1.2.4.80": "jls",
@@ -104,7 +104,7 @@ class _Lengths:
         from ...pixels.native import check_length
         from ...pixels.problems import Undecodable
 
-        if frame.transfer_syntax not in NATIVE:
+        if frame.transfer_syntax not in NATIVE_OR_DEFLATED:
             return ""
         if not self._is_known:
             await self._describe(frame.transfer_syntax)
