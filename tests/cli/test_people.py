@@ -23,6 +23,7 @@ from dicomweb_mcp.services.app import App
 from dicomweb_mcp.settings import load
 from fakes.base import Fake
 from fakes.deleting import DeletingOrthanc
+from fakes.google import Google
 from fakes.google_sign_in import listening
 from fakes.store import Store
 from tools.reading import call, text_of
@@ -351,6 +352,24 @@ def test_a_server(typed: Typed, pacs: Fake, outgoing: Path) -> None:
     assert [held.text("00080018") for held in pacs.store.instances] == ["1.5.3.4"]
 
 
+def test_what_only_google_offers(typed: Typed, outgoing: Path, tmp_path: Path) -> None:
+    fake = Google(Store())
+    Image.new("RGB", (9, 7)).save(outgoing / "photo.jpg")
+    with listening(fake) as address:
+        (tmp_path / "c.toml").write_text(f'[archives.lab]\nurl = "{address}{fake.base}"\nkind = "google"\n')
+        typed.flags = ["--config", str(tmp_path / "c.toml"), "--storage-class", "coldline", "--json"]
+        assert typed("store", "lab", outgoing / "other") == 0
+        assert any("is kept so" in note for note in typed.json["notes"])
+        assert typed("store", "lab", outgoing / "photo.jpg", "--send-json", "--metadata", "PatientID=P1") == 0
+        assert set(fake.kept_as.values()) == {"COLDLINE"}
+        kinds = [asked.headers["content-type"].split('"')[1] for asked in fake.requests if asked.method == "POST"]
+        assert kinds == ["application/dicom", "application/dicom+json"]
+        fake.classes = "refused"
+        assert typed("store", "lab", outgoing / "1.dcm") == 1
+        assert "did not store with storage_class COLDLINE (400)" in typed.err
+    assert len(fake.store.instances) == 2
+
+
 @pytest.mark.parametrize(("status", "code"), [(401, 3), (403, 3), (500, 1), (404, 1)])
 def test_an_archive_that_declines_or_breaks(typed: Typed, pacs: Fake, status: int, code: int) -> None:
     pacs.fail(status, times=100)
@@ -387,6 +406,7 @@ def test_instances_that_remain_are_status_1(typed: Typed, pacs: Fake, outgoing: 
         (["store", "mine", ""], 2, "A path is empty"),
         (["store", "mine", "x.png", "--metadata", "Modality"], 2, "'Modality' is not Keyword=value."),
         (["store", "mine", "x", "--http", "127.0.0.1:1"], 2, "--http does not belong to store"),
+        (["store", "mine", ".", "--storage-class", "COLDLINE"], 2, "mine is of kind folder: leave it out. Nothing was"),
         (["retrieve", "mine", "--to", "in"], 2, "Give --study, --series or --instance."),
         (["retrieve", "mine", "--study", "1.2"], 2, "--to"),
         (["retrieve", "mine", "--instance", "1.2", "--frames", "0", "--to", "in"], 2, "no list of numbers from 1"),

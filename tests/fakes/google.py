@@ -27,6 +27,7 @@ from .base import (
     new_boundary,
     tag_of,
 )
+from .google_store import is_json, made_of_json
 from .matching import DATE_RANGE, any_prefix, equal, within
 from .render import fitted, picture, written
 from .store import PIXELS, Held, Json, Row, Store, element, texts
@@ -51,6 +52,9 @@ class Google(Fake):
     ``parent_uids``: whether series and instance rows also carry the UIDs above them, which the conformance statement
     does not list. ``idc``: behave as the proxy; then ``quota_used`` answers 429, and ``huge`` are the studies whose
     files and frames are decompressed whatever the Accept header says. ``fail(429)`` is Google's own, also behind it.
+
+    Whether it ``makes_files`` of JSON metadata; storage ``classes`` are "kept", "ignored", "refused", or "secret": kept,
+    and nobody may ask for them. ``kept_as``: SOP Instance UID -> storage class.
     """
 
     base = "/v1/projects/p/locations/l/datasets/d/dicomStores/s/dicomWeb"
@@ -69,6 +73,8 @@ class Google(Fake):
         super().__init__(store, IDC_BASE if idc and base is None else base)
         self.idc, self.token, self.unknown, self.parent_uids, self.huge = idc, token, unknown, parent_uids, huge
         self.quota_used = False
+        self.makes_files, self.classes = True, "kept"
+        self.kept_as: dict[str, str] = {}
 
     @property
     def address(self) -> str:
@@ -80,7 +86,18 @@ class Google(Fake):
             raise Refusal(401, "Request is missing required authentication credential.")
         if not self.below_base(asked):
             raise Refusal(404, "The requested URL was not found on this server.")
+        if asked.method == "GET" and asked.path.endswith(":getStorageInfo"):
+            return self._storage_info(asked.path.removesuffix(":getStorageInfo"))
         return super().answer(asked)
+
+    def _storage_info(self, path: str) -> httpx.Response:
+        """``projects.locations...instances.getStorageInfo`` of the REST reference."""
+        target = Target.of(path)
+        if target is None or target.level != "instance" or self.classes == "secret":
+            raise Refusal(403, "Permission denied on resource (or it may not exist).")
+        self.held(target, self.unknown)
+        info = {"sizeBytes": "1234", "storageClass": self.kept_as[target.uids[2]]}
+        return httpx.Response(200, json={"referencedResource": path, "blobStorageInfo": info})
 
     def error(self, status: int, message: str, name: str | None = None) -> httpx.Response:
         name = name or ("FAILED_PRECONDITION" if message == NO_PIXELS else known.STATUS_NAMES.get(status, "UNKNOWN"))
@@ -306,11 +323,17 @@ class Google(Fake):
     def stow(self, target: Target | None, asked: Asked) -> httpx.Response:
         """409 as soon as one part is not stored; what is there already is an error, also when it is identical. XML
         unless JSON is asked for."""
-        parts = arrived(asked)
+        wanted = asked.headers.get("storage-class")
+        if wanted and (wanted not in known.STORAGE_CLASSES or self.classes == "refused"):
+            raise Refusal(400, f"invalid Storage-Class header {wanted}")  # open: how it words that
+        if is_json(asked) and not self.makes_files:
+            raise Refusal(400, "unsupported media type application/dicom+json")
+        parts = made_of_json(asked) if is_json(asked) else arrived(asked)
         stored = [part for part in parts if part.dataset is not None and not self._has(part)]
         failed = [(part, PROCESSING_FAILURE) for part in parts if part not in stored]
         for part in stored:
             keep(self.store, part)
+            self.kept_as[part.uid()] = "STANDARD" if self.classes == "ignored" else wanted or "STANDARD"
         if asked.accept != DICOM_JSON:
             return httpx.Response(409 if failed else 200, content=b"<NativeDicomModel/>")
         said = response(stored, failed)

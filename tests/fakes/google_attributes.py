@@ -41,6 +41,7 @@ ON_REQUEST = {
     "series": ("SeriesNumber", "Laterality", "SeriesDate", "SeriesTime"),
 }  # fmt: skip
 
+STORAGE_CLASSES = ("STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE")
 DEFAULT_LIMIT = {"study": 100, "series": 100, "instance": 1_000}
 LARGEST_LIMIT = {"study": 5_000, "series": 5_000, "instance": 50_000}
 LARGEST_OFFSET = 1_000_000

@@ -1,12 +1,14 @@
 import io
+import json
 
 import httpx
 import pytest
 from PIL import Image
 from pydicom import dcmread
+from pydicom.encaps import generate_frames
 
 from fakes import google_attributes as known
-from fakes.base import split_multipart
+from fakes.base import DICOM_JSON, split_multipart
 from fakes.google import NO_PIXELS, Google, keywords
 from fakes.store import SHIPPED, Store, element, synthetic_uid
 
@@ -337,3 +339,66 @@ def test_huge_studies_are_decompressed_whatever_is_asked():
     ((kind, data),) = parts(answer)
     assert kind.endswith("transfer-syntax=1.2.840.10008.1.2.1")
     assert data == dcmread(SHIPPED / "MR_small.dcm").PixelData
+
+
+# ---- store: JSON metadata and a JPEG image
+
+
+INSTANCE = {
+    "00020010": element("UI", "1.2.840.10008.1.2.4.50"),
+    "00080005": element("CS", "ISO_IR 192"),
+    "00080016": element("UI", "1.2.840.10008.5.1.4.1.1.7"),
+    "00080018": element("UI", "1.2.3.4"),
+    "0020000D": element("UI", "1.2"),
+    "0020000E": element("UI", "1.2.3"),
+    "7FE00010": {"vr": "OB", "BulkDataURI": "jpeg-image"},
+}
+JPEG = "image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.50"
+
+
+def create(fake: Google, metadata: object, kind: str = JPEG, location: str = "jpeg-image", end: str = "--"):
+    """The request of the guide, whose last boundary has no line end behind it."""
+    body = (
+        (
+            "--DICOMwebBoundary\r\nContent-Type: application/dicom+json\r\n\r\n"
+            f"{json.dumps(metadata)}\r\n--DICOMwebBoundary\r\nContent-Location: {location}\r\nContent-Type: {kind}\r\n\r\n"
+        ).encode()
+        + b"\xff\xd8\r\n\r\xff\xd9\n\r\n--DICOMwebBoundary"
+        + end.encode()
+    )
+    header = 'multipart/related; type="application/dicom+json"; boundary=DICOMwebBoundary'
+    return client_of(fake).post("studies", content=body, headers={"Content-Type": header, "Accept": DICOM_JSON})
+
+
+def test_the_request_of_the_guide_creates_an_instance():
+    fake = Google(Store())
+    answer = create(fake, [INSTANCE])
+    assert answer.status_code == 200
+    (item,) = answer.json()["00081199"]["Value"]
+    assert item["00081155"]["Value"] == ["1.2.3.4"]
+    (held,) = fake.store.instances
+    assert list(generate_frames(held.dataset.PixelData, number_of_frames=1)) == [b"\xff\xd8\r\n\r\xff\xd9\n"]
+    assert create(fake, [INSTANCE]).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "says"),
+    [
+        ({"00080005": element("CS", "ISO_IR 100")}, {}, "SpecificCharacterSet"),
+        ({"00020010": element("UI")}, {}, "00020010 is missing"),
+        ({"00020010": element("UI", "1.2.840.10008.1.2.1.99")}, {}, "unsupported transfer syntax"),
+        ({"00020010": element("UI", "1.2.840.10008.1.2.4.70")}, {}, "is another"),
+        ({"00282000": {"vr": "OB", "InlineBinary": "AAAA"}}, {}, "InlineBinary without a transfer syntax"),
+        ({"00282000": {"vr": "OB", "BulkDataURI": "jpeg-image"}}, {}, "duplicate BulkDataURI"),
+        ({"00282000": {"vr": "OB", "BulkDataURI": "other"}}, {}, "parts do not match"),
+        ({}, {"kind": "image/png"}, "unsupported media type image/png"),
+        ({}, {"location": "png-image"}, "parts do not match"),
+        ({}, {"end": ""}, "malformed"),
+    ],
+)
+def test_what_breaks_a_rule_of_the_conformance_statement_is_refused(change, more, says):
+    fake = Google(Store())
+    answer = create(fake, [{**INSTANCE, **change}], **more)
+    assert answer.status_code == 400
+    assert says in answer.text
+    assert fake.store.instances == []

@@ -369,10 +369,10 @@ async def test_a_file_that_cannot_be_read_any_more_costs_only_itself(
     fake = OrthancLike(Store())
     chunks = Outgoing.chunks
 
-    def failing(self: Outgoing) -> Any:
+    def failing(self: Outgoing, *more: Any) -> Any:
         if self.content.path.name == "1.dcm":
             raise Changed  # what an OSError while reading becomes
-        return chunks(self)
+        return chunks(self, *more)
 
     monkeypatch.setattr(Outgoing, "chunks", failing)
     transfer = await stored(fake, "orthanc", root)
@@ -400,11 +400,11 @@ async def test_a_file_that_changes_while_it_waits_is_not_sent(root: Path, monkey
     fake = OrthancLike(Store())
     send = DicomwebArchive.store
 
-    async def changing(self: DicomwebArchive, outgoing: Any, study_uid: str | None = None) -> Any:
+    async def changing(self: DicomwebArchive, outgoing: Any, *more: Any) -> Any:
         path = root / "1.2" / "1.dcm"
         if path.stat().st_size < 2_000:
             path.write_bytes(path.read_bytes() + bytes(2_000))
-        return await send(self, outgoing, study_uid)
+        return await send(self, outgoing, *more)
 
     monkeypatch.setattr(DicomwebArchive, "store", changing)
     transfer = await stored(fake, "orthanc", root)

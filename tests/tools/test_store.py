@@ -16,8 +16,10 @@ from dicomweb_mcp.services import report
 from dicomweb_mcp.services.app import App
 from dicomweb_mcp.services.items import Item, Outcome
 from dicomweb_mcp.settings import load
+from fakes.google import Google
 from fakes.orthanc_like import OrthancLike
 from fakes.store import Store
+from picture_files import RGB, encoded
 from tools.reading import answer, call, characters, refusal, text_of
 
 pytestmark = pytest.mark.anyio
@@ -52,6 +54,23 @@ async def test_an_answer_counts_and_names_what_needs_a_look(connect: Connect, ro
         assert "files" not in again
         rows = (await answer(client, "list_instances", study_uid="1.2"))["rows"]
     assert {row["SOPInstanceUID"] for row in rows} == {"1.2.3.1", "1.2.3.2"}
+
+
+@pytest.mark.parametrize("connect", ["auto"], indirect=True)
+async def test_a_storage_class_and_json_are_asked_for(connect: Connect, root: Path) -> None:
+    fake = Google(Store())
+    (root / "a.jpg").write_bytes(encoded(RGB, "JPEG"))
+    async with connect(roots=[root], lab=(fake, "google"), pacs=(OrthancLike(Store()), "orthanc")) as client:
+        found = await answer(client, "store_instances", paths=["*.dcm"], storage_class="nearline")
+        assert (found["stored"], set(fake.kept_as.values())) == (2, {"NEARLINE"})
+        assert any("Storage class NEARLINE was asked for" in note for note in found["notes"])
+        found = await answer(client, "store_instances", paths=["a.jpg"], metadata={"PatientID": "P1"}, send_json=True)
+        assert found["stored"] == 1
+        asked = [request for request in fake.requests if request.method == "POST"]
+        assert ["dicom+json" in request.headers["content-type"] for request in asked] == [False, True]
+        for choice in ({"storage_class": "ARCHIVE"}, {"send_json": True}):
+            said = await refusal(client, "store_instances", archive="pacs", paths=["*.dcm"], **choice)
+            assert "for archives of kind google, and pacs is of kind orthanc" in said
 
 
 async def test_progress_is_told(connect: Connect, root: Path) -> None:

@@ -133,6 +133,14 @@ async def test_the_tools_for_files_and_their_arguments(tmp_path: Path) -> None:
     assert {tool.name: set(tool.input_schema["properties"]) for tool in await tools_for_files(tmp_path)} == expected
 
 
+async def test_what_only_google_offers_is_offered_where_it_is_stored_into(tmp_path: Path) -> None:
+    archives = ("pacs=http://host:8042/dicom-web", "lab=gcp:p/l/d/s")
+    for permits, offered in ([["pacs:store"], set()], [["lab:store"], {"storage_class", "send_json"}]):
+        found = {tool.name: tool for tool in await tools(*archives, permits=permits, file_roots=[tmp_path])}
+        arguments = found["store_instances"].input_schema["properties"].keys()
+        assert arguments & {"storage_class", "send_json"} == offered
+
+
 async def test_without_the_index_its_tools_are_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
     from dicomweb_mcp import server
 

@@ -162,6 +162,21 @@ class Doomed:
     state: str = ""
 
 
+@dataclass(frozen=True)
+class Choices:
+    """How files are stored, where a kind of archive leaves a choice: in a ``storage_class``, and as JSON metadata with
+    their long value beside them (``send_json``), of which the archive makes the files itself."""
+
+    storage_class: str = ""
+    send_json: bool = False
+
+    def __str__(self) -> str:
+        """As arguments, empty when nothing was chosen."""
+        said = [f"storage_class {self.storage_class}"] if self.storage_class else []
+        return " and ".join([*said, "send_json"] if self.send_json else said)
+
+
+NO_CHOICE = Choices()
 Tell = Callable[[str], Awaitable[None]]  # how far it is, in words
 
 
@@ -231,10 +246,17 @@ class Archive(Protocol):
         """The bytes that a BulkDataURI of this place's metadata stands for; only within the archive itself."""
         ...
 
-    async def store(self, files: Sequence[Outgoing], study_uid: str | None = None) -> StoreResponse:
-        """Store whole files, into one study alone where it is named. What the answer says of each; nothing for those
-        that it does not mention. Raises ArchiveError when there was no such answer, Changed when a file changed: then
-        nobody knows what was stored before a search has shown it."""
+    async def store(
+        self, files: Sequence[Outgoing], study_uid: str | None = None, choices: Choices = NO_CHOICE
+    ) -> StoreResponse:
+        """Store whole files, into one study alone where it is named; ``choices`` are only made where the profile offers
+        them. What the answer says of each; nothing for those that it does not mention. Raises ArchiveError when there
+        was no such answer, Changed when a file changed: then nobody knows what was stored before a search has shown
+        it; NotOffered when nothing was."""
+        ...
+
+    async def storage_class(self, place: Place) -> str:
+        """The storage class that an instance is kept in, as the archive tells it; empty where it does not."""
         ...
 
     async def doomed(self, place: Place) -> Doomed:

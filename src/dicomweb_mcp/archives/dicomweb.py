@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import httpx
@@ -19,8 +20,10 @@ from ..dicom.values import DicomJson, clean, normalized, transfer_syntaxes
 from ..settings import ArchiveSettings
 from .arriving import Arriving
 from .base import (
+    NO_CHOICE,
     ArchiveError,
     Busy,
+    Choices,
     Doomed,
     Failed,
     File,
@@ -42,7 +45,7 @@ from .multipart import BadMultipart, MediaType, Part, parts
 from .objects import LARGE, rows_of
 from .part10.outgoing import Outgoing
 from .profiles import ANY_SYNTAX, AS_STORED, DECOMPRESSED_FILES, FILES, PROFILES, Profile
-from .stow import store_body
+from .stow import json_body, store_body
 from .usage import MOST, SECONDS, Usage, usage_of
 from .wire import Answer, MiB, Patience, Wire
 
@@ -55,6 +58,7 @@ MOST_PICTURE = 32 * MiB
 MOST_VERDICT = 16 * MiB
 MOST_FRAMES = 512 * MiB
 MOST_FILES = 64 * 1024 * MiB
+TURNS_AWAY_CHOICES = (400, 403, 404, 405, 406, 415, 501)  # a request as a whole, whatever its files are
 PICTURES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff"}  # media type -> how such bytes begin
 
 
@@ -172,21 +176,38 @@ class DicomwebArchive:
         answer = await self._wire.get(path, accept=AS_STORED, most=MOST_FRAMES, base=base)
         return b"".join([data for _, data in await self._bodies(answer, 1)])
 
-    async def store(self, files: Sequence[Outgoing], study_uid: str | None = None) -> StoreResponse:
+    async def store(
+        self, files: Sequence[Outgoing], study_uid: str | None = None, choices: Choices = NO_CHOICE
+    ) -> StoreResponse:
         """STOW-RS, PS3.18 10.5: one request. Its status is only believed where the body says nothing of any file."""
         path = f"/studies/{study_uid}" if study_uid else "/studies"
-        answer = await self._wire.post(path, store_body(files), accept=DICOM_JSON, most=MOST_VERDICT)
+        body = await to_thread.run_sync(json_body, files) if choices.send_json else store_body(files)
+        if choices.storage_class:
+            body = replace(body, headers={"Storage-Class": choices.storage_class})
+        answer = await self._wire.post(path, body, accept=DICOM_JSON, most=MOST_VERDICT)
         said = self._store_response(answer)
         if said.verdicts or said.others or 200 <= answer.status < 300:
             return said
+        raise self._not_stored(answer, choices)
+
+    def _not_stored(self, answer: Answer, choices: Choices) -> ArchiveError:
+        """The error for a request of which the answer says nothing of any file."""
+        why = reason(answer.body, answer.content_type)
+        if choices != NO_CHOICE and answer.status in TURNS_AWAY_CHOICES:
+            return NotOffered(
+                self.name,
+                f"did not store with {choices} ({answer.status}){f': {why}' if why else ''}. Nothing of this request "
+                "was stored. Leave that out and store again; if it is refused then too, that was not the reason.",
+            )
         if answer.status in (404, 405, 415, 501):
-            raise NotOffered(self.name, f"takes no files at its address ({answer.status}): it may be for reading only.")
+            return NotOffered(
+                self.name, f"takes no files at its address ({answer.status}): it may be for reading only."
+            )
         if answer.status in (400, 409):
-            why = reason(answer.body, answer.content_type)
-            raise Refused(
+            return Refused(
                 self.name, f"did not take it ({answer.status}){f': {why}' if why else ' and gave no reason'}."
             )
-        raise self._wire.failure(answer)
+        return self._wire.failure(answer)
 
     def _store_response(self, answer: Answer) -> StoreResponse:
         """The response's verdicts, also those of a failure; none where the body is no Store Instances Response."""
@@ -197,6 +218,17 @@ class DicomwebArchive:
         if isinstance(found, list) and len(found) == 1:  # Google's errors come in a list of one
             found = found[0]
         return store_response(normalized(found if isinstance(found, dict) else {}), self.profile.store_reasons)
+
+    async def storage_class(self, place: Place) -> str:
+        """Google's StorageInfo of an instance, beside DICOMweb."""
+        if not self.profile.storage_classes:
+            return ""
+        answer = await self._wire.get(f"{place.path}:getStorageInfo", accept=JSON, most=MiB)
+        try:
+            found = json.loads(answer.body)["blobStorageInfo"]["storageClass"]
+        except (ValueError, RecursionError, LookupError, TypeError):
+            return ""
+        return found if found in self.profile.storage_classes else ""
 
     async def doomed(self, place: Place) -> Doomed:
         return await deleter(self._wire, await self.settle()).doomed(place)

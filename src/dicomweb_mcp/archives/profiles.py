@@ -41,7 +41,8 @@ class Profile:
     being their UID, and ``usage_path`` is where its host says what it counted itself.
     One that ``renders_colour`` shrinks colour as well as this program would: Orthanc may confuse the colours of
     JPEG 2000, dcm4chee leaves pixels out. ``viewers`` show its data in a browser.
-    ``store_reasons`` are failure reasons that mean something of its own.
+    ``store_reasons`` are failure reasons that mean something of its own. One with ``storage_classes`` stores in the
+    class that is named; one that ``makes_files`` takes JSON metadata with bulk data too, and makes files of them.
     """
 
     kind: Kind
@@ -65,6 +66,8 @@ class Profile:
     packs_slowly: bool = False
     renders_colour: bool = False
     store_reasons: Mapping[int, str] = field(default_factory=dict)
+    storage_classes: tuple[str, ...] = ()
+    makes_files: bool = False
     viewers: Viewers | None = None
     elsewhere: str = ""
     usage_path: str = ""
@@ -155,6 +158,8 @@ GOOGLE = Profile(
     parallel=6,
     retry=frozenset({408, 429, 500, 502, 503, 504}),
     tries=5,
+    storage_classes=("STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE"),
+    makes_files=True,
 )
 IDC = Profile(
     kind="idc",

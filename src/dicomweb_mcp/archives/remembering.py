@@ -17,7 +17,7 @@ from ..dicom.rules import Level
 from ..dicom.stow import StoreResponse
 from ..dicom.values import DicomJson, text
 from .arriving import Arriving
-from .base import Archive, Doomed, File, Frame, Health, Media, Page, Place, Tell
+from .base import NO_CHOICE, Archive, Choices, Doomed, File, Frame, Health, Media, Page, Place, Tell
 from .memory import Key, Memory
 from .objects import LARGE, json_list, rows_of
 from .part10.outgoing import Outgoing
@@ -101,11 +101,16 @@ class RememberingArchive:
             self._memory.keep(key, known, len(known) + sys.getsizeof(uri))
         return known
 
-    async def store(self, files: Sequence[Outgoing], study_uid: str | None = None) -> StoreResponse:
+    async def store(
+        self, files: Sequence[Outgoing], study_uid: str | None = None, choices: Choices = NO_CHOICE
+    ) -> StoreResponse:
         try:
-            return await self._archive.store(files, study_uid)
+            return await self._archive.store(files, study_uid, choices)
         finally:
             self._memory.forget(self.name)
+
+    async def storage_class(self, place: Place) -> str:
+        return await self._archive.storage_class(place)
 
     async def delete(self, place: Place, instances: Collection[str], tell: Tell) -> Sequence[str]:
         try:

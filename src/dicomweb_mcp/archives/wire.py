@@ -7,9 +7,9 @@ import random
 import re
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from io import BytesIO
 from pathlib import Path
@@ -68,11 +68,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Body:
-    """What a request sends: ``length`` bytes, which ``chunks`` gives anew for every try."""
+    """What a request sends: ``length`` bytes, which ``chunks`` gives anew for every try, and ``headers`` about them."""
 
     content_type: str
     length: int
     chunks: Callable[[], AsyncIterator[bytes]]
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -243,8 +244,8 @@ class Wire:
         patience = httpx.Timeout(self.patience.silence, connect=self.patience.connect, read=self.patience.verdict)
         if body is None:
             return client.build_request(method, url, headers=headers, timeout=patience)
-        headers = {**headers, "Content-Type": body.content_type, "Content-Length": str(body.length)}
-        return client.build_request(method, url, headers=headers, content=body.chunks(), timeout=patience)
+        about = {**body.headers, "Content-Type": body.content_type, "Content-Length": str(body.length)}
+        return client.build_request(method, url, headers={**headers, **about}, content=body.chunks(), timeout=patience)
 
     async def _check(self, response: httpx.Response) -> None:
         if response.status_code in (200, 204, 206):

@@ -5,7 +5,18 @@ from collections.abc import Iterator, Sequence
 
 import anyio
 
-from ..archives.base import AccessDenied, Archive, ArchiveError, Busy, Failed, NotOffered, Refused, Unreachable
+from ..archives.base import (
+    NO_CHOICE,
+    AccessDenied,
+    Archive,
+    ArchiveError,
+    Busy,
+    Choices,
+    Failed,
+    NotOffered,
+    Refused,
+    Unreachable,
+)
 from ..dicom.stow import StoreResponse, Verdict
 from ..errors import Problem
 from ..paths import Changed
@@ -39,8 +50,11 @@ def batches(items: Sequence[Fit]) -> Iterator[list[Fit]]:
 class Sender:
     """Sends batches and decides the outcome of every file; ``can_confirm`` by a search."""
 
-    def __init__(self, archive: Archive, study_uid: str | None, *, can_confirm: bool) -> None:
+    def __init__(
+        self, archive: Archive, study_uid: str | None, *, can_confirm: bool, choices: Choices = NO_CHOICE
+    ) -> None:
         self._archive, self._study_uid, self._can_confirm = archive, study_uid, can_confirm
+        self._choices = choices
         self.ended: Problem | None = None  # after which nothing more is sent
 
     async def send(self, items: Sequence[Fit], files: int, progress: Progress) -> None:
@@ -112,7 +126,7 @@ class Sender:
 
     async def _request(self, batch: Sequence[Fit]) -> tuple[StoreResponse, Problem | None]:
         try:
-            return await self._archive.store([item.file for item in batch], self._study_uid), None
+            return await self._archive.store([item.file for item in batch], self._study_uid, self._choices), None
         except Changed:
             return StoreResponse({}), Refused(
                 self._archive.name,

@@ -6,11 +6,12 @@ from typing import Any
 
 from anyio import to_thread
 
-from ..archives.base import Archive
+from ..archives.base import NO_CHOICE, Archive, Choices
 from ..archives.journal import Journal
 from ..dicom.uids import checked_uid
 from ..errors import BadArgument
 from .app import App
+from .choices import check_offered, storage_class_notes
 from .items import Item, Progress, Report, checked_items, undecided
 from .making import made
 from .permits import check_permits
@@ -40,6 +41,7 @@ async def store(
     *,
     metadata: Mapping[str, Any] | None = None,
     study_uid: str | None = None,
+    choices: Choices = NO_CHOICE,
     dry_run: bool = False,
     confirm: bool = False,
     report: Report,
@@ -51,11 +53,12 @@ async def store(
     Raises NotPermitted, BadArgument before anything is opened, ArchiveError before anything is sent.
     """
     check_permitted(app, archive_name)
+    check_offered(app, archive_name, choices, is_made=metadata is not None)
     study_uid = checked_uid(study_uid, "study_uid") if study_uid is not None else None
     if not paths:
         raise BadArgument("paths is empty: name files, folders or patterns below a file root.")
     named = await to_thread.run_sync(files_under_roots, paths, app.settings.files.roots, abandon_on_cancel=True)
-    wanted = _Wanted(archive_name, study_uid, dry_run, confirm)
+    wanted = _Wanted(archive_name, study_uid, choices, dry_run, confirm)
     if metadata is None:
         return await _stored(app, named, wanted, report)
     async with made(app, archive_name, named, metadata, study_uid) as ready:
@@ -68,6 +71,7 @@ async def store(
 class _Wanted:
     archive: str | None
     study_uid: str | None
+    choices: Choices
     dry_run: bool
     confirm: bool
 
@@ -82,8 +86,10 @@ async def _stored(app: App, named: Sequence[Named], wanted: _Wanted, report: Rep
         if not (wanted.dry_run or wanted.confirm) and is_large(len(going), sum(item.file.size for item in going)):
             transfer.dry_run = transfer.wants_confirmation = True
         if not transfer.dry_run:
-            sender = Sender(archive, wanted.study_uid, can_confirm=can_confirm)
+            sender = Sender(archive, wanted.study_uid, can_confirm=can_confirm, choices=wanted.choices)
             await sender.send(going, len(transfer.items), progress)
+            if wanted.choices.storage_class:
+                transfer.notes += await storage_class_notes(archive, transfer.items, wanted.choices.storage_class)
         if journal.problem:
             transfer.notes.append(
                 f"What was stored cannot be remembered for another run ({journal.problem}), which will compare it anew."

@@ -9,6 +9,7 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
+from ..archives.base import Choices
 from ..dicom.values import clean
 from ..services.app import App
 from ..services.items import Fit, Item, Outcome
@@ -53,6 +54,14 @@ async def store_instances(
             "patient and study from"
         ),
     ] = None,
+    storage_class: Annotated[
+        str | None,
+        Field(description="Google Cloud Healthcare only: keep them as STANDARD, NEARLINE, COLDLINE or ARCHIVE"),
+    ] = None,
+    send_json: Annotated[
+        bool,
+        Field(description="Google Cloud Healthcare only: send metadata as JSON and the picture beside them"),
+    ] = False,
     dry_run: Annotated[bool, Field(description="Check and compare only, and say what would be done")] = False,
     confirm: Annotated[
         bool,
@@ -75,7 +84,8 @@ async def store_instances(
     app = ctx.request_context.lifespan_context
 
     transfer = await store(
-        app, archive, paths, metadata=metadata, study_uid=study_uid, dry_run=dry_run, confirm=confirm,
+        app, archive, paths, metadata=metadata, study_uid=study_uid,
+        choices=Choices((storage_class or "").upper(), send_json), dry_run=dry_run, confirm=confirm,
         report=ctx.report_progress,
     )  # fmt: skip
     return result(await to_thread.run_sync(transfer_answer, app.configured(archive).name, transfer))

@@ -18,6 +18,7 @@ from ..dicom.values import LONGEST_NUMBER
 from ..errors import BadArgument, Problem
 from ..idc.wheel import release
 from ..services.app import App
+from ..services.choices import OFFERS
 from ..services.idc.known import is_indexed
 from .answers import INDEX_RELEASE, error_result
 
@@ -70,7 +71,10 @@ def tool(function: Callable[..., Any], title: str, annotations: ToolAnnotations 
 
 
 def name_archives(tools: Sequence[Tool], app: App) -> None:
-    """Write what was configured into the schemas: the archives' names, and the keywords that they can search."""
+    """Write what was configured into the schemas: the archives' names, and the keywords that they can search. Arguments
+    that only some kinds of archive offer are left out where none of those is stored into."""
+    stored_into = [app.profile(name) for name in app.settings.storable]
+    unoffered = [argument for argument, offers in OFFERS.items() if not any(map(offers, stored_into))]
     for made in tools:
         properties = made.parameters.get("properties", {})
         if "archive" in properties:
@@ -81,6 +85,8 @@ def name_archives(tools: Sequence[Tool], app: App) -> None:
         for argument, names in (("from_archive", app.names), ("to_archive", app.settings.copied_into)):
             if argument in properties:
                 properties[argument]["enum"] = names
+        for argument in unoffered:
+            properties.pop(argument, None)
         level = next((level for level in Level if level.tool == made.name), None)
         if level and "filters" in properties:
             properties["filters"] = {

@@ -45,16 +45,19 @@ except Exception as problem:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits on the size of files are POSIX's")
 async def test_a_system_that_takes_no_more(tmp_path: Path) -> None:
-    """The third file is larger than this process may write; afterwards a run without the limit goes on from there."""
+    """The third file is larger than this process may write, and the fourth may come before that is known; afterwards a
+    run without the limit goes on from there."""
     held, root = members(tmp_path, [100, 1_000, 300_000, 100]), tmp_path / "root"
     root.mkdir()
     files = [str(tmp_path / f"{n}.dcm") for n in range(4)]
     program = LIMITED.format(path=sys.path, files=files, root=str(root))
     run = await anyio.run_process([sys.executable, "-c", program], check=False)
-    assert run.stdout.startswith(b"NotWritten The disk is full. 2 files were retrieved and are whole"), run
-    assert found(root / "in") == due(*held[:2])
+    kept = found(root / "in")
+    assert kept in (due(*held[:2]), due(held[0], held[1], held[3]))
+    said = f"NotWritten The disk is full. {len(kept)} files were retrieved and are whole"
+    assert run.stdout.decode().startswith(said), run
     again = await fetched(Serving(Store().hold(held)), "dcm4chee", root, study_uid=STUDY)
-    assert outcomes(again) == {"already_there": 2, "retrieved": 2}
+    assert outcomes(again) == {"already_there": len(kept), "retrieved": 4 - len(kept)}
     assert found(root / "in") == due(*held)
 
 

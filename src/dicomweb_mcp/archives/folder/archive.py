@@ -19,7 +19,9 @@ from ...dicom.values import DicomJson
 from ...paths import Changed, is_inside
 from ...settings import STATE_VARIABLE, user_cache_folder, user_state_folder
 from ..base import (
+    NO_CHOICE,
     Busy,
+    Choices,
     Doomed,
     File,
     Frame,
@@ -163,10 +165,13 @@ class FolderArchive:
         for stored in await self._files(place):
             yield File(stored.transfer_syntax, self._chunks(stored))
 
-    async def store(self, files: Sequence[Outgoing], study_uid: str | None = None) -> StoreResponse:
+    async def store(
+        self, files: Sequence[Outgoing], study_uid: str | None = None, choices: Choices = NO_CHOICE
+    ) -> StoreResponse:
         """Copy the files into the folder, each whole or not at all; the index knows them afterwards.
 
-        Nothing is overwritten: a name that is taken is a failure. ``study_uid`` is what the caller checked before.
+        Nothing is overwritten: a name that is taken is a failure. ``study_uid`` is what the caller checked before, and
+        of ``choices`` a folder has none.
         """
         verdicts = {}
         for outgoing in files:
@@ -184,6 +189,10 @@ class FolderArchive:
         except Changed:
             return Verdict(False, "it changed after it was checked, or cannot be read any more")
         return Verdict(True)
+
+    async def storage_class(self, place: Place) -> str:
+        """None: all files are kept alike."""
+        return ""
 
     async def doomed(self, place: Place) -> Doomed:
         """Everything that the files at a place are. Raises Refused where the trash would be a part of the archive."""

@@ -14,6 +14,7 @@ from ...paths import Changed, open_regular
 from .dataset import Damaged, parse
 from .dicom_json import metadata
 from .header import DIRECTORY
+from .parted import Parted, parted
 from .whole import Unfit, check_whole
 
 CHUNK = 1 << 20
@@ -100,11 +101,13 @@ class Outgoing:
     is_named_otherwise: bool
     identifying: tuple[str, ...] = ()
 
-    def chunks(self) -> Generator[bytes, None, None]:
-        """Its bytes, at most CHUNK at a time. Raises Changed, also behind the last one."""
+    def chunks(self, start: int = 0, length: int | None = None) -> Generator[bytes, None, None]:
+        """Its bytes, or ``length`` of them from ``start`` on, at most CHUNK at a time. Raises Changed, also behind the
+        last one."""
         try:
             with self._opened() as file:
-                left = self.size
+                file.seek(start)
+                left = self.size if length is None else length
                 while left and (chunk := file.read(min(CHUNK, left))):
                     left -= len(chunk)
                     yield chunk
@@ -123,6 +126,14 @@ class Outgoing:
             raise Changed from None
         except RecursionError:
             raise Damaged("its sequences lie too deep to be read") from None
+
+    def parted(self) -> Parted:
+        """Its metadata, and where the value is that is sent beside them. Raises Changed, also when it is damaged."""
+        try:
+            with self._opened() as file:
+                return parted(file)
+        except (OSError, Damaged):
+            raise Changed from None
 
     def _opened(self) -> BinaryIO:
         file = self.content.opened()

@@ -2,6 +2,7 @@
 
 import argparse
 
+from ...archives.base import Choices
 from ...services.app import App
 from ...services.transfer import MOST_BYTES_UNCONFIRMED, MOST_UNCONFIRMED, store
 from ...settings import Settings
@@ -32,6 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--study", metavar="UID", help="the only study that the files may belong to; with --metadata the one they join")
     add("--metadata", nargs="+", action="extend", metavar="KEYWORD=VALUE",
         help="for JPEG, PNG, TIFF and PDF: attributes of the instances made of them")  # fmt: skip
+    add("--storage-class", metavar="CLASS", default="",
+        help="of Google Cloud Healthcare: STANDARD, NEARLINE, COLDLINE or ARCHIVE")  # fmt: skip
+    add("--send-json", action="store_true",
+        help="to Google Cloud Healthcare: the metadata as JSON and the picture beside them")  # fmt: skip
     add("--dry-run", action="store_true", help="check and compare only")
     add("--yes", action="store_true", help=YES)
 
@@ -41,12 +46,13 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     paths = [absolute(path) for path in options.paths]
     settings = permitting(with_roots(settings, [root_of(path) for path in paths]), options.name, "store")
     metadata = pairs(options.metadata) if options.metadata else None
+    choices = Choices(options.storage_class.upper(), options.send_json)
 
     def stored(confirm: bool) -> tuple[TransferAnswer, bool]:
         async def work(app: App, report: Report) -> tuple[TransferAnswer, bool]:
             transfer = await store(
-                app, options.name, paths, metadata=metadata, study_uid=options.study, dry_run=options.dry_run,
-                confirm=confirm, report=report,
+                app, options.name, paths, metadata=metadata, study_uid=options.study, choices=choices,
+                dry_run=options.dry_run, confirm=confirm, report=report,
             )  # fmt: skip
             return transfer_answer(options.name, transfer), transfer.wants_confirmation
 

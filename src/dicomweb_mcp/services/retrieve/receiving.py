@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from ...dicom.uids import EXPLICIT
 from .arrived import Identity, glimpse, same_contents
 from .folder import FULL, Folder
 from .items import Item, Outcome, Progress, Retrieval
+from .part import Part
 
 PIECE = 1 << 20  # bytes that are written at once
 EARLY = 1 << 16  # bytes that nearly always hold the header
@@ -36,37 +37,42 @@ class Receiver:
     as_stored: bool = True
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    async def arrived(self, chunks: AsyncIterator[bytes], is_skipped: Early | None = None) -> Path:
-        """A file that has arrived under a temporary name, to be ``settled``.
+    async def arrived(self, chunks: AsyncIterator[bytes], is_skipped: Early | None = None) -> Part:
+        """A file that has arrived, to be ``settled``.
 
         Raises Skipped where the beginning of the file says so, OSError when the disk is full or refuses, and what
         ``chunks`` raises; then no part of it is left.
         """
-        path = self.folder.new_part()
+        part = Part(self.folder.new_part())
         try:
-            await self._write(path, chunks, is_skipped)
+            await self._take(part, chunks, is_skipped)
         except BaseException:
-            _remove(path)
+            part.remove()
             raise
-        return path
+        return part
 
-    async def settled(self, part: Path, settle: Callable[[Path], None]) -> None:
-        """Let ``settle`` decide in a thread what becomes of a file that has arrived; its temporary name is gone
-        afterwards. Raises OSError."""
+    async def settled(self, part: Part, settle: Callable[[Path], None]) -> None:
+        """Let ``settle`` decide in a thread what becomes of a file that has arrived, under its temporary name, which is
+        gone afterwards. Raises OSError."""
+
+        def run() -> None:
+            part.finish()
+            settle(part.path)
+
         try:
-            await to_thread.run_sync(settle, part)
+            await to_thread.run_sync(run)
         finally:
-            _remove(part)
+            part.remove()
 
     @asynccontextmanager
-    async def settling(self, settle: Callable[[Path], None]) -> AsyncIterator[Callable[[Path], Awaitable[None]]]:
+    async def settling(self, settle: Callable[[Path], None]) -> AsyncIterator[Callable[[Part], Awaitable[None]]]:
         """Takes files that have arrived and settles a few of them at a time, while others arrive: making sure that a
         file is on the disk takes longer than fetching it. Raises OSError, or what its block raises, when all are
         settled."""
         places = anyio.Semaphore(SETTLED_AT_ONCE)
         failures: list[Exception] = []
 
-        async def run(part: Path) -> None:
+        async def run(part: Part) -> None:
             try:
                 await self.settled(part, settle)
             except OSError as failure:
@@ -74,11 +80,11 @@ class Receiver:
             finally:
                 places.release()
 
-        async def take(part: Path) -> None:
+        async def take(part: Part) -> None:
             try:
                 await places.acquire()
             except BaseException:
-                _remove(part)
+                part.remove()
                 raise
             tasks.start_soon(run, part)
             if failures:
@@ -92,25 +98,16 @@ class Receiver:
         if failures:
             raise failures[0]
 
-    async def _write(self, path: Path, chunks: AsyncIterator[bytes], is_skipped: Early | None) -> None:
-        held = bytearray()
-        with path.open("xb") as file:
-
-            def write() -> None:
-                file.write(held)
-                file.flush()
-                held.clear()
-
-            async for chunk in chunks:
-                held += chunk
-                await self.progress.arrived(len(chunk))
-                if len(held) >= (PIECE if is_skipped is None else EARLY):
-                    await to_thread.run_sync(write)
-                    if is_skipped and (identity := await to_thread.run_sync(glimpse, path)):
-                        if await to_thread.run_sync(is_skipped, identity):
-                            raise Skipped
-                        is_skipped = None
-            await to_thread.run_sync(write)
+    async def _take(self, part: Part, chunks: AsyncIterator[bytes], is_skipped: Early | None) -> None:
+        async for chunk in chunks:
+            held = part.take(chunk)
+            await self.progress.arrived(len(chunk))
+            if held >= (PIECE if is_skipped is None else EARLY):
+                await to_thread.run_sync(part.write)
+                if is_skipped and (identity := await to_thread.run_sync(glimpse, part.path)):
+                    if await to_thread.run_sync(is_skipped, identity):
+                        raise Skipped
+                    is_skipped = None
 
     def settle(self, part: Path, identity: Identity, item: Item) -> None:
         """Place a file that is the item's, and decide the item. Raises OSError when the disk is full."""
@@ -146,8 +143,3 @@ class Receiver:
             item.decide(Outcome.DIFFERENT, "another file has its name, and is kept")
         elif item.outcome is None:
             item.decide(Outcome.ALREADY_THERE)
-
-
-def _remove(part: Path) -> None:
-    with suppress(OSError):  # somebody looks at it (Windows); no scan ever counts it
-        part.unlink(missing_ok=True)
