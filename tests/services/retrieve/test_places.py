@@ -4,6 +4,7 @@ import os
 import string
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -169,6 +170,31 @@ async def test_what_stands_in_the_way_is_never_followed_out(tmp_path: Path, leve
     assert [path for path in (root / "in").rglob("*") if path.name.endswith(PART_SUFFIX)] == []
     if kind == "file":
         assert way.read_bytes() == b"mine"
+
+
+@pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="folders can be held on Linux alone")
+@pytest.mark.parametrize("call", ["link", "mkdir"])
+@pytest.mark.parametrize("level", ["P1", "P1/1.2.1", "P1/1.2.1/1.2.1.1"])
+async def test_a_folder_that_becomes_a_link_at_the_last_moment_leads_nothing_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str, call: str
+) -> None:
+    """Somebody exchanges it between the look at it and the making of what lies in it."""
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    root.mkdir()
+    outside.mkdir()
+    way, really = root / "in" / level, getattr(os, call)
+
+    def exchanged(*args: Any, **more: Any) -> None:
+        if way.is_dir() and not way.is_symlink():
+            way.rename(tmp_path / "aside")
+            way.symlink_to(outside)
+        really(*args, **more)
+
+    monkeypatch.setattr(os, call, exchanged)
+    fake = Serving(Store().hold([held(tmp_path / "there", n, "P1", "1.2.1") for n in (1, 2)]))
+    await fetched(fake, "dcm4chee", root, study_uid="1.2.1")
+    assert (tmp_path / "aside").exists() or call == "mkdir"
+    assert list(outside.iterdir()) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes have names in a folder on POSIX systems alone")

@@ -94,14 +94,11 @@ def _identified(path: Path, doubt: str, *, is_whole: bool = True) -> Identity:
 
 def _pixel_doubt(header: Header) -> str:
     """What is odd about the length of uncompressed pixels."""
-    due = value_bytes(header.elements, FLOATING.get(header.pixel_tag, 0))
     length = header.pixel_length
-    if (
-        not due
-        or length is None
-        or length in (due, due + due % 2)
-        or text_at(header.elements, SYNTAX) not in NATIVE_OR_DEFLATED
-    ):
+    if length is None or text_at(header.elements, SYNTAX) not in NATIVE_OR_DEFLATED:
+        return ""
+    due = value_bytes(header.elements, FLOATING.get(header.pixel_tag, 0))
+    if not due or length in (due, due + due % 2):
         return ""
     what = "parts of its images are missing" if length < due else "nothing says what the others are"
     return f"it has {length:,} bytes of pixels where its attributes say {due:,}, so {what}"

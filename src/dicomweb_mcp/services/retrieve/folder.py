@@ -7,12 +7,12 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from ...dicom.values import clean
 from ...errors import BadArgument, Problem
-from ...paths import PART_SUFFIX, give_name, is_inside, new_part, sync_folder
+from ...paths import PART_SUFFIX, give_name, held, is_inside, name_in, new_part, sync_folder
 from ..idc.manifest_file import DEVICES, NAME
 from .arrived import Identity
 from .names import marked_name, plain_name
@@ -76,7 +76,8 @@ class Folder:
         """
         final = self._place_of(identity)
         try:
-            give_name(part, final)
+            with self._held(final.parent) as folder:
+                give_name(part, final, folder)
         except FileExistsError:
             raise FileExistsError(errno.EEXIST, "there already", str(final)) from None
         with self._choosing:
@@ -110,12 +111,17 @@ class Folder:
         return marked if is_another or marked in names else plain
 
     def _make(self, folder: Path) -> None:
-        if not is_inside(str(self.path), os.path.realpath(folder)):
+        with self._held(folder.parent) as parent, suppress(FileExistsError):
+            os.mkdir(name_in(parent, folder), dir_fd=parent)
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{folder.name} is there and no folder", str(folder))
+
+    def _held(self, folder: Path) -> AbstractContextManager[int | None]:
+        """A folder below this one, held so that nothing is made outside."""
+        real = os.path.realpath(folder)
+        if not is_inside(str(self.path), real):
             raise NotADirectoryError(errno.ENOTDIR, "a link in its way leads outside the folder", str(folder))
-        try:
-            folder.mkdir(exist_ok=True)
-        except FileExistsError:
-            raise NotADirectoryError(errno.ENOTDIR, f"{folder.name} is there and no folder", str(folder)) from None
+        return held(Path(real))
 
 
 def opened_folder(directory: str, roots: Sequence[Path]) -> Folder:
