@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pydicom import dcmread
 
-from archives.folder_helpers import make_file
+from archives.folder_helpers import SAMPLES, make_file
 from dicomweb_mcp.archives.base import AccessDenied, NotFound, Refused
 from dicomweb_mcp.errors import BadArgument
 from fakes.base import Asked
@@ -275,6 +275,23 @@ async def test_an_odd_file_that_is_there_to_its_end_is_kept_and_named(tmp_path: 
     assert outcomes(result) == {"retrieved": 1}
     assert "ascending order" in reasons(result)[f"{SERIES}.1"]
     assert list(found(root).values()) == [odd]
+
+
+async def test_an_odd_file_that_is_cut_is_not_kept(tmp_path: Path) -> None:
+    """Nobody says where its compressed pixels end but they themselves, behind what is odd about it."""
+    good = (SAMPLES / "SC_rgb_rle.dcm").read_bytes()
+    at = good.index(b"\xe0\x7f\x10\0")
+    odd = good[:at] + b"\x08\x00\x60\x00CS\x02\x00MR" + good[at:]
+    store = Store.shipped("SC_rgb_rle.dcm")
+    study, instance = store.instances[0].text("0020000D"), store.instances[0].text("00080018")
+    for number, (data, outcome, says) in enumerate(
+        [(odd, "retrieved", "ascending order"), (odd[:-100], "failed", "cut off")]
+    ):
+        fake = Serving(store)
+        fake.gives(with_parts(data), "", 9)
+        result = await fetched(fake, "dcm4chee", tmp_path, str(number), study_uid=study)
+        assert outcomes(result) == {outcome: 1}
+        assert says in reasons(result)[instance]
 
 
 @pytest.mark.parametrize(
