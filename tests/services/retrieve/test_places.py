@@ -209,6 +209,37 @@ async def test_links_and_pipes_under_the_name_of_a_file_are_not_opened(tmp_path:
     assert (folder / "1.2.1.1.dcm").is_symlink()
 
 
+async def test_what_others_have_there_hinders_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Links that lead to themselves, out or nowhere, and folders that may not be looked at."""
+    root, really = tmp_path / "root", os.scandir
+    shut = root / "in/Private/1.2.1"
+    shut.mkdir(parents=True)
+    for name, target in {"loop": "loop", "away": "/", "nowhere": "missing"}.items():
+        (root / "in" / name).symlink_to(target)
+    (root / "in/P2/1.2.1").mkdir(parents=True)
+    (root / "in/P2/1.2.1/loop").symlink_to("loop")
+
+    def denied(folder: Any) -> Any:
+        if Path(folder) == shut:
+            raise PermissionError(13, "Permission denied")
+        return really(folder)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    fake = Serving(Store().hold([held(tmp_path / "there", 1, "P1")]))
+    assert outcomes(await fetched(fake, "dcm4chee", root, study_uid="1.2.1")) == {"retrieved": 1}
+
+
+async def test_a_link_within_the_folder_is_a_folder_like_others(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "in/P2/kept").mkdir(parents=True)
+    (root / "in/P1/1.2.1").mkdir(parents=True)
+    (root / "in/P1/1.2.1/1.2.1.1").symlink_to(root / "in/P2/kept")
+    fake = Serving(Store().hold([held(tmp_path / "there", 1, "P1")]))
+    assert outcomes(await fetched(fake, "dcm4chee", root, study_uid="1.2.1")) == {"retrieved": 1}
+    assert list(found(root)) == ["in/P2/kept/1.2.1.1.1.dcm"]
+    assert outcomes(await fetched(fake, "dcm4chee", root, study_uid="1.2.1")) == {"already_there": 1}
+
+
 def test_parts_of_a_run_that_was_killed_long_ago_go(tmp_path: Path) -> None:
     folder = opened_folder("in", [tmp_path.resolve()])
     old, new, other = folder.new_part(), folder.new_part(), folder.path / f"mine{PART_SUFFIX}"

@@ -58,15 +58,20 @@ class Folder:
         """The files of a study that lie in their places, under whichever patient, each by the UIDs of its path."""
         found: dict[Key, Path] = {}
         for patient in _entries(self.path):
-            study = os.path.realpath(Path(patient.path, study_uid))
-            if not is_inside(str(self.path), study):
-                continue
-            for series in _entries(Path(study)):
-                for file in _entries(Path(series.path)):
+            for series in self._below(Path(patient.path, study_uid)):
+                for file in self._below(Path(series.path)):
                     name, suffix = os.path.splitext(file.name)  # noqa: PTH122 - UIDs have many dots
                     if suffix == ".dcm":
                         found.setdefault((study_uid, series.name, name), Path(file.path))
         return found
+
+    def _below(self, folder: Path) -> Iterator[os.DirEntry[str]]:
+        """What is in a folder below this one; nothing of one that lies elsewhere or may not be looked at, where nothing
+        can be placed either."""
+        real = os.path.realpath(folder)
+        if is_inside(str(self.path), real):
+            with suppress(OSError), os.scandir(real) as entries:
+                yield from entries
 
     def place(self, part: Path, identity: Identity) -> Path:
         """Give a file that has arrived its name; where it is now.
