@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from archives.folder_helpers import make_file
 from dicomweb_mcp.errors import BadArgument
 from dicomweb_mcp.paths import PART_SUFFIX
-from dicomweb_mcp.services.retrieve.folder import opened_folder
+from dicomweb_mcp.services.retrieve.folder import NotWritten, opened_folder
 from dicomweb_mcp.services.retrieve.names import marked_name, plain_name
 from fakes.store import Held, Store
 from services.retrieve.helpers import Serving, fetched, found, outcomes, reasons
@@ -227,6 +227,17 @@ async def test_what_others_have_there_hinders_nothing(tmp_path: Path, monkeypatc
     monkeypatch.setattr(os, "scandir", denied)
     fake = Serving(Store().hold([held(tmp_path / "there", 1, "P1")]))
     assert outcomes(await fetched(fake, "dcm4chee", root, study_uid="1.2.1")) == {"retrieved": 1}
+
+
+async def test_a_folder_that_may_not_be_listed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(_: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", denied)
+    fake = Serving(Store().hold([held(tmp_path / "there", 1, "P1")]))
+    with pytest.raises(NotWritten, match="cannot be used: Permission denied"):
+        await fetched(fake, "dcm4chee", tmp_path, study_uid="1.2.1")
+    assert fake.files_asked == []
 
 
 async def test_a_link_within_the_folder_is_a_folder_like_others(tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ class Folder:
     def forget_parts(self) -> None:
         """Remove what runs that were killed long ago have left behind."""
         for entry in _entries(self.path):
-            if PART.fullmatch(entry.name) and time.time() - entry.stat(follow_symlinks=False).st_mtime > FORGOTTEN:
-                with suppress(OSError):
+            with suppress(OSError):  # it has gone meanwhile, or somebody looks at it (Windows)
+                if PART.fullmatch(entry.name) and time.time() - entry.stat(follow_symlinks=False).st_mtime > FORGOTTEN:
                     os.unlink(entry.path)  # noqa: PTH108 - as listed
 
     def there(self, study_uid: str) -> dict[Key, Path]:

@@ -59,10 +59,10 @@ async def retrieve(app: App, archive_name: str | None, wanted: Wanted, directory
         _check_buckets(archive, wanted)
     folder = await to_thread.run_sync(opened_folder, directory, app.settings.files.roots)
     _check_outside(app, archive_name, archive, folder)
-    await to_thread.run_sync(folder.forget_parts)
     retrieval = Retrieval(folder.path)
     receiver = Receiver(folder, retrieval, Progress(report, retrieval), wanted.as_stored)
     try:
+        await to_thread.run_sync(folder.forget_parts)
         await _fetch(app, archive, wanted, receiver, is_from_buckets=is_from_buckets)
     except OSError as error:  # the archive's come as ArchiveError
         raise _not_written(retrieval, error) from None
