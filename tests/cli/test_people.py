@@ -1,8 +1,6 @@
-"""search, store, retrieve and delete as a person types them: the answers, the files, the exit codes."""
+"""search, store, retrieve, copy and delete as a person types them: the answers, the files, the exit codes."""
 
-import io
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +11,9 @@ from PIL import Image
 from pydicom import dcmread
 
 from archives.folder_helpers import make_file
-from dicomweb_mcp.cli import main, people
-from dicomweb_mcp.cli.people import running
-from dicomweb_mcp.cli.people import store as store_command
+from cli.typed import Asking, Typed, instances
+from dicomweb_mcp.cli import people
 from dicomweb_mcp.server import build
-from dicomweb_mcp.services import delete as deletion
 from dicomweb_mcp.services import transfer
 from dicomweb_mcp.services.app import App
 from dicomweb_mcp.settings import load
@@ -27,60 +23,6 @@ from fakes.google import Google
 from fakes.google_sign_in import listening
 from fakes.store import Store
 from tools.reading import call, text_of
-
-
-class Typed:
-    """A command line: ``typed("search", "mine")`` gives its status, ``out`` and ``err`` are what it wrote."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.flags: list[str] = []
-        self.out = self.err = ""
-
-    def __call__(self, *arguments: object) -> int:
-        try:
-            status = main([*map(str, arguments), *self.flags])
-        except SystemExit as ended:  # argparse
-            status = int(ended.code or 0)
-        self.out, self.err = self._capsys.readouterr()
-        return status
-
-    @property
-    def json(self) -> dict[str, Any]:
-        found = json.loads(self.out)
-        assert isinstance(found, dict)
-        return found
-
-
-@pytest.fixture
-def typed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Typed:
-    monkeypatch.setattr(people, "quiet_logging", lambda: None)  # it is the process's, which is not of the command here
-    monkeypatch.setattr(deletion, "LOOK_AFTER", (0.0, 0.0))
-    monkeypatch.setenv("DICOMWEB_MCP_STATE", str(tmp_path / "state"))
-    monkeypatch.setattr("sys.stdin", io.StringIO())
-    return Typed(capsys)
-
-
-@pytest.fixture
-def outgoing(tmp_path: Path) -> Path:
-    folder = tmp_path / "outgoing"
-    for number in (1, 2, 3):
-        make_file(folder / f"{number}.dcm", "1.2", "1.2.3", f"1.2.3.{number}", InstanceNumber=number)
-    make_file(folder / "other" / "4.dcm", "1.5", "1.5.3", "1.5.3.4", Modality="MR", PatientID="P2")
-    return folder
-
-
-@pytest.fixture
-def mine(tmp_path: Path, typed: Typed) -> Path:
-    """An empty folder archive of that name."""
-    folder = tmp_path / "archive"
-    folder.mkdir()
-    typed.flags = ["--archive", f"mine={folder}"]
-    return folder
-
-
-def instances(folder: Path) -> set[str]:
-    return {str(dcmread(path, specific_tags=["SOPInstanceUID"]).SOPInstanceUID) for path in folder.rglob("*.dcm")}
 
 
 def the_tool(flags: list[str], name: str, **arguments: Any) -> tuple[dict[str, Any], str]:
@@ -204,40 +146,42 @@ def test_what_is_not_well_is_status_1(typed: Typed, mine: Path, outgoing: Path) 
     assert typed.json["different"] == 1
 
 
-Asking = Callable[[str], None]
-
-
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Asking:
-    """Somebody who can be asked, and answers so."""
-
-    def answers(line: str) -> None:
-        monkeypatch.setattr(running, "can_ask", lambda: True)
-        for command in (store_command, people.delete):
-            monkeypatch.setattr(command, "can_ask", lambda: True)
-        monkeypatch.setattr("sys.stdin", io.StringIO(line))
-
-    return answers
-
-
 def test_much_is_asked_for(
     typed: Typed, mine: Path, outgoing: Path, terminal: Asking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transfer, "MOST_UNCONFIRMED", 3)
-    assert typed("store", "mine", outgoing, "--json") == 3
-    assert (typed.json["to_store"], instances(mine)) == (4, set())
+    assert typed("store", "mine", outgoing) == 3
+    assert "to_store: 4" in typed.out.splitlines()
     assert "Add --yes" in typed.err
+    assert "confirm=true" not in typed.out
     terminal("n\n")
-    assert typed("store", "mine", outgoing, "--json") == 3
+    assert typed("store", "mine", outgoing) == 3
     assert (typed.out, instances(mine)) == ("", set())
-    assert "Store 4 files in the archive mine? [y/N]" in typed.err
+    size = sum(path.stat().st_size for path in outgoing.rglob("*.dcm")) / 1e6
+    assert "to_store: 4" in typed.err.splitlines()
+    assert f"Store 4 files ({size:.1f} MB, 2 studies) in the archive mine? [y/N]" in typed.err
     terminal("y\n")
-    assert typed("store", "mine", outgoing / "other", outgoing, "--json") == 0
-    assert typed.json["stored"] == len(instances(mine)) == 4
+    assert typed("store", "mine", outgoing / "other", outgoing) == 0
+    assert "stored: 4" in typed.out.splitlines()
+    assert len(instances(mine)) == 4
     (mine / "again").mkdir()
     typed.flags = ["--archive", f"mine={mine / 'again'}"]
     assert typed("store", "mine", outgoing, "--yes", "--json") == 0
     assert typed.json["stored"] == 4
+
+
+def test_a_program_is_not_asked(
+    typed: Typed, mine: Path, outgoing: Path, terminal: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "MOST_UNCONFIRMED", 3)
+    terminal("y\ny\n")
+    assert typed("store", "mine", outgoing, "--json") == 3
+    assert (typed.json["to_store"], instances(mine)) == (4, set())
+    assert typed.json["notes"] == ["Nothing was sent yet: more than 100 files or 1 GB."]
+    assert (typed.err.count("\n"), "Add --yes" in typed.err) == (1, True)
+    typed.flags = ["--archive", f"mine={outgoing}"]
+    assert typed("delete", "mine", "--study", "1.2", "--json") == 3
+    assert (typed.json["instances"], len(instances(outgoing))) == (3, 4)
 
 
 # ---- retrieve --------------------------------------------------------------------------------------------------------
@@ -306,8 +250,9 @@ def test_deleting_asks_or_wants_yes(typed: Typed, outgoing: Path, terminal: Aski
         assert "patient: PatientID=P1; PatientName=Doe^Jane" in typed.err
         assert typed.err.endswith("Delete series 1.2.3 from mine? [y/N] dicomweb-mcp: Nothing was deleted.\n")
     terminal("Yes\n")
-    assert typed("delete", "mine", "--instance", "1.2.3.1", "--json") == 0
-    assert (typed.json["deleted"], instances(outgoing)) == (1, everything - {"1.2.3.1"})
+    assert typed("delete", "mine", "--instance", "1.2.3.1") == 0
+    assert "deleted: 1" in typed.out.splitlines()
+    assert instances(outgoing) == everything - {"1.2.3.1"}
     assert typed("delete", "mine", "--study", "1.2", "--yes", "--json") == 0
     assert (typed.json["deleted"], instances(outgoing)) == (2, {"1.5.3.4"})
 
@@ -323,8 +268,9 @@ def test_what_changes_while_the_person_thinks_is_not_deleted(
 
     monkeypatch.setattr(people.delete, "agrees", arrives)
     typed.flags = ["--archive", f"mine={outgoing}"]
-    assert typed("delete", "mine", "--study", "1.2", "--json") == 1
-    assert (typed.json["instances"], "deleted" in typed.json) == (4, False)
+    assert typed("delete", "mine", "--study", "1.2") == 1
+    assert "instances: 4" in typed.out.splitlines()
+    assert not any(line.startswith("deleted:") for line in typed.out.splitlines())
     assert "has changed since the plan" in typed.err
     assert len(instances(outgoing)) == 5
 
@@ -411,6 +357,10 @@ def test_instances_that_remain_are_status_1(typed: Typed, pacs: Fake, outgoing: 
         (["retrieve", "mine", "--study", "1.2"], 2, "--to"),
         (["retrieve", "mine", "--instance", "1.2", "--frames", "0", "--to", "in"], 2, "no list of numbers from 1"),
         (["retrieve", "mine", "--study", "9.9", "--to", "in"], 1, "has no study"),
+        (["copy", "mine"], 2, "TO"),
+        (["copy", "mine", "nope", "--study", "1.2"], 2, "There is no archive 'nope'. Configured: mine."),
+        (["copy", "mine", "mine"], 2, "Give --study, --series or --instance."),
+        (["copy", "mine", "mine", "--study", "1.2"], 2, "are the same archive, mine"),
         (["delete", "mine"], 2, "Give --study, --series or --instance."),
         (["delete", "mine", "--study", "9.9", "--yes"], 1, "has nothing at study 9.9"),
         (["delete", "mine", "--study", "1.2/../3", "--yes"], 2, "is not a UID"),
@@ -437,7 +387,7 @@ def test_idc_stays_as_it_is(
     assert "can only be read" in typed.err
 
 
-@pytest.mark.parametrize("name", ["search", "store", "retrieve", "delete"])
+@pytest.mark.parametrize("name", ["search", "store", "retrieve", "copy", "delete"])
 def test_the_exit_codes_are_in_the_help(typed: Typed, name: str) -> None:
     assert typed(name, "--help") == 0
     for code in ("0 ", "1 ", "2 ", "3 ", "130 "):

@@ -16,12 +16,14 @@ Connect = Callable[..., Any]
 
 @pytest.fixture(params=["auto", "legacy"])
 def connect(request: pytest.FixtureRequest) -> Connect:
-    """``async with connect(pacs=(fake, "google")) as client: ...``"""
+    """``async with connect(pacs=(fake, "google")) as client: ...``; ``asked`` answers for the user, where one can be."""
 
     @asynccontextmanager
-    async def connected(roots: Sequence[Path] = (), **fakes: tuple[Answering, str]) -> AsyncIterator[Client]:
-        app = app_over(fakes, roots)
-        async with Client(build(app), mode=request.param, raise_exceptions=True) as client:
+    async def connected(
+        roots: Sequence[Path] = (), asked: Any = None, **fakes: tuple[Answering, str]
+    ) -> AsyncIterator[Client]:
+        server = build(app_over(fakes, roots))
+        async with Client(server, mode=request.param, raise_exceptions=True, elicitation_callback=asked) as client:
             yield client
 
     return connected

@@ -1,4 +1,4 @@
-"""The command line: serve (the default), demo, check; and search, store, retrieve and delete for people."""
+"""The command line: serve (the default), demo, check; and search, store, retrieve, copy and delete for people."""
 
 import argparse
 import sys
@@ -8,7 +8,13 @@ from ..errors import Problem
 from .flags import settings_of, shared_flags
 
 FOR_SERVERS = ("serve", "demo", "check")
-FOR_PEOPLE = ("search", "store", "retrieve", "delete")  # as people/ has them, which is not imported for a server
+FOR_PEOPLE = (
+    "search",
+    "store",
+    "retrieve",
+    "copy",
+    "delete",
+)  # as people/ has them, which is not imported for a server
 DESCRIPTION = """MCP server over DICOMweb: find, read and see DICOM images. Without a command it serves on stdio.
 
 commands:
@@ -19,6 +25,7 @@ commands for people, each with a --help of its own:
   search    find studies, series or instances
   store     files and folders into an archive
   retrieve  files of an archive into a folder
+  copy      a study, series or instances of one archive into another
   delete    a study, series or instance out of an archive, after a question"""
 
 

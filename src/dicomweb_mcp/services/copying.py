@@ -22,7 +22,7 @@ from .permits import check_permits
 from .presence import patient_id
 from .retrieve.listed import Instance, instances_at, instances_named
 from .sending import BATCH_FILES, Sender
-from .transfer import Transfer, compare, is_large
+from .transfer import Agree, Transfer, compare, hold_if_large
 
 BATCHES_AT_ONCE = 2  # each holds its files in memory
 MOST_GONE = 3  # failures of the source, one after the other, after which nothing more is fetched
@@ -58,9 +58,11 @@ async def copy(
     *,
     dry_run: bool = False,
     confirm: bool = False,
+    agree: Agree | None = None,
     report: Report,
 ) -> Transfer:
-    """Copy what is wanted; with ``dry_run``, or without ``confirm`` where that takes one, only say what would be done.
+    """Copy what is wanted; with ``dry_run``, or where that takes a ``confirm`` and ``agree`` does not give it, only say
+    what would be done.
 
     Raises NotPermitted, BadArgument before anything is asked, ArchiveError before anything is sent.
     """
@@ -78,8 +80,8 @@ async def copy(
         can_confirm = await compare(archive, transfer, journal, progress)
         going = [item for item in undecided(items) if isinstance(item, Copied)]
         pixels = {one.place: one.pixels for one in instances}
-        if not (dry_run or confirm) and is_large(len(going), sum(pixels[item.place] for item in going)):
-            transfer.dry_run = transfer.wants_confirmation = True
+        if not (dry_run or confirm):
+            await hold_if_large(transfer, sum(pixels[item.place] for item in going), agree)
         if not transfer.dry_run:
             sender = Sender(archive, None, can_confirm=can_confirm)
             await _Copier(source, sender, progress, len(items) - len(going)).copy(going)

@@ -1,6 +1,6 @@
 """Storing files in an archive: checked, compared with what is there, sent in batches, confirmed by a search."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,12 +26,17 @@ MOST_BYTES_UNCONFIRMED = 1_000_000_000  # and bytes, that are sent without being
 @dataclass
 class Transfer:
     """Every file with its outcome; in a dry run those that would be sent have none. One that ``wants_confirmation``
-    was made a dry run for being large."""
+    was made a dry run for being large; ``size`` is then how many bytes would be sent, of a copy those of the pixels
+    without compression, as far as they are known."""
 
     items: list[Item]
     notes: list[str] = field(default_factory=list)
     dry_run: bool = False
     wants_confirmation: bool = False
+    size: int = 0
+
+
+Agree = Callable[[Transfer], Awaitable[bool]]  # whether the user agrees to this plan
 
 
 async def store(
@@ -44,11 +49,12 @@ async def store(
     choices: Choices = NO_CHOICE,
     dry_run: bool = False,
     confirm: bool = False,
+    agree: Agree | None = None,
     report: Report,
 ) -> Transfer:
-    """Store the files that ``paths`` name, or with ``dry_run``, or without ``confirm`` where that takes one, only say
-    what would be done with each. With ``metadata`` they are pictures and documents, of which DICOM files are made
-    first.
+    """Store the files that ``paths`` name, or with ``dry_run``, or where that takes a ``confirm`` and ``agree`` does
+    not give it, only say what would be done with each. With ``metadata`` they are pictures and documents, of which
+    DICOM files are made first.
 
     Raises NotPermitted, BadArgument before anything is opened, ArchiveError before anything is sent.
     """
@@ -58,7 +64,7 @@ async def store(
     if not paths:
         raise BadArgument("paths is empty: name files, folders or patterns below a file root.")
     named = await to_thread.run_sync(files_under_roots, paths, app.settings.files.roots, abandon_on_cancel=True)
-    wanted = _Wanted(archive_name, study_uid, choices, dry_run, confirm)
+    wanted = _Wanted(archive_name, study_uid, choices, dry_run, confirm, agree)
     if metadata is None:
         return await _stored(app, named, wanted, report)
     async with made(app, archive_name, named, metadata, study_uid) as ready:
@@ -74,6 +80,7 @@ class _Wanted:
     choices: Choices
     dry_run: bool
     confirm: bool
+    agree: Agree | None
 
 
 async def _stored(app: App, named: Sequence[Named], wanted: _Wanted, report: Report) -> Transfer:
@@ -83,8 +90,8 @@ async def _stored(app: App, named: Sequence[Named], wanted: _Wanted, report: Rep
         journal = Journal(archive.address)
         can_confirm = await compare(archive, transfer, journal, progress)
         going = undecided(transfer.items)
-        if not (wanted.dry_run or wanted.confirm) and is_large(len(going), sum(item.file.size for item in going)):
-            transfer.dry_run = transfer.wants_confirmation = True
+        if not (wanted.dry_run or wanted.confirm):
+            await hold_if_large(transfer, sum(item.file.size for item in going), wanted.agree)
         if not transfer.dry_run:
             sender = Sender(archive, wanted.study_uid, can_confirm=can_confirm, choices=wanted.choices)
             await sender.send(going, len(transfer.items), progress)
@@ -97,9 +104,14 @@ async def _stored(app: App, named: Sequence[Named], wanted: _Wanted, report: Rep
     return transfer
 
 
-def is_large(files: int, size: int) -> bool:
-    """Whether so much is only sent when it was asked for with confirm=true."""
-    return files > MOST_UNCONFIRMED or size > MOST_BYTES_UNCONFIRMED
+async def hold_if_large(transfer: Transfer, size: int, agree: Agree | None) -> None:
+    """Make a plan of a transfer of so many bytes that is only done when somebody agrees, unless somebody does now."""
+    if len(undecided(transfer.items)) <= MOST_UNCONFIRMED and size <= MOST_BYTES_UNCONFIRMED:
+        return
+    transfer.size = size
+    transfer.dry_run = transfer.wants_confirmation = True
+    if agree is not None and await agree(transfer):
+        transfer.dry_run = transfer.wants_confirmation = False
 
 
 async def compare(archive: Archive, transfer: Transfer, journal: Journal, progress: Progress) -> bool:

@@ -2,17 +2,17 @@
 
 from typing import Annotated
 
-from anyio import to_thread
 from mcp.server.mcpserver import Context
-from mcp.types import CallToolResult
+from mcp.types import CallToolResult, InputRequiredResult
 from pydantic import Field
 
 from ..services.app import App
 from ..services.copying import Wanted, copy
-from ..services.transfer import MOST_BYTES_UNCONFIRMED, MOST_UNCONFIRMED
-from .answers import TransferAnswer, result
+from ..services.transfer import MOST_BYTES_UNCONFIRMED, MOST_UNCONFIRMED, Transfer
+from .answers import TransferAnswer
 from .arguments import SeriesUid, StudyUid
-from .store import transfer_answer
+from .dialogue import Dialogue, amount
+from .store import answered
 
 MOST_UIDS = 1_000
 
@@ -32,10 +32,10 @@ async def copy_instances(
         bool,
         Field(
             description=f"true to copy more than {MOST_UNCONFIRMED} instances or {MOST_BYTES_UNCONFIRMED // 10**9} GB; "
-            "without it the answer is the plan"
+            "without it the client asks the user, or the answer is the plan"
         ),
     ] = False,
-) -> Annotated[CallToolResult, TransferAnswer]:
+) -> Annotated[CallToolResult, TransferAnswer] | InputRequiredResult:
     """Copy a study, a series or instances from one archive into another, and say of every instance what became of it.
 
     What the other archive has already is compared and not fetched. Each file is checked when it arrives, and counts as
@@ -44,8 +44,15 @@ async def copy_instances(
     overwritten. IDC is not copied from: use retrieve_instances, then store_instances.
     """
     app = ctx.request_context.lifespan_context
-    wanted = Wanted(study_uid, series_uid, instance_uids or ())
+    source, target = app.configured(from_archive).name, app.configured(to_archive).name
+    dialogue = Dialogue(ctx, lambda transfer: copying_question(transfer, source, target))
     transfer = await copy(
-        app, from_archive, to_archive, wanted, dry_run=dry_run, confirm=confirm, report=ctx.report_progress
-    )
-    return result(await to_thread.run_sync(transfer_answer, app.configured(to_archive).name, transfer))
+        app, source, target, Wanted(study_uid, series_uid, instance_uids or ()),
+        dry_run=dry_run or bool(dialogue.refusal), confirm=confirm, agree=dialogue.agree, report=ctx.report_progress,
+    )  # fmt: skip
+    return await answered(dialogue, target, transfer)
+
+
+def copying_question(transfer: Transfer, source: str, target: str) -> str:
+    """Whether to copy this."""
+    return f"Copy {amount(transfer, ' before compression')} from the archive {source} into {target}?"

@@ -12,6 +12,7 @@ from ..services.delete import Deletion, Plan, agreed, delete
 from ..settings import Settings
 from .answers import LIST_BUDGET, DeletionAnswer, result, size
 from .arguments import Archive, InstanceUid, SeriesUid, StudyUid
+from .dialogue import can_ask
 
 DELETE = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True)
 
@@ -31,8 +32,7 @@ async def confirm(
     token: str | None,
 ) -> Elicit[Confirm] | Confirm:
     """Asks the user where the client can; a courtesy, because the token is what counts."""
-    able = ctx.client_capabilities and ctx.client_capabilities.elicitation
-    if not (able and token):
+    if not (token and can_ask(ctx)):
         return Confirm(delete=True)
     app = ctx.request_context.lifespan_context
     plan = await agreed(app, archive, study_uid, series_uid, instance_uid, token)

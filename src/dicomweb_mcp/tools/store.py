@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from anyio import to_thread
 from mcp.server.mcpserver import Context
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import Field
 
 from ..archives.base import Choices
@@ -18,6 +18,7 @@ from ..services.transfer import MOST_BYTES_UNCONFIRMED, MOST_UNCONFIRMED, Transf
 from ..settings import BadSettings, Settings
 from .answers import LIST_BUDGET, TransferAnswer, result, size
 from .arguments import Archive
+from .dialogue import Dialogue, amount
 
 ADD = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
 MOST_PATHS = 1_000
@@ -67,10 +68,10 @@ async def store_instances(
         bool,
         Field(
             description=f"true to send more than {MOST_UNCONFIRMED} files or {MOST_BYTES_UNCONFIRMED // 10**9} GB; "
-            "without it the answer is the plan"
+            "without it the client asks the user, or the answer is the plan"
         ),
     ] = False,
-) -> Annotated[CallToolResult, TransferAnswer]:
+) -> Annotated[CallToolResult, TransferAnswer] | InputRequiredResult:
     """Store DICOM files in an archive, and say of every file what became of it.
 
     Each file is checked first (a whole DICOM file, valid UIDs, no conflict with the study that is there), and what the
@@ -82,13 +83,26 @@ async def store_instances(
     confirm=true.
     """
     app = ctx.request_context.lifespan_context
-
+    name = app.configured(archive).name
+    dialogue = Dialogue(ctx, lambda transfer: storing_question(transfer, name))
     transfer = await store(
         app, archive, paths, metadata=metadata, study_uid=study_uid,
-        choices=Choices((storage_class or "").upper(), send_json), dry_run=dry_run, confirm=confirm,
-        report=ctx.report_progress,
+        choices=Choices((storage_class or "").upper(), send_json), dry_run=dry_run or bool(dialogue.refusal),
+        confirm=confirm, agree=dialogue.agree, report=ctx.report_progress,
     )  # fmt: skip
-    return result(await to_thread.run_sync(transfer_answer, app.configured(archive).name, transfer))
+    return await answered(dialogue, name, transfer)
+
+
+def storing_question(transfer: Transfer, archive: str) -> str:
+    """Whether to store this."""
+    return f"Store {amount(transfer)} in the archive {archive}?"
+
+
+async def answered(dialogue: Dialogue, archive: str, transfer: Transfer) -> CallToolResult | InputRequiredResult:
+    """What a call ends with: its answer, or what the client has to ask first."""
+    if dialogue.unasked:
+        return dialogue.unasked
+    return result(await to_thread.run_sync(transfer_answer, archive, transfer, dialogue.refusal))
 
 
 def permission(settings: Settings) -> str:
@@ -108,16 +122,16 @@ def permission(settings: Settings) -> str:
     )
 
 
-def transfer_answer(archive: str, transfer: Transfer) -> TransferAnswer:
+def transfer_answer(archive: str, transfer: Transfer, refusal: str = "") -> TransferAnswer:
     """The answer within its budget: files that need a look give way last to first, and are counted. What does not fit,
-    and the whole of a long list, goes into a report."""
+    and the whole of a long list, goes into a report. ``refusal`` says why nothing was sent, where more is known."""
     counts = Counter(item.outcome for item in transfer.items if item.outcome)
     going = [item for item in transfer.items if isinstance(item, Fit) and item.outcome in (None, Outcome.STORED)]
     rows = [_row(item) for item in transfer.items if _needs_a_look(item)]
     outcomes: dict[str, Any] = {outcome.value: counts[outcome] for outcome in Outcome}
     answer = TransferAnswer(
         archive=archive,
-        notes=[*transfer.notes, *_notes(transfer, going)],
+        notes=[*transfer.notes, *_notes(transfer, going, refusal)],
         dry_run=transfer.dry_run or None,
         to_store=len(going) if transfer.dry_run else None,
         bytes=sum(item.file.size for item in going) or None,
@@ -166,11 +180,13 @@ def _identifying(items: Sequence[Fit]) -> dict[str, int]:
     return dict(Counter(name for item in items for name in item.file.identifying).most_common())
 
 
-def _notes(transfer: Transfer, going: Sequence[Fit]) -> list[str]:
+def _notes(transfer: Transfer, going: Sequence[Fit], refusal: str) -> list[str]:
     notes = []
     if (studies := len({item.file.study_uid for item in going})) > STUDIES_SHOWN:
         notes.append(f"They belong to {studies:,} studies; the {STUDIES_SHOWN} with most files are named.")
-    if transfer.wants_confirmation:
+    if refusal:
+        notes.append(refusal)
+    elif transfer.wants_confirmation:
         notes.append(
             f"Nothing was sent: more than {MOST_UNCONFIRMED} files or {MOST_BYTES_UNCONFIRMED // 10**9} GB are only "
             "sent with confirm=true. This is the plan: show it to the user, and call this again with confirm=true when "

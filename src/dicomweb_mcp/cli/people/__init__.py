@@ -19,7 +19,7 @@ from ...settings import BadSettings, Settings
 from ...tools.answers import INDEX_RELEASE
 from ..flags import settings_of
 from ..serve import quiet_logging
-from . import delete, retrieve, search, store
+from . import copy, delete, retrieve, search, store
 from .status import Status
 
 STATUSES = """The flags of all commands (--archive, --config) may stand anywhere: see dicomweb-mcp --help.
@@ -42,13 +42,19 @@ class Command(Protocol):
     INTERRUPTED: str
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Its own arguments, beside ARCHIVE and --json."""
+        """Its own arguments, beside --json; ``name`` is its archive, the one that is read where there are two."""
 
     def run(self, settings: Settings, options: argparse.Namespace) -> int:
         """Do it; the exit status. Raises Problem."""
 
 
-COMMANDS: Mapping[str, Command] = {"search": search, "store": store, "retrieve": retrieve, "delete": delete}
+COMMANDS: Mapping[str, Command] = {
+    "search": search,
+    "store": store,
+    "retrieve": retrieve,
+    "copy": copy,
+    "delete": delete,
+}
 
 
 def run(name: str, arguments: Sequence[str], shared: argparse.Namespace) -> int:
@@ -90,7 +96,6 @@ def _parser(name: str, command: Command) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("name", metavar="ARCHIVE", help="a configured archive, by its name")
     command.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the structured answer, as JSON")
     return parser

@@ -8,6 +8,11 @@ from ...errors import BadArgument
 YES = "do not ask"
 
 
+def add_archive(parser: argparse.ArgumentParser, name: str = "name", shown: str = "ARCHIVE") -> None:
+    """An archive."""
+    parser.add_argument(name, metavar=shown, help="a configured archive, by its name")
+
+
 def add_uids(parser: argparse.ArgumentParser, *, instances: bool) -> None:
     """--study, --series and --instance, which may be repeated where several instances are meant."""
     parser.add_argument("--study", metavar="UID", help="StudyInstanceUID")

@@ -6,15 +6,16 @@ from ...services.app import App
 from ...services.delete import Deletion, delete
 from ...settings import Settings
 from ...tools.delete import deletion_answer
-from .arguments import YES, add_uids, check_uids
+from .arguments import YES, add_archive, add_uids, check_uids
 from .permission import permitting
 from .running import Report, agrees, can_ask, carry_out, say, show
 from .status import Status
 
 DESCRIPTION = """Delete one study, series or instance from an archive; the lowest UID given is what is meant.
 
-It shows what would go and asks; without a terminal it needs --yes. Your yes is the permission: no --permit is needed.
-Afterwards a search looks for what is left. Servers delete for good; files of a folder are moved into a trash.
+It shows what would go and asks; with --json or without a terminal it needs --yes. Your yes is the permission: no
+--permit is needed. Afterwards a search looks for what is left. Servers delete for good; files of a folder are moved
+into a trash.
 
   dicomweb-mcp delete pacs --series 1.2.3.4"""
 INTERRUPTED = "What was deleted by then is gone: running the same command again shows what is left."
@@ -22,6 +23,7 @@ INTERRUPTED = "What was deleted by then is gone: running the same command again 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to delete."""
+    add_archive(parser)
     add_uids(parser, instances=False)
     parser.add_argument("--yes", action="store_true", help=YES)
 
@@ -39,9 +41,9 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         return carry_out(settings, work)
 
     planned = deleted(None)
-    if not options.yes and not can_ask():
+    if not options.yes and not can_ask(as_json=options.json):
         show(deletion_answer(planned), as_json=options.json)
-        say("Nothing was deleted: there is no terminal to ask on. Add --yes to delete this.")
+        say("Nothing was deleted: nobody to ask. Add --yes to delete this.")
         return Status.NOT_PERMITTED
     if not options.yes and not agrees(deletion_answer(planned), f"Delete {planned.plan.place} from {options.name}?"):
         say("Nothing was deleted.")

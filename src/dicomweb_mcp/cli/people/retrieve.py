@@ -7,7 +7,7 @@ from ...services.retrieve import Wanted, retrieve
 from ...settings import Settings
 from ...tools.answers import RetrievalAnswer
 from ...tools.retrieve import retrieval_answer
-from .arguments import add_uids, check_uids, numbers
+from .arguments import add_archive, add_uids, check_uids, numbers
 from .permission import absolute, root_of, with_roots
 from .running import Report, carry_out, show
 from .status import Status
@@ -24,6 +24,7 @@ INTERRUPTED = "What was fetched is whole: running the same command again goes on
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to fetch, and where to."""
+    add_archive(parser)
     add_uids(parser, instances=True)
     add = parser.add_argument
     add("--to", required=True, metavar="FOLDER", help="where to put the files")

@@ -72,9 +72,9 @@ def say(sentence: str) -> None:
     print(f"dicomweb-mcp: {sentence}", file=sys.stderr)
 
 
-def can_ask() -> bool:
-    """Whether somebody sees a question and can answer it."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+def can_ask(*, as_json: bool) -> bool:
+    """Whether somebody sees a question and can answer it: an answer as JSON is for a program."""
+    return not as_json and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def agrees(plan: Answer, question: str) -> bool:

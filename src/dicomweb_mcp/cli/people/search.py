@@ -10,7 +10,7 @@ from ...services.search import search
 from ...settings import Settings
 from ...tools.answers import ListAnswer
 from ...tools.lists import list_answer
-from .arguments import listed, pairs
+from .arguments import add_archive, listed, pairs
 from .running import Report, carry_out, show
 from .status import Status
 
@@ -24,6 +24,7 @@ LEVELS = {level.plural: level for level in Level}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to find, and how to show it."""
+    add_archive(parser)
     add = parser.add_argument
     add("terms", nargs="*", metavar="[studies|series|instances] Keyword=value",
         help="studies if left out; a keyword that is repeated means any of its values")  # fmt: skip
