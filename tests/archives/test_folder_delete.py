@@ -5,15 +5,16 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom import dcmread
 
-from archives.folder_helpers import make_file, names
-from dicomweb_mcp.archives.base import Place, Refused
+from archives.folder_helpers import SAMPLES, make_file, names
+from dicomweb_mcp.archives.base import Doomed, Outdated, Place, Refused
 from dicomweb_mcp.archives.folder import FolderArchive
 from dicomweb_mcp.archives.folder import trash as module
 
@@ -45,6 +46,11 @@ async def archive_of(folder: Path, state: Path | None = None) -> AsyncIterator[F
 
 async def nothing(_: str) -> None:
     pass
+
+
+async def deleted(archive: FolderArchive, place: Place, instances: set[str]) -> Sequence[str]:
+    """Delete what is planned."""
+    return await archive.delete(place, instances, await archive.doomed(place), nothing)
 
 
 async def uids(archive: FolderArchive, place: Place) -> list[str]:
@@ -91,25 +97,28 @@ async def test_files_go_into_the_trash_and_nothing_else_moves(
         doomed = await archive.doomed(place)
         assert (doomed.size, doomed.instances) == (sum(len(before[path]) for path in paths), len(gone))
         assert contents(folder) == before
-        notes = await archive.delete(place, {name.replace("-", ".") for name in gone}, nothing)
+        notes = await deleted(archive, place, {name.replace("-", ".") for name in gone})
         assert not {name.replace("-", ".") for name in gone} & set(await uids(archive, place))
     trash = only_trash(folder)
     assert contents(folder) == {path: data for path, data in before.items() if path not in paths}
     assert everything(trash) == {str(folder / path): before[path] for path in paths}
     assert {row["from"]: (trash / row["file"]).stat().st_mtime_ns for row in listed(trash)} == times
-    assert str(trash) in notes[0]
-    assert len(notes) == 1
+    assert notes[0] == f"{len(gone):,} files were moved to {trash}; where-from.jsonl there says where each was."
+    assert "The trash of this archive now takes 0.0 MB, and nothing empties it" in notes[1]
+    assert len(notes) == 2
     assert not list(trash.glob(".*")), "no half-written file is left behind"
 
 
-def other_file_system(self: Path, target: Path) -> Path:
-    raise OSError(errno.EXDEV, "Invalid cross-device link")
+def other_file_system(self: Path, target: Path, rename: Any = Path.rename) -> Path:
+    if "trash" in self.parts or "trash" in target.parts:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+    return rename(self, target)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
 async def test_the_trash_is_for_this_user_alone(folder: Path) -> None:
     async with archive_of(folder) as archive:
-        await archive.delete(SERIES, {"1.2.3.1", "1.2.3.2"}, nothing)
+        await deleted(archive, SERIES, {"1.2.3.1", "1.2.3.2"})
     trash = only_trash(folder)
     for made in (trash, trash.parent, trash.parent.parent):
         assert stat.S_IMODE(made.stat().st_mode) == 0o700
@@ -119,7 +128,7 @@ async def test_each_deletion_has_a_folder_of_its_own(folder: Path) -> None:
     before = contents(folder)
     async with archive_of(folder) as archive:
         for number in (1, 2):
-            await archive.delete(Place("1.2", "1.2.3", f"1.2.3.{number}"), {f"1.2.3.{number}"}, nothing)
+            await deleted(archive, Place("1.2", "1.2.3", f"1.2.3.{number}"), {f"1.2.3.{number}"})
     trashes = list((folder.parent / "state" / "trash" / "mine").iterdir())
     assert len(trashes) == 2
     found = {path: data for trash in trashes for path, data in everything(trash).items()}
@@ -128,7 +137,7 @@ async def test_each_deletion_has_a_folder_of_its_own(folder: Path) -> None:
 
 async def test_only_planned_uids_go(folder: Path) -> None:
     async with archive_of(folder) as archive:
-        await archive.delete(SERIES, {"1.2.3.2", "1.9.1.1"}, nothing)
+        await deleted(archive, SERIES, {"1.2.3.2", "1.9.1.1"})
         assert await uids(archive, SERIES) == ["1.2.3.1"]
         assert await uids(archive, Place("1.9")) == ["1.9.1.1"]
 
@@ -142,7 +151,7 @@ async def test_a_copy_of_an_instance_goes_with_it(folder: Path) -> None:
         doomed = await archive.doomed(Place("1.2", "1.2.3", "1.2.3.1"))
         assert doomed.size == 2 * (folder / "copy.dcm").stat().st_size
         assert doomed.instances == 1
-        await archive.delete(Place("1.2", "1.2.3", "1.2.3.1"), {"1.2.3.1"}, nothing)
+        await deleted(archive, Place("1.2", "1.2.3", "1.2.3.1"), {"1.2.3.1"})
         assert await uids(archive, SERIES) == ["1.2.3.2"]
         assert await uids(archive, Place("1.7")) == ["1.2.3.1"]
     assert len(listed(only_trash(folder))) == 2
@@ -157,7 +166,7 @@ async def test_a_file_that_no_search_shows_is_not_meant(folder: Path) -> None:
         assert await uids(archive, Place("1.7")) == ["1.7.1.2"]
         doomed = await archive.doomed(Place("1.7"))
         assert (doomed.size, doomed.instances) == (shown.stat().st_size, 1)
-        await archive.delete(Place("1.7"), {"1.7.1.2", "1.2.3.1"}, nothing)
+        await deleted(archive, Place("1.7"), {"1.7.1.2", "1.2.3.1"})
     assert (folder / "hidden.dcm").exists()
     assert not shown.exists()
 
@@ -192,7 +201,7 @@ async def test_a_file_that_changes_at_the_last_moment_stays(
     if elsewhere:
         monkeypatch.setattr(Path, "rename", other_file_system)
     async with archive_of(folder) as archive:
-        notes = await archive.delete(SERIES, {"1.2.3.1", "1.2.3.2"}, nothing)
+        notes = await deleted(archive, SERIES, {"1.2.3.1", "1.2.3.2"})
     assert path.read_bytes() == b"edited meanwhile"
     assert not (folder / "a b" / "1.2.3-2.dcm").exists()
     assert "1 files were left where they are; first: a b/1.2.3-1.dcm (it changed" in notes[1]
@@ -214,7 +223,7 @@ async def test_a_file_that_is_exchanged_between_look_and_move_is_put_back(
 
     monkeypatch.setattr(Path, "rename", exchanging)
     async with archive_of(folder) as archive:
-        notes = await archive.delete(SERIES, {"1.2.3.1"}, nothing)
+        notes = await deleted(archive, SERIES, {"1.2.3.1"})
     assert path.read_bytes() == b"another"
     assert "left where they are" in notes[1]
 
@@ -235,10 +244,10 @@ async def test_nothing_is_put_back_over_another_file(folder: Path, monkeypatch: 
 
     monkeypatch.setattr(Path, "rename", exchanging)
     async with archive_of(folder) as archive:
-        notes = await archive.delete(SERIES, {"1.2.3.1"}, nothing)
+        notes = await deleted(archive, SERIES, {"1.2.3.1"})
     assert path.read_bytes() == b"third"
     assert (only_trash(folder) / "000001.dcm").read_bytes() == b"second"
-    assert "lies in the trash as 000001.dcm" in notes[1]
+    assert f"what was there lies in {only_trash(folder)} as 000001.dcm" in notes[1]
 
 
 async def test_a_file_that_changes_while_it_is_copied_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,26 +262,25 @@ async def test_a_file_that_changes_while_it_is_copied_stays(folder: Path, monkey
     monkeypatch.setattr(Path, "rename", other_file_system)
     monkeypatch.setattr(module, "write_whole", write)
     async with archive_of(folder) as archive:
-        notes = await archive.delete(SERIES, {"1.2.3.1"}, nothing)
+        notes = await deleted(archive, SERIES, {"1.2.3.1"})
     assert path.read_bytes() == b"edited after it was copied"
     assert [one.name for one in only_trash(folder).iterdir()] == ["where-from.jsonl"]
     assert "it changed after it was looked at" in notes[1]
 
 
-@pytest.mark.parametrize("at", ["fsync", "file_digest", "unlink"])
+@pytest.mark.parametrize("at", ["fsync", "file_digest", "rename"])
 async def test_a_copy_that_fails_leaves_the_file_where_it_is(
     folder: Path, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(folder)
-    unlink = Path.unlink
 
     def failing(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    def kept(self: Path, missing_ok: bool = False) -> None:
-        if self.is_relative_to(folder):
-            failing()
-        unlink(self, missing_ok)
+    def renamed(self: Path, target: Path) -> Path:
+        if at == "rename":
+            raise OSError(errno.EXDEV if "trash" in target.parts else errno.EACCES, "no")
+        return other_file_system(self, target)
 
     real = module.write_whole
 
@@ -282,14 +290,12 @@ async def test_a_copy_that_fails_leaves_the_file_where_it_is(
                 failing()
         real(final, chunks)
 
-    monkeypatch.setattr(Path, "rename", other_file_system)
+    monkeypatch.setattr(Path, "rename", renamed)
     monkeypatch.setattr(module, "write_whole", write)
     if at == "file_digest":
         monkeypatch.setattr(module.hashlib, "file_digest", lambda *_: module.hashlib.sha256(b"something else"))
-    if at == "unlink":
-        monkeypatch.setattr(Path, "unlink", kept)
     async with archive_of(folder) as archive:
-        notes = await archive.delete(SERIES, {"1.2.3.1", "1.2.3.2"}, nothing)
+        notes = await deleted(archive, SERIES, {"1.2.3.1", "1.2.3.2"})
         assert await uids(archive, SERIES) == ["1.2.3.1", "1.2.3.2"]
     assert contents(folder) == before
     assert [path.name for path in only_trash(folder).iterdir()] == ["where-from.jsonl"]
@@ -301,7 +307,7 @@ async def test_a_trash_within_the_archive_is_refused(folder: Path) -> None:
     before = contents(folder)
     for state in (folder, folder / "state"):
         async with archive_of(folder, state) as archive:
-            for call in (archive.doomed(SERIES), archive.delete(SERIES, {"1.2.3.1"}, nothing)):
+            for call in (archive.doomed(SERIES), archive.delete(SERIES, {"1.2.3.1"}, Doomed(), nothing)):
                 with pytest.raises(Refused, match="DICOMWEB_MCP_STATE"):
                     await call
     assert contents(folder) == before
@@ -312,17 +318,202 @@ async def test_a_trash_that_cannot_be_made(folder: Path) -> None:
     (folder.parent / "state").write_text("a file is in the way")
     async with archive_of(folder) as archive:
         with pytest.raises(Refused, match=r"cannot be used: .* Nothing was deleted"):
-            await archive.delete(SERIES, {"1.2.3.1"}, nothing)
+            await deleted(archive, SERIES, {"1.2.3.1"})
     assert contents(folder) == before
 
 
 async def test_what_was_moved_can_be_put_back_and_is_found_again(folder: Path) -> None:
     before = contents(folder)
     async with archive_of(folder) as archive:
-        await archive.delete(Place("1.2"), {f"1.2.{s}.{n}" for s in (3, 4) for n in (1, 2)}, nothing)
+        await deleted(archive, Place("1.2"), {f"1.2.{s}.{n}" for s in (3, 4) for n in (1, 2)})
         trash = only_trash(folder)
         for row in listed(trash):
             shutil.move(trash / row["file"], row["from"])
         assert contents(folder) == before
         await archive._fresh(anew=True)
         assert await uids(archive, SERIES) == ["1.2.3.1", "1.2.3.2"]
+
+
+async def test_files_that_were_put_back_by_the_list_are_deleted_and_shown_again(folder: Path) -> None:
+    """Real files with pixels, by the steps that are documented, more than once; the times are kept as well."""
+    for name in ("CT_small.dcm", "JPEG2000.dcm"):
+        shutil.copy(SAMPLES / name, folder / name)
+    study = dcmread(folder / "CT_small.dcm").StudyInstanceUID
+    before, when = contents(folder), (folder / "CT_small.dcm").stat().st_mtime_ns
+    async with archive_of(folder) as archive:
+        (uid,) = await uids(archive, Place(study))
+        for _ in range(2):
+            await deleted(archive, Place(study), {uid})
+            assert not (folder / "CT_small.dcm").exists()
+            for trash in sorted((folder.parent / "state" / "trash" / "mine").iterdir()):
+                for row in listed(trash):
+                    if (trash / row["file"]).exists() and not Path(row["from"]).exists():
+                        shutil.move(trash / row["file"], row["from"])
+            assert contents(folder) == before
+            await archive._fresh(anew=True)
+            assert await uids(archive, Place(study)) == [uid]
+            (place,) = [Place(row.study_uid, row.series_uid, uid) for row in await archive._held(Place(study))]
+            (frame,) = await archive.frames(place, [1])
+            assert frame.data == dcmread(SAMPLES / "CT_small.dcm").PixelData
+    assert (folder / "CT_small.dcm").stat().st_mtime_ns == when
+
+
+# ---- what happens between the looks and the moving --------------------------------------------------------------
+
+
+def arrives(folder: Path) -> None:
+    make_file(folder / "late.dcm", "1.2", "1.2.3", "1.2.3.9")
+
+
+def is_copied(folder: Path) -> None:
+    shutil.copy(folder / "a b" / "1.2.3-1.dcm", folder / "copy.dcm")
+
+
+def is_edited(folder: Path) -> None:
+    os.utime(folder / "a b" / "1.2.3-1.dcm", (1, 1))
+
+
+def goes(folder: Path) -> None:
+    (folder / "a b" / "1.2.3-1.dcm").unlink()
+
+
+@pytest.mark.parametrize("change", [arrives, is_copied, is_edited, goes])
+async def test_what_changed_since_the_plan_ends_it(folder: Path, change: Callable[[Path], None]) -> None:
+    async with archive_of(folder) as archive:
+        doomed = await archive.doomed(SERIES)
+        change(folder)
+        now = contents(folder)
+        with pytest.raises(Outdated, match=r"series 1\.2\.3 changed after it was looked at\. Nothing was deleted"):
+            await archive.delete(SERIES, {"1.2.3.1", "1.2.3.2"}, doomed, nothing)
+    assert contents(folder) == now
+    assert not (folder.parent / "state").exists()
+
+
+async def test_what_arrives_while_files_are_moved_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    move = module._move
+
+    def moved(stored: Any, target: Path) -> None:
+        arrives(folder)
+        move(stored, target)
+
+    monkeypatch.setattr(module, "_move", moved)
+    async with archive_of(folder) as archive:
+        await deleted(archive, SERIES, {"1.2.3.1", "1.2.3.2"})
+        assert await uids(archive, SERIES) == ["1.2.3.9"]
+
+
+async def test_one_file_that_cannot_be_moved_stops_no_other(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck, rename = folder / "a b" / "1.2.3-1.dcm", Path.rename
+
+    def renamed(self: Path, target: Path) -> Path:
+        if self == stuck:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    before = stuck.read_bytes()
+    async with archive_of(folder) as archive:
+        notes = await deleted(archive, Place("1.2"), {f"1.2.{s}.{n}" for s in (3, 4) for n in (1, 2)})
+        assert await uids(archive, Place("1.2")) == ["1.2.3.1"]
+    assert stuck.read_bytes() == before
+    assert len(everything(only_trash(folder))) == 3
+    assert notes[0].startswith("3 files were moved")
+    assert notes[1] == (
+        "1 files were left where they are; first: a b/1.2.3-1.dcm (it cannot be moved: Permission denied)."
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be exchanged there")
+async def test_what_cannot_be_put_back_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, rename = folder / "a b" / "1.2.3-1.dcm", Path.rename
+
+    def exchanging(self: Path, target: Path) -> Path:
+        path.unlink()
+        path.write_bytes(b"another")
+        return rename(self, target)
+
+    def refused(*_: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "rename", exchanging)
+    monkeypatch.setattr(module, "give_name", refused)
+    async with archive_of(folder) as archive:
+        notes = await deleted(archive, Place("1.2", "1.2.3", "1.2.3.1"), {"1.2.3.1"})
+    assert (only_trash(folder) / "000001.dcm").read_bytes() == b"another"
+    assert f"cannot be put back, and what was there lies in {only_trash(folder)} as 000001.dcm" in notes[1]
+
+
+async def test_a_file_that_is_exchanged_after_it_was_copied_stays(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On its way to another file system, in the moment before it is removed."""
+    path = folder / "a b" / "1.2.3-1.dcm"
+
+    def exchanging(self: Path, target: Path) -> Path:
+        if self == path and "trash" not in target.parts:
+            fresh = folder / "fresh"
+            fresh.write_bytes(b"another")
+            fresh.replace(path)
+        return other_file_system(self, target)
+
+    monkeypatch.setattr(Path, "rename", exchanging)
+    async with archive_of(folder) as archive:
+        notes = await deleted(archive, SERIES, {"1.2.3.1", "1.2.3.2"})
+    assert path.read_bytes() == b"another"
+    assert notes[0].startswith("1 files were moved")
+    assert "it changed after it was looked at" in notes[1]
+    assert [one.name for one in folder.rglob(".*")] == []
+
+
+async def test_copies_do_not_fill_another_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = contents(folder)
+    size = sum(len(data) for path, data in before.items() if "1.2.3-" in path)
+    stat = Path.stat
+
+    def elsewhere(self: Path, **more: Any) -> os.stat_result:
+        found = stat(self, **more)
+        if self.name != "mine":
+            return found
+        return os.stat_result([*found[:2], found.st_dev + 1, *found[3:]])
+
+    usage = shutil.disk_usage(folder)
+    async with archive_of(folder) as archive:
+        doomed = await archive.doomed(SERIES)
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "stat", elsewhere)
+            patched.setattr(module.shutil, "disk_usage", lambda _: usage._replace(free=size - 1))
+            with pytest.raises(Refused, match=r"No space left on device\. Nothing was deleted"):
+                await archive.delete(SERIES, {"1.2.3.1", "1.2.3.2"}, doomed, nothing)
+            assert contents(folder) == before
+            patched.setattr(module.shutil, "disk_usage", lambda _: usage._replace(free=size))
+            await archive.delete(SERIES, {"1.2.3.1", "1.2.3.2"}, doomed, nothing)
+    assert len(everything(only_trash(folder))) == 2
+
+
+async def test_the_answer_tells_how_large_the_trash_is(folder: Path) -> None:
+    """All that was deleted from this archive, also before."""
+    for number in (1, 2):
+        pixels = {"BitsAllocated": 16, "PixelData": bytes(2_000_000)}
+        make_file(folder / f"{number}.dcm", "1.5", f"1.5.{number}", f"1.5.{number}.1", **pixels)
+    async with archive_of(folder) as archive:
+        for number in (1, 2):
+            notes = await deleted(archive, Place("1.5", f"1.5.{number}"), {f"1.5.{number}.1"})
+            assert f"now takes {2 * number}.0 MB" in notes[-1]
+            assert str(folder.parent / "state" / "trash" / "mine") in notes[-1]
+
+
+async def test_where_the_files_are_is_told_even_when_the_folder_went_away(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = module.Trash.take
+
+    def taken(self: Any, files: Any) -> Any:
+        filled = take(self, files)
+        folder.rename(folder.with_name("unplugged"))
+        return filled
+
+    monkeypatch.setattr(module.Trash, "take", taken)
+    async with archive_of(folder) as archive:
+        notes = await deleted(archive, SERIES, {"1.2.3.1", "1.2.3.2"})
+    assert notes[0].startswith(f"2 files were moved to {only_trash(folder)}")
+    assert "cannot be read" in notes[-1]

@@ -1,14 +1,17 @@
 """Deleting from a real Orthanc through a real client; the truth is what its own REST API has afterwards."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from anyio import to_thread
 from mcp import Client
 
 from archives.folder_helpers import make_file
+from dicomweb_mcp.archives.deletion.orthanc import OrthancDeleting
 from dicomweb_mcp.server import build
 from dicomweb_mcp.services.app import App
 from dicomweb_mcp.settings import load
@@ -31,9 +34,10 @@ def instances(server: Orthanc) -> set[str]:
 
 
 async def test_an_instance_a_series_a_study_and_nothing_else(
-    new_orthanc: Callable[..., Orthanc], tmp_path: Path
+    new_orthanc: Callable[..., Orthanc], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of studies 1.2.1 and 1.2.2, each of two series of three instances; study 1.2.3 is there under two patients."""
+    """Of studies 1.2.1 and 1.2.2, each of two series of three instances; study 1.2.3 is there under two patients.
+    And what arrives after the last look at a study stays, with all of it."""
     paths = [
         make_file(tmp_path / f"{s}{e}{i}.dcm", f"1.2.{s}", f"1.2.{s}.{e}", f"1.2.{s}.{e}.{i}", PatientID=f"P{s}")
         for s in (1, 2)
@@ -66,3 +70,15 @@ async def test_an_instance_a_series_a_study_and_nothing_else(
             for uids in ({"study_uid": "1.2.3"}, {"series_uid": "1.2.3.1"}, {"instance_uid": "1.2.3.1.1"}):
                 assert "2 objects" in await refusal(client, "delete_instances", token="x", **uids)
             assert instances(server) == left == {"1.2.2.1.1", "1.2.2.1.2", "1.2.2.1.3", "1.2.3.1.1"}
+            plan = await answer(client, "delete_instances", study_uid="1.2.2")
+            delete = OrthancDeleting.delete
+            late = make_file(tmp_path / "late.dcm", "1.2.2", "1.2.2.1", "1.2.2.1.9", PatientID="P2")
+
+            async def delete_late(self: OrthancDeleting, *arguments: Any) -> Sequence[str]:
+                await to_thread.run_sync(server.store, [late])
+                return await delete(self, *arguments)
+
+            monkeypatch.setattr(OrthancDeleting, "delete", delete_late)
+            said = await refusal(client, "delete_instances", study_uid="1.2.2", token=plan["token"])
+            assert "study 1.2.2 changed after it was looked at. Nothing was deleted" in said
+            assert instances(server) == {*left, "1.2.2.1.9"}

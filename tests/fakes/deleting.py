@@ -6,6 +6,7 @@ answers. dcm4chee: StudyMgtRS of dcm4chee-arc-light, read and not run.
 
 import hashlib
 import re
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -22,7 +23,8 @@ XML_ERROR = b'<?xml version="1.0"?><Error><Message>internal at 10.0.0.1</Message
 
 class DeletingGoogle(Google):
     """``polls``: looks at an operation before it has ended, ``ends``: how it does then. ``spares``: so many instances are
-    not deleted. ``lag``: so many searches (at the levels in ``lags``) still find what is gone. ``xml``: errors come as XML."""
+    not deleted. ``lag``: so many searches (at the levels in ``lags``) still find what is gone. ``xml``: errors come as XML.
+    ``looking``: called at every look at an operation."""
 
     def __init__(self, store: Store, **more: Any) -> None:
         super().__init__(store, **more)
@@ -31,6 +33,7 @@ class DeletingGoogle(Google):
         self.xml = self.cut = False
         self.running: dict[str, tuple[int, list[Held]]] = {}
         self._before = store
+        self.looking: Callable[[], None] = lambda: None
 
     def answer(self, asked: Asked) -> httpx.Response:
         if asked.method == "GET" and asked.path.startswith(f"/v1/{DATASET}/operations/"):
@@ -49,6 +52,7 @@ class DeletingGoogle(Google):
         return httpx.Response(200, json={"name": name})
 
     def _operation(self, name: str) -> httpx.Response:
+        self.looking()
         if name not in self.running:
             raise Refusal(404, "operation not found")
         left, held = self.running[name]
@@ -86,9 +90,15 @@ class DeletingGoogle(Google):
 
 class DeletingOrthanc(OrthancLike):
     """Objects are identified by PatientID and UIDs. ``hides_rest``: a gateway lets nothing but ``/dicom-web`` through.
-    ``miscounts``: its statistics count one more than its searches give."""
+    ``miscounts``: its statistics count one more than its searches give.
+
+    LastUpdate changes with what is received, not with what is deleted (seen)."""
 
     hides_rest = miscounts = False
+
+    def __init__(self, store: Store, **more: Any) -> None:
+        super().__init__(store, **more)
+        self._received: list[Held] = []
 
     def answer(self, asked: Asked) -> httpx.Response:
         if self.below_base(asked):
@@ -107,7 +117,21 @@ class DeletingOrthanc(OrthancLike):
         if asked.method == "GET" and resource[3]:
             counts = {} if resource[1] == "instances" else {"CountInstances": len(held) + self.miscounts}
             return httpx.Response(200, json={"DiskSize": str(1_000 * len(held)), **counts})
+        if asked.method == "GET":
+            return httpx.Response(200, json=self._resource(resource[1], held))
         return self._not_allowed()
+
+    def _resource(self, plural: str, held: list[Held]) -> Json:
+        self._received += [one for one in self.store.instances if one not in self._received]
+        last = max(self._received.index(one) for one in held)
+        if plural == "instances":
+            return {"FileUuid": f"file-{last}", "Type": "Instance"}
+        children, depth = ("Series", 3) if plural == "studies" else ("Instances", 4)
+        return {
+            "LastUpdate": f"20260101T{last:06}",
+            "IsStable": len(self.requests) % 2 == 0,
+            children: sorted({identifier(one, depth) for one in held}, reverse=len(self.requests) % 2 == 0),
+        }
 
     def _lookup(self, uid: str) -> list[Json]:
         """Patients too, by their PatientID."""

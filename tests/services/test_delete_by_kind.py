@@ -148,6 +148,19 @@ async def test_dcm4chee_rejects_first(over: Over) -> None:
     assert len(held(store)) == 12
 
 
+async def test_dcm4chee_takes_more_than_it_shows(over: Over) -> None:
+    """Rejected objects, which most of its addresses hide, go with the study: the plan says so, and so does the refusal
+    that sends somebody to reject them."""
+    fake = DeletingDcm4chee(some())
+    model = over(fake, "dcm4chee")
+    plan = await model.call(study_uid=STUDY)
+    assert "also rejected objects that a search at this address does not show" in plan.notes[1]
+    assert "also rejected" in (await model.call("wrong", study_uid=STUDY)).notes[1]
+    fake.rejected.clear()
+    with pytest.raises(Refused, match="hidden at most addresses: delete them through one that shows them"):
+        await model.call(plan.token, study_uid=STUDY)
+
+
 @pytest.mark.parametrize("level", ["series", "instance"])
 async def test_dcm4chee_deletes_whole_studies_only(over: Over, level: str) -> None:
     fake = DeletingDcm4chee(some())

@@ -18,6 +18,7 @@ from dicomweb_mcp.server import build
 from idc.bibtex import read
 from idc.parquet import plain_rows
 from support import app_over
+from tools.eras import IN_BOTH_ERAS
 from tools.reading import answer, call, characters, refusal, text_of
 
 pytestmark = pytest.mark.anyio
@@ -54,6 +55,7 @@ def small_study() -> tuple[str, list[tuple[Any, ...]]]:
     return study, plain_rows(f"SELECT {columns} FROM index WHERE StudyInstanceUID = ?", study)
 
 
+@IN_BOTH_ERAS
 async def test_a_collection_is_counted_as_its_rows_are(connect: Connect) -> None:
     name = mixed_collection()
     rows = plain_rows(

@@ -13,6 +13,7 @@ from dicomweb_mcp.settings import Settings
 from fakes.dcm4chee import Dcm4chee
 from fakes.google import Google
 from fakes.store import Store
+from tools.eras import IN_BOTH_ERAS
 from tools.reading import answer
 
 pytestmark = pytest.mark.anyio
@@ -48,6 +49,7 @@ def test_it_is_offered_where_another_archive_permits_storing(
         assert properties["from_archive"]["enum"] == [archive.name for archive in given.archives]
 
 
+@IN_BOTH_ERAS
 async def test_an_answer_counts_and_names_the_uids_that_need_a_look(
     connect: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -4,13 +4,16 @@ import json
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from mcp import Client
 from mcp.types import ElicitResult, Tool
 
+import support
 from archives.folder_helpers import make_file
 from dicomweb_mcp.server import build, instructions
 from dicomweb_mcp.services import delete as service
@@ -122,8 +125,44 @@ async def test_progress_is_told(connected: Connected) -> None:
     async with connected(DeletingGoogle(Store.synthetic(1)), "google") as client:
         token = (await answer(client, "delete_instances", study_uid=STUDY))["token"]
         await client.call_tool("delete_instances", {"study_uid": STUDY, "token": token}, progress_callback=progress)
-    assert told[0] == (1, None, "deleting for 0 s")
+    assert told[0] == (1, None, "Google deletes (operation 1), and goes on should this call be stopped")
+    assert told[1] == (2, None, "deleting for 0 s")
     assert told[-1] == (len(told), None, "searching for what is left")
+
+
+@pytest.mark.parametrize("connected", ["auto"], indirect=True)
+async def test_a_call_that_is_stopped_says_what_goes_on(connected: Connected, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the last word arrives; older clients hear none after they have cancelled. The server lives."""
+    monkeypatch.setattr(support, "HURRIED", replace(support.HURRIED, operation=60))
+    fake = DeletingGoogle(Store.synthetic(1))
+    fake.polls = 10_000
+    told: list[str | None] = []
+    begun, heard = anyio.Event(), anyio.Event()
+    fake.looking = begun.set
+
+    async def progress(done: float, total: float | None, message: str | None) -> None:
+        told.append(message)
+        if message and message.startswith("no longer"):
+            heard.set()
+
+    async with connected(fake, "google") as client:
+        token = (await answer(client, "delete_instances", study_uid=STUDY))["token"]
+        arguments = {"study_uid": STUDY, "token": token}
+
+        async def call() -> None:
+            await client.call_tool("delete_instances", arguments, progress_callback=progress)
+
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(call)
+                await begun.wait()
+                tasks.cancel_scope.cancel()
+            await heard.wait()
+        asked = len(fake.requests)
+        assert (await answer(client, "search_studies"))["returned"] == 1
+        assert len(fake.requests) == asked + 1
+    assert told[0] == "Google deletes (operation 1), and goes on should this call be stopped"
+    assert told[-1] == "no longer followed: Google goes on deleting (operation 1)"
 
 
 async def test_much_that_remains_stays_within_the_budget(connected: Connected) -> None:

@@ -16,6 +16,7 @@ from fakes.google import Google
 from fakes.orthanc_like import OrthancLike
 from fakes.store import Store
 from services.transfer_helpers import posts
+from tools.eras import IN_BOTH_ERAS
 from tools.reading import answer
 
 pytestmark = pytest.mark.anyio
@@ -66,6 +67,7 @@ def size_of(folder: Path) -> str:
         (ElicitResult(action="cancel"), "the user did not agree"),
     ],
 )
+@IN_BOTH_ERAS
 async def test_what_the_user_says_is_done_in_the_same_call(
     connect: Connect, root: Path, reply: ElicitResult, note: str | None
 ) -> None:
@@ -86,6 +88,7 @@ async def test_what_the_user_says_is_done_in_the_same_call(
         assert posts(fake) == []
 
 
+@IN_BOTH_ERAS
 async def test_nobody_is_asked_without_need(connect: Connect, root: Path) -> None:
     """Neither for a plan, nor for few, nor where the model says that the user agreed."""
     user, fake = User(ElicitResult(action="decline")), OrthancLike(Store())
@@ -100,6 +103,7 @@ async def test_nobody_is_asked_without_need(connect: Connect, root: Path) -> Non
     assert user.questions == []
 
 
+@IN_BOTH_ERAS
 async def test_a_client_that_cannot_ask_gets_the_plan(connect: Connect, root: Path) -> None:
     fake = OrthancLike(Store())
     async with connect(roots=[root], pacs=(fake, "orthanc")) as client:
@@ -109,6 +113,7 @@ async def test_a_client_that_cannot_ask_gets_the_plan(connect: Connect, root: Pa
     assert posts(fake) == []
 
 
+@IN_BOTH_ERAS
 async def test_an_answer_that_comes_too_late_is_none(
     connect: Connect, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +140,7 @@ async def test_an_answer_that_comes_too_late_is_none(
     assert posts(fake) == []
 
 
+@IN_BOTH_ERAS
 async def test_a_dialogue_that_is_never_answered_keeps_nobody_waiting(
     connect: Connect, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,7 +174,6 @@ async def test_a_client_that_fails_to_ask(connect: Connect, root: Path) -> None:
     assert posts(fake) == []
 
 
-@pytest.mark.parametrize("connect", ["auto"], indirect=True)
 async def test_a_yes_is_for_what_was_asked(connect: Connect, root: Path) -> None:
     """A file arrives while the dialogue is open: the question is another one, and asked again."""
 
@@ -182,7 +187,6 @@ async def test_a_yes_is_for_what_was_asked(connect: Connect, root: Path) -> None
     assert found["stored"] == 4
 
 
-@pytest.mark.parametrize("connect", ["auto"], indirect=True)
 async def test_a_no_is_for_less_as_well(connect: Connect, root: Path) -> None:
     """Few files are left when the client comes back with a no, for which it would not have been asked."""
 
@@ -198,6 +202,7 @@ async def test_a_no_is_for_less_as_well(connect: Connect, root: Path) -> None:
 
 
 @pytest.mark.parametrize("reply", [YES, ElicitResult(action="decline")])
+@IN_BOTH_ERAS
 async def test_copying_asks_too(connect: Connect, root: Path, reply: ElicitResult) -> None:
     for number in range(3, 6):
         make_file(root / f"{number}.dcm", "1.2", "1.2.3", f"1.2.3.{number}", PatientName="Doe^Jane")

@@ -20,6 +20,7 @@ from fakes.google import Google
 from fakes.store import SHIPPED, Store
 from segmentations import as_json, make, read
 from support import open_over
+from tools.eras import IN_BOTH_ERAS
 from tools.overlay_helpers import RTSS, SEG, SIZE, contour, over, segments, structures, volume
 from tools.picture_helpers import SERVERS, Making, series
 from tools.reading import call, refusal, shown, text_of
@@ -28,6 +29,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize(("kind", "making"), SERVERS)
+@IN_BOTH_ERAS
 async def test_a_segment_is_drawn_on_its_own_pixels_alone(connect: Any, kind: str, making: Making) -> None:
     images = series(5)
     asked = {"series_uid": images[0].SeriesInstanceUID, "slice": 3, "format": "png"}

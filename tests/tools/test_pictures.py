@@ -14,6 +14,7 @@ from dicomweb_mcp.pixels.decode import DECODERS
 from fakes.dcm4chee import Dcm4chee
 from fakes.google import IDC_BASE, Google
 from fakes.store import Store
+from tools.eras import IN_BOTH_ERAS
 from tools.picture_helpers import SERVERS, Making, dataset
 from tools.reading import answer, call, image_of, refusal, shown, text_of
 
@@ -24,6 +25,7 @@ NAMES = ("CT_small.dcm", "examples_palette.dcm", "SC_rgb_rle_2frame.dcm", "examp
 
 
 @pytest.mark.parametrize(("kind", "making"), SERVERS)
+@IN_BOTH_ERAS
 async def test_a_window_of_the_file_is_applied_as_pydicom_does(connect: Any, kind: str, making: Making) -> None:
     """The 300 x 484 MR image needs no scaling, so every pixel can be compared."""
     ct = dataset("examples_overlay.dcm")
@@ -323,6 +325,7 @@ async def test_colours_that_the_archive_may_have_converted_are_not_converted_aga
         ("test-SR.dcm", {}, "has no pixels to show"),
     ],
 )
+@IN_BOTH_ERAS
 async def test_what_cannot_be_shown_says_why(connect: Any, name: str, arguments: dict[str, Any], says: str) -> None:
     async with connect(pacs=(Google(Store.shipped(*NAMES)), "google")) as client:
         text = await refusal(client, "render_frame", instance_uid=dataset(name).SOPInstanceUID, **arguments)

@@ -19,6 +19,7 @@ from dicomweb_mcp.services.app import App
 from dicomweb_mcp.settings import load
 from fakes.google import Google
 from fakes.store import SHIPPED, Store
+from tools.eras import IN_BOTH_ERAS
 from tools.picture_helpers import SERVERS, Making, dataset, place_of, series, tile_lines
 from tools.reading import call, image_of, refusal, shown, text_of
 
@@ -53,6 +54,7 @@ async def folder(path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> As
 
 
 @pytest.mark.parametrize(("kind", "making"), SERVERS)
+@IN_BOTH_ERAS
 async def test_each_tile_is_the_picture_of_its_slice(connect: Any, kind: str, making: Making) -> None:
     """By render_frame at the same size; 128 pixels become 256, so nothing but whole factors is between them."""
     slices = series(5)

@@ -9,6 +9,7 @@ from dicomweb_mcp.idc.wheel import release, tables
 from dicomweb_mcp.tools.answers import LIST_BUDGET
 from fakes.google import Google
 from fakes.store import Store
+from tools.eras import IN_BOTH_ERAS
 from tools.reading import answer, call, characters, refusal, text_of
 
 pytestmark = pytest.mark.anyio
@@ -20,6 +21,7 @@ def idc() -> tuple[Google, str]:
     return Google(Store()), "idc"
 
 
+@IN_BOTH_ERAS
 async def test_rows_with_the_release_they_are_of(connect: Connect) -> None:
     async with connect(mirror=idc()) as client:
         found = await answer(client, TOOL, sql="SELECT * FROM (VALUES (1, NULL), (2, 'b|c')) AS t(x, y)")

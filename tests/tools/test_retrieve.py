@@ -17,6 +17,7 @@ from dicomweb_mcp.tools.retrieve import retrieval_answer
 from fakes.google import Google
 from fakes.store import Store
 from services.retrieve.helpers import Serving, due, found
+from tools.eras import IN_BOTH_ERAS
 from tools.reading import answer, call, characters, refusal, text_of
 
 pytestmark = pytest.mark.anyio
@@ -36,6 +37,7 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
+@IN_BOTH_ERAS
 async def test_an_answer_counts_and_names_what_needs_a_look(connect: Connect, root: Path, store: Store) -> None:
     fake = Serving(store)
     fake.gives(404, "/1.2.3.2", 2)
@@ -66,6 +68,7 @@ async def test_frames_and_values_are_named(connect: Connect, root: Path) -> None
     assert (root / f"{uid}_frame_1.raw").read_bytes() == fake.store.instances[0].frame(1)
 
 
+@IN_BOTH_ERAS
 async def test_progress_is_told(connect: Connect, root: Path, store: Store) -> None:
     told: list[tuple[float, float | None, str | None]] = []
 

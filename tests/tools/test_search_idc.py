@@ -13,10 +13,10 @@ from dicomweb_mcp.tools.answers import LIST_BUDGET
 from fakes.google import Google
 from fakes.store import Store
 from tools.conftest import Connect
+from tools.eras import IN_BOTH_ERAS
 from tools.reading import text_of
 
 pytestmark = pytest.mark.anyio
-IN_ONE_ERA = pytest.mark.parametrize("connect", ["auto"], indirect=True)  # what no protocol has a part in
 INNER = ("Error:", "Exception", "\0", "\x1b", "\u202e")
 
 
@@ -48,6 +48,7 @@ def scalar(sql: str) -> Any:
         return connection.execute(f"SELECT {sql} FROM read_parquet('{index.as_posix()}')").fetchall()[0][0]
 
 
+@IN_BOTH_ERAS
 async def test_both_halves_say_the_same(connect: Connect) -> None:
     answer = await ask(connect, modality="ct", sex="female", age=">=80", limit=5)
     said, text = answer.structured_content, text_of(answer)
@@ -76,7 +77,6 @@ async def test_both_halves_say_the_same(connect: Connect) -> None:
     assert "Modality=CT" in text
 
 
-@IN_ONE_ERA
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -95,7 +95,6 @@ async def test_both_halves_keep_the_budget_and_go_on(connect: Connect, arguments
         assert second["rows"][0] not in first["rows"]
 
 
-@IN_ONE_ERA
 async def test_long_lists_keep_the_budget(connect: Connect) -> None:
     models = scalar("list(ManufacturerModelName ORDER BY ManufacturerModelName)[1:900000:4500]")
     patients = scalar("list(PatientID ORDER BY PatientID)[1:800000:5000]")
@@ -104,7 +103,6 @@ async def test_long_lists_keep_the_budget(connect: Connect) -> None:
     await found(connect, patient_id=patients[:190], limit=500)
 
 
-@IN_ONE_ERA
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -145,14 +143,12 @@ async def test_what_cannot_be_understood_is_refused_in_a_short_sentence(
     )
 
 
-@IN_ONE_ERA
 async def test_beyond_the_end(connect: Connect) -> None:
     said = await found(connect, modality="SM", offset=1_000_000_000)
     assert (said["rows"], said["next_offset"], said["complete"]) == ([], None, False)
     assert said["total"] == said["counts"]["series"] > 0
 
 
-@IN_ONE_ERA
 async def test_nothing_at_all_says_what_would_match(connect: Connect) -> None:
     said = await found(connect, modality="SM", sex="F", age="999")
     assert (said["total"], said["complete"], said["rows"]) == (0, True, [])
@@ -162,7 +158,6 @@ async def test_nothing_at_all_says_what_would_match(connect: Connect) -> None:
     assert "leaving out any one of them, none would" in worse["notes"][0]
 
 
-@IN_ONE_ERA
 async def test_groups(connect: Connect) -> None:
     twice = await found(connect, group_by=["modality", "modality"], order="modality", limit=500)
     assert twice["total"] == scalar("count(DISTINCT Modality)") == len(twice["rows"])
@@ -172,14 +167,12 @@ async def test_groups(connect: Connect) -> None:
     assert (last["returned"], last["next_offset"], last["complete"]) == (2, None, True)
 
 
-@IN_ONE_ERA
 async def test_an_empty_list_is_no_filter_and_says_so(connect: Connect) -> None:
     said = await found(connect, series_uid=[], limit=1)
     assert said["total"] == scalar("count(*)")
     assert "series_uid is an empty list, which filters nothing." in said["notes"]
 
 
-@IN_ONE_ERA
 async def test_any_argument_may_be_sql_and_stays_text(connect: Connect) -> None:
     async with connect(mine=(Google(Store()), "idc")) as client:
         (tool,) = [tool for tool in (await client.list_tools()).tools if tool.name == "search_idc"]
@@ -193,7 +186,6 @@ async def test_any_argument_may_be_sql_and_stays_text(connect: Connect) -> None:
         assert (await asked(client, limit=1)).structured_content
 
 
-@IN_ONE_ERA
 async def test_what_became_of_uids_that_match_nothing(connect: Connect) -> None:
     index, prior = tables()["index"].path, tables()["prior_versions_index"].path
     assert index
@@ -219,7 +211,6 @@ async def test_what_became_of_uids_that_match_nothing(connect: Connect) -> None:
     assert len((await found(connect, series_uid=[f"1.2.3.{n}" for n in range(1, 8)]))["notes"]) == 6
 
 
-@IN_ONE_ERA
 async def test_data_that_are_no_analysis_result_do_not_lack_a_value(connect: Connect) -> None:
     said = await found(connect, analysis_result="*", limit=1)
     assert said["counts"]["derived_series"] == said["counts"]["series"] > 0

@@ -19,6 +19,7 @@ from fakes.google import Google
 from fakes.store import Store
 from segmentations import make
 from support import app_over
+from tools.eras import IN_BOTH_ERAS
 from tools.reading import answer, call, image_of, refusal, text_of
 from tools.slides import (
     CAMELYON,
@@ -57,6 +58,7 @@ def slide(picture: np.ndarray[Any, Any]) -> Any:
     return made(cut(picture), WIDE - 3, HIGH - 5)
 
 
+@IN_BOTH_ERAS
 async def test_a_box_is_cut_out_of_its_tiles(connect: Any, slide: Any, picture: np.ndarray[Any, Any]) -> None:
     async with connect(pacs=of_folder(slide)) as client:
         for x, y, width, height in [(0, 0, WIDE - 3, HIGH - 5), (15, 14, 3, 20), (WIDE - 4, HIGH - 6, 1, 1)]:

@@ -20,6 +20,7 @@ from fakes.google import Google
 from fakes.orthanc_like import OrthancLike
 from fakes.store import Store
 from picture_files import RGB, encoded
+from tools.eras import IN_BOTH_ERAS
 from tools.reading import answer, call, characters, refusal, text_of
 
 pytestmark = pytest.mark.anyio
@@ -35,6 +36,7 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
+@IN_BOTH_ERAS
 async def test_an_answer_counts_and_names_what_needs_a_look(connect: Connect, root: Path) -> None:
     fake = OrthancLike(Store())
     async with connect(roots=[root], pacs=(fake, "orthanc")) as client:
@@ -56,7 +58,6 @@ async def test_an_answer_counts_and_names_what_needs_a_look(connect: Connect, ro
     assert {row["SOPInstanceUID"] for row in rows} == {"1.2.3.1", "1.2.3.2"}
 
 
-@pytest.mark.parametrize("connect", ["auto"], indirect=True)
 async def test_a_storage_class_and_json_are_asked_for(connect: Connect, root: Path) -> None:
     fake = Google(Store())
     (root / "a.jpg").write_bytes(encoded(RGB, "JPEG"))
@@ -73,6 +74,7 @@ async def test_a_storage_class_and_json_are_asked_for(connect: Connect, root: Pa
             assert "for archives of kind google, and pacs is of kind orthanc" in said
 
 
+@IN_BOTH_ERAS
 async def test_progress_is_told(connect: Connect, root: Path) -> None:
     told: list[tuple[float, float | None, str | None]] = []
 
@@ -197,6 +199,7 @@ async def test_who_could_be_recognised_is_counted_and_never_shown(connect: Conne
         ({"paths": ["1.dcm"], "archive": "else"}, "There is no archive 'else'"),
     ],
 )  # fmt: skip
+@IN_BOTH_ERAS
 async def test_wrong_arguments_open_and_send_nothing(connect: Connect, root: Path, arguments: Any, says: str) -> None:
     fake = OrthancLike(Store())
     async with connect(roots=[root], pacs=(fake, "orthanc")) as client:

@@ -13,6 +13,7 @@ from fakes.deaf import Deaf
 from fakes.google import IDC_BASE, Google
 from fakes.orthanc_like import OrthancLike
 from fakes.store import Store, element, synthetic_uid
+from tools.eras import IN_BOTH_ERAS
 from tools.reading import answer, call, characters, leaves, refusal, text_of
 
 pytestmark = pytest.mark.anyio
@@ -28,6 +29,7 @@ def fake_of(kind: str, store: Store = STORE) -> Fake:
 
 
 @pytest.mark.parametrize("kind", ["google", "idc", "dcm4chee", "orthanc", "generic"])
+@IN_BOTH_ERAS
 async def test_from_a_search_to_an_instance(connect: Any, kind: str) -> None:
     async with connect(pacs=(fake_of(kind), kind)) as client:
         studies = await answer(client, "search_studies", limit=2)
@@ -98,6 +100,7 @@ async def test_values_of_an_answer_can_be_sent_as_filters(connect: Any) -> None:
         ("render_frame", {"study_uid": "1.2"}, ["A study is no picture"]),
     ],
 )  # fmt: skip
+@IN_BOTH_ERAS
 async def test_errors_a_model_can_act_on(connect: Any, tool: str, arguments: dict[str, Any], says: list[str]) -> None:
     async with connect(pacs=(fake_of("google"), "google")) as client:
         text = await refusal(client, tool, **arguments)
@@ -108,12 +111,14 @@ async def test_errors_a_model_can_act_on(connect: Any, tool: str, arguments: dic
         assert never not in text
 
 
+@IN_BOTH_ERAS
 async def test_unknown_tools_are_errors(connect: Any) -> None:
     async with connect(pacs=(fake_of("google"), "google")) as client:
         assert (await call(client, "no_such_tool")).is_error
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503])
+@IN_BOTH_ERAS
 async def test_a_failure_never_looks_empty(connect: Any, status: int) -> None:
     fake = fake_of("google")
     async with connect(pacs=(fake, "google")) as client:
@@ -148,6 +153,7 @@ async def halves(client: Client, tool: str, **arguments: Any) -> tuple[dict[str,
         ("get_metadata", {"instance_uid": synthetic_uid(0, 1, 1), "fields": ["PatientID", "PixelSpacing"]}),
     ],
 )
+@IN_BOTH_ERAS
 async def test_both_halves_say_the_same(connect: Any, tool: str, arguments: dict[str, Any]) -> None:
     async with connect(pacs=(fake_of("orthanc"), "orthanc")) as client:
         structured, text = await halves(client, tool, **arguments)

@@ -7,6 +7,7 @@ Problem
    ├─ NotFound          no such study, series, instance or frame
    ├─ AccessDenied      401, 403: which credentials were used
    ├─ Refused           400, 406, 409, 413: the server understood and declined
+   │  └─ Outdated       what is there is no longer what was planned: nothing was done
    ├─ Busy              429, 503: when to come back
    │  └─ TooMuch        more than this program takes of a shared archive in one day, or in one call
    ├─ Failed            500: it broke while answering
@@ -56,6 +57,15 @@ class AccessDenied(ArchiveError):
 
 class Refused(ArchiveError):
     """The archive understood and declined: 400, 406, 409, 413."""
+
+
+class Outdated(Refused):
+    """What is at a place is no longer what was planned, so nothing was done to it."""
+
+    def __init__(self, archive: str, place: "Place") -> None:
+        super().__init__(
+            archive, f"{place} changed after it was looked at. Nothing was deleted. Ask for the plan again."
+        )
 
 
 class Busy(ArchiveError):
@@ -155,11 +165,12 @@ class File:
 @dataclass(frozen=True)
 class Doomed:
     """What an archive itself says of a place that is to be deleted: how many bytes and instances, None where it does
-    not tell. ``state`` is another text when something there was exchanged."""
+    not tell. ``state`` is another text when something there was exchanged. ``notes`` say what else would go."""
 
     size: int | None = None
     instances: int | None = None
     state: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -264,9 +275,10 @@ class Archive(Protocol):
         archive cannot delete that, Refused where it could not be told which object is meant."""
         ...
 
-    async def delete(self, place: Place, instances: Collection[str], tell: Tell) -> Sequence[str]:
+    async def delete(self, place: Place, instances: Collection[str], doomed: Doomed, tell: Tell) -> Sequence[str]:
         """Delete a study, series or instance, which is known to hold these SOP Instance UIDs and no others; sentences
-        about what was done. What is gone only a search shows, also after an ArchiveError."""
+        about what was done. Raises Outdated where the archive no longer says what ``doomed`` said. What is gone only a
+        search shows, also after any other ArchiveError."""
         ...
 
     def forget(self, place: Place) -> None:

@@ -233,9 +233,9 @@ class DicomwebArchive:
     async def doomed(self, place: Place) -> Doomed:
         return await deleter(self._wire, await self.settle()).doomed(place)
 
-    async def delete(self, place: Place, instances: Collection[str], tell: Tell) -> Sequence[str]:
+    async def delete(self, place: Place, instances: Collection[str], doomed: Doomed, tell: Tell) -> Sequence[str]:
         """Deleting is no part of PS3.18: each kind of server has a way of its own, or none."""
-        return await deleter(self._wire, await self.settle()).delete(place, tell)
+        return await deleter(self._wire, await self.settle()).delete(place, doomed, tell)
 
     def forget(self, place: Place) -> None:
         """Nothing is remembered here."""

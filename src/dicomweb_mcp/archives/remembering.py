@@ -112,9 +112,9 @@ class RememberingArchive:
     async def storage_class(self, place: Place) -> str:
         return await self._archive.storage_class(place)
 
-    async def delete(self, place: Place, instances: Collection[str], tell: Tell) -> Sequence[str]:
+    async def delete(self, place: Place, instances: Collection[str], doomed: Doomed, tell: Tell) -> Sequence[str]:
         try:
-            return await self._archive.delete(place, instances, tell)
+            return await self._archive.delete(place, instances, doomed, tell)
         finally:
             self._memory.forget(self.name)
 

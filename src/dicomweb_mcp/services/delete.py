@@ -1,25 +1,29 @@
-"""Deleting a study, a series or an instance: a plan first, then exactly that, then a search for what is left.
+"""Deleting a study, a series or an instance: a plan first, then exactly that, then a search for what is left."""
 
-A plan's token is a hash of what it says and of the time: nothing has to be remembered between the two calls, and it is
-worth nothing as soon as the archive holds something else there.
-"""
-
-import hashlib
-import json
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 import anyio
 
-from ..archives.base import AccessDenied, Archive, ArchiveError, NotFound, NotOffered, Place, Refused
+from ..archives.base import (
+    AccessDenied,
+    Archive,
+    ArchiveError,
+    NotFound,
+    NotOffered,
+    Outdated,
+    Place,
+    Refused,
+    Tell,
+)
 from ..dicom.query import Query, make_plan
 from ..dicom.rules import Level
 from ..dicom.uids import is_uid
 from ..dicom.values import DicomJson, clean, text
 from .app import App
-from .lookup import find_place, first_row
+from .deletion import Deletion, Done, Instances, Look, Plan
+from .lookup import find_place, first_row, uid_plan
 from .paging import every_match
 from .permits import check_permits
 
@@ -28,57 +32,10 @@ MOST_INSTANCES = 100_000  # of one deletion
 LOOK_AFTER = (0.0, 0.5, 2.0, 5.0)  # seconds before each look for what is left; the searches of some archives lag
 OF_PATIENT = ("PatientID", "PatientName", "StudyDate")
 LONGEST_VALUE = 200
-DECLINED = (AccessDenied, NotOffered, Refused)  # nothing was begun
+DECLINED = (AccessDenied, NotOffered, Refused)  # in all likelihood nothing was begun
 
 Report = Callable[[float, float | None, str], Awaitable[None]]
 T = TypeVar("T")
-Instances = dict[str, str]  # SOP Instance UID -> Series Instance UID, empty where the archive does not tell
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a deletion would take, as the archive tells it now."""
-
-    archive: str
-    address: str
-    place: Place
-    instances: Instances
-    patient: dict[str, str]
-    size: int | None
-    state: str
-
-    def token(self, slot: int) -> str:
-        """What names this plan in one slot of time."""
-        said = [self.archive, self.address, self.place.path, self.patient, self.size, self.state, slot]
-        content = json.dumps([*said, len(self.instances), sorted(self.instances)])
-        return hashlib.sha256(content.encode()).hexdigest()[:20]
-
-    def is_meant_by(self, token: str, slot: int) -> bool:
-        """Whether a token is this plan's, of this slot or the one before."""
-        return token.strip() in (self.token(slot), self.token(slot - 1))
-
-    @property
-    def series_count(self) -> int | None:
-        """In how many series the instances are, None where the archive does not tell of each."""
-        found = set(self.instances.values())
-        return None if "" in found else len(found)
-
-
-@dataclass(frozen=True)
-class Done:
-    """What became of a plan: the instances that a search ``found`` afterwards, None where none could be made."""
-
-    found: Instances | None
-
-
-@dataclass
-class Deletion:
-    """A plan; with ``done`` it was carried out, else ``token`` would do it."""
-
-    plan: Plan
-    token: str
-    done: Done | None = None
-    notes: list[str] = field(default_factory=list)
 
 
 async def delete(
@@ -99,7 +56,7 @@ async def delete(
     check_permits(app, archive_name, "delete")
     if not token:
         plan = await _planned(app, app.archive(archive_name), study_uid, series_uid, instance_uid)
-        return Deletion(plan, plan.token(_slot(clock)), notes=["Nothing was deleted yet."])
+        return Deletion(plan, plan.token(_slot(clock)), notes=["Nothing was deleted yet.", *plan.doomed.notes])
     async with app.transfer_into(archive_name) as archive:
         plan = await _planned(app, archive, study_uid, series_uid, instance_uid)
         slot = _slot(clock)
@@ -109,7 +66,7 @@ async def delete(
                 "least and twenty at most, and only while the archive holds the same there. Show the user this plan "
                 "instead."
             )
-            return Deletion(plan, plan.token(slot), notes=[refusal])
+            return Deletion(plan, plan.token(slot), notes=[refusal, *plan.doomed.notes])
         return await _carried_out(archive, plan, report)
 
 
@@ -139,6 +96,8 @@ async def _planned(
     """What is at the place now. Raises Refused when it cannot be told for certain."""
     place = await find_place(app, archive, study_uid, series_uid, instance_uid)
     doomed = await archive.doomed(place)
+    if place != Place(study_uid or "", series_uid, instance_uid):
+        await _check_single(archive, place, study_uid)
     patient = await _patient(archive, place)
     instances = await _instances(archive, place)
     if not instances:
@@ -153,7 +112,35 @@ async def _planned(
             f"lists {len(instances):,} instances of {place} but says that it has {doomed.instances:,}, so it cannot be "
             "told what would be deleted. Try again in a minute.",
         )
-    return Plan(archive.name, archive.address, place, instances, patient, doomed.size, doomed.state)
+    if doomed.instances is None:
+        await _check_ended(archive, place, len(instances))
+    return Plan(archive.name, archive.address, place, instances, patient, doomed)
+
+
+async def _check_single(archive: Archive, place: Place, study_uid: str | None) -> None:
+    """Raises Refused where the UID stands in several places, of which the one found was looked up."""
+    uid = place.instance_uid or place.series_uid or place.study_uid
+    page = await archive.search(await uid_plan(archive, place.level, uid, study_uid), limit=2, offset=0)
+    if [text(row, place.level.uid) for row in page.rows].count(uid) > 1:
+        raise Refused(
+            archive.name,
+            f"has {place} in several studies or series: give study_uid and series_uid as well, to tell which one is "
+            "meant. Nothing was deleted.",
+        )
+
+
+async def _check_ended(archive: Archive, place: Place, count: int) -> None:
+    """Raises Refused where a search finds instances behind those that were counted: for an archive that does not tell
+    how many there are, the last look before a deletion."""
+    if place.level is Level.INSTANCE:
+        return
+    plan = make_plan(_listing(place), (await archive.settle()).rules)
+    if (await archive.search(plan, limit=1, offset=count)).rows:
+        raise Refused(
+            archive.name,
+            f"lists more than the {count:,} instances of {place} that were counted: another one has arrived, or one is "
+            "there twice. Nothing was deleted. Try again in a minute.",
+        )
 
 
 async def _patient(archive: Archive, place: Place) -> dict[str, str]:
@@ -178,9 +165,7 @@ def _told(row: DicomJson) -> dict[str, str]:
 async def _instances(archive: Archive, place: Place) -> Instances:
     """Everything that a search finds at the place. Raises Refused when that may not be all."""
     rules = (await archive.settle()).rules
-    filters = {Level.INSTANCE.uid: place.instance_uid} if place.instance_uid else None
-    query = Query(Level.INSTANCE, place.study_uid, place.series_uid, filters)
-    _, scan = await every_match(archive, make_plan(query, rules), MOST_INSTANCES)
+    _, scan = await every_match(archive, make_plan(_listing(place), rules), MOST_INSTANCES)
     if scan.complete is not True:
         why = " ".join(scan.notes) or "The end of its list cannot be told."
         raise Refused(archive.name, f"does not list all instances of {place}, so nothing was deleted. {why}")
@@ -190,8 +175,39 @@ async def _instances(archive: Archive, place: Place) -> Instances:
     return {uid: series or place.series_uid or "" for uid, series in found.items()}
 
 
+def _listing(place: Place) -> Query:
+    filters = {Level.INSTANCE.uid: place.instance_uid} if place.instance_uid else None
+    return Query(Level.INSTANCE, place.study_uid, place.series_uid, filters)
+
+
 async def _carried_out(archive: Archive, plan: Plan, report: Report) -> Deletion:
     """Delete, and search for what is left. Raises what the archive raised when it is certain that all is left."""
+    tell = _counting(report)
+    deletion = Deletion(plan, "")
+    problem: ArchiveError | None = None
+    try:
+        deletion.notes += await archive.delete(plan.place, plan.instances, plan.doomed, tell)
+    except Outdated:
+        raise
+    except ArchiveError as error:
+        problem = error
+        deletion.notes.append(str(error))
+    await tell("searching for what is left")
+    try:
+        look = await _last_look(archive, plan, problem)
+    except ArchiveError as error:
+        deletion.notes.append(f"Whether they are gone could not be searched for. {error}")
+        deletion.done = Done(None)
+        return deletion
+    if problem and look.shows_all(plan):
+        raise problem
+    deletion.notes += look.notes(plan, was_told_so=problem is None)
+    deletion.done = Done(look.left)
+    return deletion
+
+
+def _counting(report: Report) -> Tell:
+    """Words as progress whose steps are counted."""
     steps = 0
 
     async def tell(words: str) -> None:
@@ -199,49 +215,27 @@ async def _carried_out(archive: Archive, plan: Plan, report: Report) -> Deletion
         steps += 1
         await report(steps, None, words)
 
-    deletion = Deletion(plan, "")
-    problem: ArchiveError | None = None
-    try:
-        deletion.notes += await archive.delete(plan.place, plan.instances, tell)
-    except ArchiveError as error:
-        problem = error
-        deletion.notes.append(str(error))
-    await tell("searching for what is left")
-    looks = (0.0,) if isinstance(problem, DECLINED) else LOOK_AFTER
-    found, said = await _left(archive, plan, looks, was_told_so=problem is None)
-    if problem and found is not None and len(found) == len(plan.instances):
-        raise problem
-    if found and not problem:
-        deletion.notes.append(
-            f"The archive reported no failure, but a search still finds {len(found):,} of the instances, which do not "
-            "count as deleted: its searches may lag, so look again with list_instances in a minute."
-        )
-    deletion.notes += said
-    deletion.done = Done(found)
-    return deletion
+    return tell
 
 
-async def _left(
-    archive: Archive, plan: Plan, looks: tuple[float, ...], *, was_told_so: bool
-) -> tuple[Instances | None, list[str]]:
-    """Which of the planned instances a search finds, after a few looks; None when there could be none. With what else
-    is to be said. Only where the archive told so (``was_told_so``) does a 404 mean that they are gone: else the archive
-    itself may have gone from its address."""
-    found: Instances = plan.instances
-    listed = True
-    for seconds in looks:
+async def _last_look(archive: Archive, plan: Plan, problem: ArchiveError | None) -> Look:
+    """Look again and again while something is left, as long as searches may lag. What was declined and is all there was
+    never begun."""
+    for seconds in LOOK_AFTER:
         await anyio.sleep(seconds)
-        try:
-            there = await _unless_gone(_instances(archive, plan.place), {}, was_told_so)
-            found = {uid: series for uid, series in there.items() if uid in plan.instances}
-            listed = not there and await _unless_gone(_is_listed(archive, plan.place), False, was_told_so)
-        except ArchiveError as error:
-            return None, [f"Whether they are gone could not be searched for. {error}"]
-        if not found and not listed:
+        look = await _look(archive, plan, may_be_gone=problem is None)
+        if look.is_clear or (isinstance(problem, DECLINED) and look.shows_all(plan)):
             break
-    if there.keys() - plan.instances.keys():
-        return found, ["Instances that came after the plan are there, and were not meant to be deleted."]
-    return found, [f"A search still lists the {plan.place.level} itself, without instances."] if listed else []
+    return look
+
+
+async def _look(archive: Archive, plan: Plan, *, may_be_gone: bool) -> Look:
+    """One look. Only where the archive said that it deleted (``may_be_gone``) does a 404 mean that they are gone: else
+    the archive itself may have gone from its address."""
+    there = await _unless_gone(_instances(archive, plan.place), {}, may_be_gone)
+    left = {uid: series for uid, series in there.items() if uid in plan.instances}
+    is_listed = not there and await _unless_gone(_is_listed(archive, plan.place), False, may_be_gone)
+    return Look(left, len(there) - len(left), is_listed)
 
 
 async def _is_listed(archive: Archive, place: Place) -> bool:

@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field
 
 from ..errors import BadArgument
 from ..services.app import App
-from ..services.delete import Deletion, Plan, agreed, delete
+from ..services.delete import agreed, delete
+from ..services.deletion import Deletion, Plan
 from ..settings import Settings
 from .answers import LIST_BUDGET, DeletionAnswer, result, size
 from .arguments import Archive, InstanceUid, SeriesUid, StudyUid

@@ -20,6 +20,7 @@ from ...paths import Changed, is_inside
 from ...settings import STATE_VARIABLE, user_cache_folder, user_state_folder
 from ..base import (
     NO_CHOICE,
+    ArchiveError,
     Busy,
     Choices,
     Doomed,
@@ -29,6 +30,7 @@ from ..base import (
     Media,
     NotFound,
     NotUnderstood,
+    Outdated,
     Page,
     Place,
     Refused,
@@ -197,15 +199,16 @@ class FolderArchive:
     async def doomed(self, place: Place) -> Doomed:
         """Everything that the files at a place are. Raises Refused where the trash would be a part of the archive."""
         self._trash()
-        found = await self._held(place)
-        instances = len({stored.instance_uid for stored in found})
-        return Doomed(sum(stored.size for stored in found), instances, fingerprint(found))
+        return _doomed(await self._held(place))
 
-    async def delete(self, place: Place, instances: Collection[str], tell: Tell) -> Sequence[str]:
+    async def delete(self, place: Place, instances: Collection[str], doomed: Doomed, tell: Tell) -> Sequence[str]:
         """Move the files into a folder of their own in the trash; the index does not know them afterwards. What is no
-        longer the file that the index knows stays where it is."""
+        longer the file that the index knows stays where it is, and so does what arrives from now on."""
         trash = self._trash()
-        found = [stored for stored in await self._held(place) if stored.instance_uid in instances]
+        held = await self._held(place)
+        if _doomed(held) != doomed:
+            raise Outdated(self._name, place)
+        found = [stored for stored in held if stored.instance_uid in instances]
         await tell(f"moving {len(found):,} files into the trash")
         try:
             filled = await to_thread.run_sync(trash.take, found)
@@ -213,11 +216,11 @@ class FolderArchive:
             raise Refused(
                 self._name, f"its trash {trash.folder} cannot be used: {error.strerror or error}. Nothing was deleted."
             ) from None
-        await self._fresh(anew=True)
-        notes = [f"{filled.moved:,} files were moved to {filled.folder}; {filled.listing} there says where each was."]
-        if filled.left:
-            path, why = filled.left[0]
-            notes.append(f"{len(filled.left):,} files were left where they are; first: {path} ({why}).")
+        notes = [*filled.notes, await to_thread.run_sync(trash.told)]
+        try:
+            await self._fresh(anew=True)
+        except ArchiveError as error:  # where the files are is to be told in any case
+            notes.append(str(error))
         return notes
 
     def _trash(self) -> Trash:
@@ -372,6 +375,11 @@ class FolderArchive:
                 yield chunk
         finally:
             file.close()
+
+
+def _doomed(files: Sequence[StoredFile]) -> Doomed:
+    instances = len({stored.instance_uid for stored in files})
+    return Doomed(sum(stored.size for stored in files), instances, fingerprint(files))
 
 
 def _metadata(stored: StoredFile) -> DicomJson:

@@ -6,15 +6,16 @@ Nothing is ever removed for good here, and nothing is taken that is not the file
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from errno import EXDEV
+from errno import ENOSPC, EXDEV
 from pathlib import Path
 from uuid import uuid4
 
-from ...paths import Changed, make_private, write_whole
+from ...paths import Changed, give_name, make_private, new_part, write_whole
 from .files import StoredFile
 
 CHUNK = 1 << 20
@@ -27,9 +28,17 @@ class Filled:
     """What one deletion put into its folder, and the files that it ``left``: (path, why)."""
 
     folder: Path
-    listing: str = LISTING
     moved: int = 0
     left: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about both."""
+        notes = [f"{self.moved:,} files were moved to {self.folder}; {LISTING} there says where each was."]
+        if self.left:
+            path, why = self.left[0]
+            notes.append(f"{len(self.left):,} files were left where they are; first: {path} ({why}).")
+        return notes
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,7 @@ class Trash:
         when there can be no folder or list."""
         for folder in (self.folder.parent, self.folder):
             make_private(folder)
+        self._check_space(files)
         filled = Filled(self.folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid4().hex[:8]}")
         filled.folder.mkdir(mode=0o700)
         names = [f"{number:06}.dcm" for number in range(1, len(files) + 1)]
@@ -56,6 +66,27 @@ class Trash:
             except OSError as error:
                 filled.left.append((stored.path, f"it cannot be moved: {error.strerror or error}"))
         return filled
+
+    def _check_space(self, files: Sequence[StoredFile]) -> None:
+        """Raises OSError where copies would fill another disk, which all the user's programs may need."""
+        is_elsewhere = bool(files) and Path(files[0].root).stat().st_dev != self.folder.stat().st_dev
+        if is_elsewhere and sum(one.size for one in files) > shutil.disk_usage(self.folder).free:
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
+
+    def told(self) -> str:
+        """A sentence on how much lies here, and who empties it."""
+        size = sum(_size(folder, name) for folder, _, names in os.walk(self.folder) for name in names)
+        return (
+            f"The trash of this archive now takes {size / 1e6:,.1f} MB, and nothing empties it: a person deletes "
+            f"what is no longer needed from {self.folder}."
+        )
+
+
+def _size(folder: str, name: str) -> int:
+    try:
+        return Path(folder, name).lstat().st_size
+    except OSError:  # somebody empties it just now
+        return 0
 
 
 def fingerprint(files: Sequence[StoredFile]) -> str:
@@ -82,16 +113,21 @@ def _path(stored: StoredFile) -> Path:
 
 def _move(stored: StoredFile, target: Path) -> None:
     """Move one file that is unchanged. Raises Changed or OSError; then it is where it was."""
-    source = _path(stored)
     with stored.opened() as file:
         known = os.fstat(file.fileno())
     try:
-        source.rename(target)
+        _take(stored, target, known)
     except OSError as error:
         if error.errno != EXDEV:
             raise
         _copy(stored, target)
-        return
+
+
+def _take(stored: StoredFile, target: Path, known: os.stat_result) -> None:
+    """Rename the file that was opened, if it is unchanged. Raises Changed for another one, which is put back, or
+    OSError."""
+    source = _path(stored)
+    source.rename(target)
     moved = target.lstat()
     if (moved.st_dev, moved.st_ino, moved.st_size, moved.st_mtime_ns) != (
         known.st_dev, known.st_ino, stored.size, stored.mtime,
@@ -102,29 +138,40 @@ def _move(stored: StoredFile, target: Path) -> None:
 
 def _put_back(target: Path, source: Path) -> None:
     """What was put into the file's place between looking and moving; never over what is there by now."""
-    if os.path.lexists(source):
-        raise OSError(0, f"it was exchanged twice meanwhile, and what was there lies in the trash as {target.name}")
-    target.rename(source)
+    try:
+        give_name(target, source)
+    except OSError as error:
+        why = "exchanged twice meanwhile" if isinstance(error, FileExistsError) else "exchanged, and cannot be put back"
+        raise OSError(0, f"it was {why}, and what was there lies in {target.parent} as {target.name}") from None
+    target.unlink(missing_ok=True)  # a link to it has the name
 
 
 def _copy(stored: StoredFile, target: Path) -> None:
     """Onto another file system: copied, read again, and removed only when both are the same and it is unchanged."""
     read = hashlib.sha256()
+    source = _path(stored)
+    file = stored.opened()
+    known = os.fstat(file.fileno())
 
     def chunks() -> Iterator[bytes]:
-        with stored.opened() as file:
-            while chunk := file.read(CHUNK):
-                read.update(chunk)
-                yield chunk
+        while chunk := file.read(CHUNK):
+            read.update(chunk)
+            yield chunk
 
-    write_whole(target, chunks())
+    with file:
+        write_whole(target, chunks())
     try:
-        with target.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").digest() != read.digest():
+        with target.open("rb") as copy:
+            if hashlib.file_digest(copy, "sha256").digest() != read.digest():
                 raise OSError(0, "its copy in the trash is not the same")
-        stored.opened().close()  # raises Changed
         os.utime(target, ns=(stored.mtime, stored.mtime))
-        _path(stored).unlink()
+        aside = new_part(source.parent)  # no scan counts it
+        _take(stored, aside, known)
+        try:
+            aside.unlink()
+        except OSError:
+            _put_back(aside, source)
+            raise
     except BaseException:
         with suppress(OSError):
             target.unlink()

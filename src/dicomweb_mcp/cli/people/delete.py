@@ -3,7 +3,8 @@
 import argparse
 
 from ...services.app import App
-from ...services.delete import Deletion, delete
+from ...services.delete import delete
+from ...services.deletion import Deletion
 from ...settings import Settings
 from ...tools.delete import deletion_answer
 from .arguments import YES, add_archive, add_uids, check_uids
@@ -18,7 +19,10 @@ It shows what would go and asks; with --json or without a terminal it needs --ye
 into a trash.
 
   dicomweb-mcp delete pacs --series 1.2.3.4"""
-INTERRUPTED = "What was deleted by then is gone: running the same command again shows what is left."
+INTERRUPTED = (
+    "What was deleted by then is gone, and what a server has begun may go on: running the same command again shows "
+    "what is left."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
