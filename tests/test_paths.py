@@ -103,7 +103,7 @@ def test_a_new_file_never_takes_the_place_of_anything(
 ) -> None:
     """Also where there are no hard links, and also not of a link that leads nowhere."""
 
-    def no_links(*_: object) -> None:
+    def no_links(*_: object, **__: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     if not hard_links:

@@ -60,10 +60,8 @@ def open_regular(path: Path) -> BinaryIO:
     """
     if os.path.realpath(path) != str(path):
         raise NotRegular(path)
-    if _FOLDERS_CAN_BE_HELD:
-        with _held_folder(path) as folder:
-            return _open_regular(path, path.name, folder)
-    return _open_regular(path, str(path), None)
+    with held(path.parent) as folder:
+        return _open_regular(path, name_in(folder, path), folder)
 
 
 def _open_regular(path: Path, name: str, folder: int | None) -> BinaryIO:
@@ -77,18 +75,26 @@ def _open_regular(path: Path, name: str, folder: int | None) -> BinaryIO:
 
 
 @contextmanager
-def _held_folder(path: Path) -> Iterator[int]:
-    """The folder of a file, reached folder by folder, so that none can be exchanged for a link between looking and
-    opening."""
-    folder = os.open(path.anchor, _FOLDER_FLAGS)
+def held(folder: Path) -> Iterator[int | None]:
+    """A folder at a resolved path, reached folder by folder, so that none can be exchanged for a link between looking
+    and opening; None where the system cannot do that. Raises OSError, also where one is a link."""
+    if not _FOLDERS_CAN_BE_HELD:
+        yield None
+        return
+    descriptor = os.open(folder.anchor, _FOLDER_FLAGS)
     try:
-        for part in path.parts[1:-1]:
-            inner = os.open(part, _FOLDER_FLAGS, dir_fd=folder)
-            os.close(folder)
-            folder = inner
-        yield folder
+        for part in folder.parts[1:]:
+            inner = os.open(part, _FOLDER_FLAGS, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
     finally:
-        os.close(folder)
+        os.close(descriptor)
+
+
+def name_in(folder: int | None, path: Path) -> str:
+    """What a path is called for a system call that is given its folder, if it is ``held``."""
+    return str(path) if folder is None else path.name
 
 
 def write_whole(final: Path, chunks: Iterable[bytes]) -> None:
@@ -116,17 +122,20 @@ def new_part(folder: Path) -> Path:
     return folder / f".{uuid4().hex}{PART_SUFFIX}"
 
 
-def give_name(part: Path, final: Path) -> None:
-    """Let a file that was written have its name, and never over another one: a hard link fails where the name is taken,
-    which a renaming on POSIX systems does not. Raises FileExistsError or another OSError."""
+def give_name(part: Path, final: Path, folder: int | None = None) -> None:
+    """Let a file that was written have its name, in a folder that may be ``held``, and never over another one: a hard
+    link fails where the name is taken, which a renaming on POSIX systems does not. Raises FileExistsError or another
+    OSError."""
+    name = name_in(folder, final)
     try:
-        os.link(part, final)
+        os.link(part, name, dst_dir_fd=folder)
     except FileExistsError:
         raise
     except OSError:  # no hard links here (FAT, some network drives)
-        if os.path.lexists(final):
+        with suppress(FileNotFoundError):
+            os.stat(name, dir_fd=folder, follow_symlinks=False)
             raise FileExistsError(f"{final.name} is there already") from None
-        part.rename(final)
+        os.rename(part, name, dst_dir_fd=folder)
 
 
 def sync_folder(folder: Path) -> None:

@@ -69,7 +69,7 @@ async def test_nothing_is_overwritten(folder: Path, source: Path) -> None:
 async def test_a_failure_in_the_middle_leaves_nothing_behind(
     folder: Path, source: Path, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(*_: Any) -> None:
+    def failing(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
     outgoing = checked(source)
@@ -77,7 +77,7 @@ async def test_a_failure_in_the_middle_leaves_nothing_behind(
         with monkeypatch.context() as patch:
             patch.setattr(os, at, failing)
             if at == "link":  # without hard links a file is renamed
-                patch.setattr(Path, "rename", failing)
+                patch.setattr(os, "rename", failing)
             verdict = (await archive.store([outgoing])).verdicts["1.2.3.4"]
         assert not verdict.stored
         assert verdict.reason == "it cannot be written: No space left on device"
@@ -88,7 +88,7 @@ async def test_a_failure_in_the_middle_leaves_nothing_behind(
 async def test_without_hard_links_a_file_is_renamed_and_still_not_over_another(
     folder: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_links(*_: Any) -> None:
+    def no_links(*_: Any, **__: Any) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", no_links)

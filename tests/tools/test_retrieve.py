@@ -1,5 +1,6 @@
 """retrieve_instances through a client: when it is offered, what its answers say, what it refuses."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,40 @@ def test_ten_thousand_files_stay_within_the_budget(tmp_path: Path) -> None:
     assert (structured["failed"], structured["retrieved"]) == (10_000, 1)
     assert characters(structured) <= 12_000
     left_out = 10_000 - len(structured["files"])
-    assert any(f"Not listed for space: {left_out:,} failed" in note for note in structured["notes"])
+    said = f"Not listed for space: {left_out:,} failed. They stand in the report."
+    assert said in structured["notes"]
+    assert not structured["report"].startswith(str(tmp_path)), "the report is none of the user's files"
+    lines = [json.loads(line) for line in Path(structured["report"]).read_text("utf-8").splitlines()]
+    assert len(lines) == 10_001
+    assert lines[9_999] == {"file": "1.2.840.000000000000000000000000009999", "outcome": "failed",
+                            "reason": "reason 9999 " * 50}  # fmt: skip
+    assert lines[10_000] == {"file": "1.2", "outcome": "retrieved", "reason": ""}
+
+
+def test_a_report_is_written_only_where_the_answer_cannot_tell_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DICOMWEB_MCP_STATE", str(tmp_path))
+    few = [Item("1.2", Outcome.FAILED, "gone"), *(Item(f"1.2.{n}", Outcome.RETRIEVED) for n in range(99))]
+    assert "report" not in retrieval_answer("pacs", Retrieval(tmp_path, few)).structured()
+    strays = {f"1.3.{n}": "not asked for " * 40 for n in range(100)}
+    made = retrieval_answer("pacs", Retrieval(tmp_path, few, strays)).structured()
+    lines = Path(made["report"]).read_text("utf-8").splitlines()
+    assert json.loads(lines[-1]) == {"file": "1.3.99", "outcome": "not_asked_for", "reason": strays["1.3.99"]}
+    assert len(lines) == 200
+    assert Path(made["report"]).name.startswith("retrieve-")
+
+
+def test_an_answer_without_the_report_that_could_not_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DICOMWEB_MCP_STATE", str(tmp_path / "file"))
+    items = [Item(f"1.2.{n}", Outcome.FAILED, "gone " * 50) for n in range(300)]
+    made = retrieval_answer("pacs", Retrieval(tmp_path, items)).structured()
+    assert "report" not in made
+    assert any("report" in note and "could not be written" in note for note in made["notes"])
+    assert any("Ask for less at a time" in note for note in made["notes"])
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,9 @@ async def test_the_oldest_reports_go(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports" / "store-20200101T000000Z-00000000.jsonl").touch()
     (tmp_path / "reports" / "notes.txt").touch()
-    written = [report.write_report([Item("a.dcm", Outcome.REJECTED, "cut off")]) for _ in range(3)]
+    written = [
+        report.write_report("store", report.rows_of([Item("a.dcm", Outcome.REJECTED, "cut off")])) for _ in range(3)
+    ]
     assert {path.name for path in (tmp_path / "reports").iterdir()} == {"notes.txt", *(path.name for path in written)}
 
 

@@ -9,6 +9,8 @@ IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
+NATIVE = frozenset({IMPLICIT, EXPLICIT, BIG_ENDIAN})
+NATIVE_OR_DEFLATED = NATIVE | {DEFLATED}  # which deflates the data set around native pixels too
 
 LOOSE = re.compile(r"[0-9]+(\.[0-9]+)*")
 STRICT = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..dicom.functional_groups import frame_count
+from ..dicom.native_size import frame_bits
 from ..dicom.values import DicomJson, element, integer, raw_values, text
 from .problems import TooLarge, Undecodable
 
@@ -78,10 +79,8 @@ class PixelDescription:
     @property
     def frame_bytes(self) -> int:
         """Length of one uncompressed frame that begins on a byte; one-bit pixels are packed (PS3.5 8.1.1)."""
-        if self.bits_allocated == 1:
-            return (self.pixels * self.samples_per_pixel + 7) // 8
-        samples = 2 if self.is_subsampled else self.samples_per_pixel
-        return self.pixels * samples * (self.bits_allocated // 8)
+        samples, photometric = self.samples_per_pixel, self.photometric_interpretation
+        return (frame_bits(self.rows, self.columns, samples, self.bits_allocated, photometric) + 7) // 8
 
     @property
     def is_subsampled(self) -> bool:

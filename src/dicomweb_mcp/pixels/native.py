@@ -15,15 +15,21 @@ FLOATS = {"float": "f4", "double": "f8"}
 def decode_native(frame: bytes, description: PixelDescription, order: str) -> NDArray[Any]:
     """The array of an uncompressed frame; ``order`` is "<" or ">".
 
-    Raises Undecodable unless the frame is as long as the attributes say; one byte of padding is accepted.
+    Raises Undecodable unless the frame is as long as the attributes say.
     """
-    expected = description.frame_bytes
-    if len(frame) != expected and len(frame) != expected + 1:
-        raise Undecodable(_wrong_length(frame, expected))
-    raw = frame[:expected]
+    check_length(frame, description)
+    raw = frame[: description.frame_bytes]
     if description.is_subsampled:
         return _upsampled(raw, description, order)
     return interleave(raw, description, order, description.planar_configuration)
+
+
+def check_length(frame: bytes, description: PixelDescription) -> None:
+    """Raises Undecodable unless an uncompressed frame is as long as the attributes say; one byte of padding is
+    accepted."""
+    expected = description.frame_bytes
+    if len(frame) not in (expected, expected + 1):
+        raise Undecodable(_wrong_length(frame, expected))
 
 
 def interleave(raw: bytes, description: PixelDescription, order: str, planar_configuration: int | None) -> NDArray[Any]:

@@ -3,11 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from ..archives.base import Archive, Place
-from ..dicom.uids import BIG_ENDIAN, EXPLICIT, IMPLICIT
+from ..dicom.uids import NATIVE
 from ..dicom.values import DicomJson, transfer_syntaxes
 from ..errors import Problem
-
-NATIVE = frozenset({IMPLICIT, EXPLICIT, BIG_ENDIAN})
 
 Wanted = tuple[str, DicomJson, Sequence[int]]  # the UID of an instance, its metadata, numbers of its frames
 

@@ -183,6 +183,7 @@ class RetrievalAnswer(Answer):
     folder: str
     written: list[str] = Field(default=[], description="Names of frames or values")
     files: list[dict[str, str]] = Field(default=[], description="Files that need a look: file, outcome, reason")
+    report: str = Field(default="", description="A file of JSON lines with the outcome of every file")
 
     def always(self) -> frozenset[str]:
         return frozenset({"retrieved", "already_there", "different", "failed"})

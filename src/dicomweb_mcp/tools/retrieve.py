@@ -4,13 +4,16 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated
 
+from anyio import to_thread
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
 from ..dicom.values import clean
 from ..services.app import App
+from ..services.report import write_report
 from ..services.retrieve import Outcome, Retrieval, Wanted, retrieve
+from ..settings import BadSettings
 from .answers import LIST_BUDGET, RetrievalAnswer, result, size
 from .arguments import Archive, SeriesUid, StudyUid
 
@@ -21,6 +24,7 @@ LONGEST_PATH = 4_096
 LONGEST_REASON = 300
 WRITTEN_SHOWN = 20
 ROWS_SHOWN = 200
+LONGEST_LIST = 100  # files, of which the answer alone tells all
 NOT_ASKED_FOR = "not_asked_for"
 
 
@@ -67,18 +71,15 @@ async def retrieve_instances(
     app = ctx.request_context.lifespan_context
     wanted = Wanted(study_uid, series_uid, instance_uids or (), frames or (), bulk_path, as_stored)
     retrieval = await retrieve(app, archive, wanted, directory, ctx.report_progress)
-    return result(retrieval_answer(app.configured(archive).name, retrieval))
+    return result(await to_thread.run_sync(retrieval_answer, app.configured(archive).name, retrieval))
 
 
 def retrieval_answer(archive: str, retrieval: Retrieval) -> RetrievalAnswer:
-    """The answer within its budget: files that need a look give way last to first, and are counted."""
+    """The answer within its budget: files that need a look give way last to first, and are counted. What does not fit,
+    and the whole of a long list, goes into a report."""
     counts = Counter(item.outcome for item in retrieval.items if item.outcome)
-    rows = [
-        {"file": item.shown, "outcome": str(item.outcome), "reason": clean(item.reason, LONGEST_REASON)}
-        for item in retrieval.items
-        if item.reason
-    ]
-    rows += [{"file": uid, "outcome": NOT_ASKED_FOR, "reason": reason} for uid, reason in retrieval.strays.items()]
+    all_rows = _rows(retrieval)
+    rows = [{**row, "reason": clean(row["reason"], LONGEST_REASON)} for row in all_rows if row["reason"]]
     answer = RetrievalAnswer(
         archive=archive,
         notes=[*retrieval.notes, *_notes(retrieval, counts)],
@@ -91,7 +92,19 @@ def retrieval_answer(archive: str, retrieval: Retrieval) -> RetrievalAnswer:
         written=[path.name for path in retrieval.written[:WRITTEN_SHOWN]],
         files=rows,
     )
+    if len(all_rows) > LONGEST_LIST or size(answer) > LIST_BUDGET:
+        try:
+            answer.report = str(write_report("retrieve", all_rows))
+        except (OSError, BadSettings) as error:
+            why = getattr(error, "strerror", None) or error
+            answer.notes = [*answer.notes, f"The report of all files could not be written: {why}."]
     return _fitted(answer, rows)
+
+
+def _rows(retrieval: Retrieval) -> list[dict[str, str]]:
+    """A row for every file, last those that nobody asked for."""
+    rows = [{"file": one.shown, "outcome": str(one.outcome), "reason": one.reason} for one in retrieval.items]
+    return rows + [{"file": uid, "outcome": NOT_ASKED_FOR, "reason": why} for uid, why in retrieval.strays.items()]
 
 
 def _fitted(answer: RetrievalAnswer, rows: Sequence[dict[str, str]]) -> RetrievalAnswer:
@@ -101,7 +114,8 @@ def _fitted(answer: RetrievalAnswer, rows: Sequence[dict[str, str]]) -> Retrieva
         answer.files = list(rows[:shown])
         hidden = Counter(row["outcome"] for row in rows[shown:])
         listed = ", ".join(f"{count:,} {outcome}" for outcome, count in hidden.items())
-        answer.notes = [*notes, f"Not listed for space: {listed}. Ask for less at a time to see them."]
+        where = "They stand in the report." if answer.report else "Ask for less at a time to see them."
+        answer.notes = [*notes, f"Not listed for space: {listed}. {where}"]
     return answer
 
 

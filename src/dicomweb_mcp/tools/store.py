@@ -13,7 +13,7 @@ from ..archives.base import Choices
 from ..dicom.values import clean
 from ..services.app import App
 from ..services.items import Fit, Item, Outcome
-from ..services.report import write_report
+from ..services.report import rows_of, write_report
 from ..services.transfer import MOST_BYTES_UNCONFIRMED, MOST_UNCONFIRMED, Transfer, store
 from ..settings import BadSettings, Settings
 from .answers import LIST_BUDGET, TransferAnswer, result, size
@@ -142,7 +142,7 @@ def transfer_answer(archive: str, transfer: Transfer, refusal: str = "") -> Tran
     )
     if len(transfer.items) > LONGEST_LIST or size(answer) > LIST_BUDGET:
         try:
-            answer.report = str(write_report(transfer.items))
+            answer.report = str(write_report("store", rows_of(transfer.items)))
         except (OSError, BadSettings) as error:
             why = getattr(error, "strerror", None) or error
             answer.notes = [*answer.notes, f"The report of all files could not be written: {why}."]

@@ -1,17 +1,19 @@
 """Whole files from scripted servers of every kind: byte for byte, each in its place, again only what is missing."""
 
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from pydicom import dcmread
 
-from archives.folder_helpers import make_file
+from archives.folder_helpers import SAMPLES, make_file
 from dicomweb_mcp.archives.base import AccessDenied, NotFound, Refused
 from dicomweb_mcp.errors import BadArgument
 from fakes.base import Asked
 from fakes.google import Google
-from fakes.store import Held, Store
+from fakes.store import Held, Row, Store
 from services.retrieve.helpers import Serving, due, fetched, found, outcomes, reasons, with_parts
 from services.transfer_helpers import Steps
 
@@ -78,6 +80,41 @@ async def test_instances_by_name_and_one_that_is_not_there(tmp_path: Path) -> No
     assert found(root / "in") == due(store.instances[2], store.instances[4])
     with pytest.raises(NotFound):
         await fetched(fake, "dcm4chee", root, instance_uids=["9.9"])
+
+
+class Padding(Serving):
+    def __init__(self, store: Store, padding: str) -> None:
+        super().__init__(store)
+        self._padding = padding
+
+    def _row(self, row: Row, fields: Any) -> Any:
+        found = deepcopy(super()._row(row, fields))
+        for attribute in found.values():
+            if attribute["vr"] == "UI" and "Value" in attribute:
+                attribute["Value"] = [f"{value}{self._padding}" for value in attribute["Value"]]
+        return found
+
+
+async def test_uids_are_the_same_with_and_without_padding(tmp_path: Path) -> None:
+    """In arguments, in the list of a server that gives them as they stand in files, and in files padded with blanks."""
+    made = make_file(tmp_path / "a.dcm", STUDY, SERIES, f"{SERIES}.15")
+    blank = made.read_bytes().replace(f"{SERIES}.15\0".encode(), f"{SERIES}.15 ".encode())
+    blank = blank.replace(f"{SERIES}\0".encode(), f"{SERIES} ".encode())
+    for padding in ("\0", " ", "\0\0 "):
+        fake, root = Padding(Store.files(made), padding), tmp_path / f"root{len(padding)}{ord(padding[0])}"
+        root.mkdir()
+        fake.gives(with_parts(blank), "")
+        assert outcomes(await fetched(fake, "dcm4chee", root, study_uid=STUDY)) == {"retrieved": 1}
+        assert found(root) == {f"in/P1/{STUDY}/{SERIES}/{SERIES}.15.dcm": blank}
+        assert outcomes(await fetched(fake, "dcm4chee", root, series_uid=SERIES)) == {"already_there": 1}
+    fake = Serving(Store.files(made))
+    asked = {
+        "study_uid": f"{STUDY} ",
+        "series_uid": f"{SERIES}\0",
+        "instance_uids": [f" {SERIES}.15", f"{SERIES}.15\0"],
+    }
+    assert outcomes(await fetched(fake, "dcm4chee", root, **asked)) == {"already_there": 1}
+    assert outcomes(await fetched(fake, "dcm4chee", root, "other", **asked)) == {"retrieved": 1}
 
 
 async def test_a_file_that_is_written_in_pieces(tmp_path: Path) -> None:
@@ -238,6 +275,23 @@ async def test_an_odd_file_that_is_there_to_its_end_is_kept_and_named(tmp_path: 
     assert outcomes(result) == {"retrieved": 1}
     assert "ascending order" in reasons(result)[f"{SERIES}.1"]
     assert list(found(root).values()) == [odd]
+
+
+async def test_an_odd_file_that_is_cut_is_not_kept(tmp_path: Path) -> None:
+    """Nobody says where its compressed pixels end but they themselves, behind what is odd about it."""
+    good = (SAMPLES / "SC_rgb_rle.dcm").read_bytes()
+    at = good.index(b"\xe0\x7f\x10\0")
+    odd = good[:at] + b"\x08\x00\x60\x00CS\x02\x00MR" + good[at:]
+    store = Store.shipped("SC_rgb_rle.dcm")
+    study, instance = store.instances[0].text("0020000D"), store.instances[0].text("00080018")
+    for number, (data, outcome, says) in enumerate(
+        [(odd, "retrieved", "ascending order"), (odd[:-100], "failed", "cut off")]
+    ):
+        fake = Serving(store)
+        fake.gives(with_parts(data), "", 9)
+        result = await fetched(fake, "dcm4chee", tmp_path, str(number), study_uid=study)
+        assert outcomes(result) == {outcome: 1}
+        assert says in reasons(result)[instance]
 
 
 @pytest.mark.parametrize(

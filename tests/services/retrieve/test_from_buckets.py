@@ -83,6 +83,8 @@ async def test_single_instances_are_told_by_their_headers(tmp_path: Path) -> Non
         result = await idc.fetched(series_uid=idc.series, instance_uids=["1.2.2"])
         assert outcomes(result) == {"retrieved": 1}
         assert found(idc.root / "in") == idc.due(2)
+        padded = await idc.fetched(series_uid=f"{idc.series} ", instance_uids=["1.2.2\0", " 1.2.3", "1.2.3"])
+        assert outcomes(padded) == {"already_there": 1, "retrieved": 1}
         missing = await idc.fetched(series_uid=idc.series, instance_uids=["1.2.2", "1.2.9"])
         assert outcomes(missing) == {"already_there": 1, "failed": 1}
         assert "no object" in reasons(missing)["1.2.9"]

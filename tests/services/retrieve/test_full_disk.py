@@ -8,8 +8,9 @@ from typing import Any
 
 import anyio
 import pytest
+from pydicom import dcmread
 
-from archives.folder_helpers import make_file
+from archives.folder_helpers import SAMPLES, make_file
 from dicomweb_mcp.services.retrieve import receiving
 from dicomweb_mcp.services.retrieve.folder import Folder, NotWritten
 from fakes.store import Held, Store
@@ -86,6 +87,46 @@ async def test_what_cannot_fit_is_not_begun(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(Folder, "free", 1_000_000_000)
     await fetched(fake, "dcm4chee", root, study_uid=STUDY, as_stored=False)
     assert fake.files_asked != []
+
+
+@pytest.mark.parametrize(("name", "is_refused"), [("CT_small.dcm", True), ("SC_rgb_rle.dcm", False)])
+async def test_what_cannot_fit_as_it_is_stored_is_not_begun_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, is_refused: bool
+) -> None:
+    """Only where the archive says that the pixels are not compressed: nobody knows how small the others are."""
+    data = dcmread(SAMPLES / name)
+    fake = Serving(Store.shipped(name))
+    monkeypatch.setattr(Folder, "free", len(data.pixel_array.tobytes()) - 1)
+    if is_refused:
+        with pytest.raises(NotWritten, match=r"are free there. Nothing was fetched"):
+            await fetched(fake, "dcm4chee", tmp_path, study_uid=data.StudyInstanceUID)
+        assert fake.files_asked == []
+    else:
+        result = await fetched(fake, "dcm4chee", tmp_path, study_uid=data.StudyInstanceUID)
+        assert outcomes(result) == {"retrieved": 1}
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounts a disk")
+async def test_a_disk_that_fills_up_among_files(tmp_path: Path) -> None:
+    """A real small disk: what was retrieved is whole, and a run with more room goes on from there."""
+    held, root = members(tmp_path, [300_000] * 6), tmp_path / "root"
+    root.mkdir()
+    mounted = await anyio.run_process(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(root)], check=False)
+    if mounted.returncode:
+        pytest.skip("nothing may be mounted here")
+    try:
+        with pytest.raises(NotWritten, match=r"The disk is full. (\d) files were retrieved and are whole") as problem:
+            await fetched(Serving(Store().hold(held)), "dcm4chee", root, study_uid=STUDY)
+        kept = found(root / "in")
+        assert kept.items() <= due(*held).items()
+        assert f" {len(kept)} files" in str(problem.value)
+        assert 1 <= len(kept) <= 3
+        await anyio.run_process(["mount", "-o", "remount,size=8m", str(root)])
+        again = await fetched(Serving(Store().hold(held)), "dcm4chee", root, study_uid=STUDY)
+        assert outcomes(again) == {"already_there": len(kept), "retrieved": 6 - len(kept)}
+        assert found(root / "in") == due(*held)
+    finally:
+        await anyio.run_process(["umount", str(root)])
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="needs modes that count, and no superuser")

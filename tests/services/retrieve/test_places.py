@@ -4,6 +4,7 @@ import os
 import string
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from archives.folder_helpers import make_file
 from dicomweb_mcp.errors import BadArgument
 from dicomweb_mcp.paths import PART_SUFFIX
-from dicomweb_mcp.services.retrieve.folder import opened_folder
+from dicomweb_mcp.services.retrieve.folder import NotWritten, opened_folder
 from dicomweb_mcp.services.retrieve.names import marked_name, plain_name
 from fakes.store import Held, Store
 from services.retrieve.helpers import Serving, fetched, found, outcomes, reasons
@@ -171,6 +172,31 @@ async def test_what_stands_in_the_way_is_never_followed_out(tmp_path: Path, leve
         assert way.read_bytes() == b"mine"
 
 
+@pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="folders can be held on Linux alone")
+@pytest.mark.parametrize("call", ["link", "mkdir"])
+@pytest.mark.parametrize("level", ["P1", "P1/1.2.1", "P1/1.2.1/1.2.1.1"])
+async def test_a_folder_that_becomes_a_link_at_the_last_moment_leads_nothing_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str, call: str
+) -> None:
+    """Somebody exchanges it between the look at it and the making of what lies in it."""
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    root.mkdir()
+    outside.mkdir()
+    way, really = root / "in" / level, getattr(os, call)
+
+    def exchanged(*args: Any, **more: Any) -> None:
+        if way.is_dir() and not way.is_symlink():
+            way.rename(tmp_path / "aside")
+            way.symlink_to(outside)
+        really(*args, **more)
+
+    monkeypatch.setattr(os, call, exchanged)
+    fake = Serving(Store().hold([held(tmp_path / "there", n, "P1", "1.2.1") for n in (1, 2)]))
+    await fetched(fake, "dcm4chee", root, study_uid="1.2.1")
+    assert (tmp_path / "aside").exists() or call == "mkdir"
+    assert list(outside.iterdir()) == []
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes have names in a folder on POSIX systems alone")
 async def test_links_and_pipes_under_the_name_of_a_file_are_not_opened(tmp_path: Path) -> None:
     root, members = tmp_path / "root", [held(tmp_path / "there", n, "P1", "1.2") for n in (1, 2)]
@@ -181,6 +207,48 @@ async def test_links_and_pipes_under_the_name_of_a_file_are_not_opened(tmp_path:
     result = await fetched(Serving(Store().hold(members)), "dcm4chee", root, study_uid="1.2")
     assert outcomes(result) == {"different": 2}
     assert (folder / "1.2.1.1.dcm").is_symlink()
+
+
+async def test_what_others_have_there_hinders_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Links that lead to themselves, out or nowhere, and folders that may not be looked at."""
+    root, really = tmp_path / "root", os.scandir
+    shut = root / "in/Private/1.2.1"
+    shut.mkdir(parents=True)
+    for name, target in {"loop": "loop", "away": "/", "nowhere": "missing"}.items():
+        (root / "in" / name).symlink_to(target)
+    (root / "in/P2/1.2.1").mkdir(parents=True)
+    (root / "in/P2/1.2.1/loop").symlink_to("loop")
+
+    def denied(folder: Any) -> Any:
+        if Path(folder) == shut:
+            raise PermissionError(13, "Permission denied")
+        return really(folder)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    fake = Serving(Store().hold([held(tmp_path / "there", 1, "P1")]))
+    assert outcomes(await fetched(fake, "dcm4chee", root, study_uid="1.2.1")) == {"retrieved": 1}
+
+
+async def test_a_folder_that_may_not_be_listed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(_: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", denied)
+    fake = Serving(Store().hold([held(tmp_path / "there", 1, "P1")]))
+    with pytest.raises(NotWritten, match="cannot be used: Permission denied"):
+        await fetched(fake, "dcm4chee", tmp_path, study_uid="1.2.1")
+    assert fake.files_asked == []
+
+
+async def test_a_link_within_the_folder_is_a_folder_like_others(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "in/P2/kept").mkdir(parents=True)
+    (root / "in/P1/1.2.1").mkdir(parents=True)
+    (root / "in/P1/1.2.1/1.2.1.1").symlink_to(root / "in/P2/kept")
+    fake = Serving(Store().hold([held(tmp_path / "there", 1, "P1")]))
+    assert outcomes(await fetched(fake, "dcm4chee", root, study_uid="1.2.1")) == {"retrieved": 1}
+    assert list(found(root)) == ["in/P2/kept/1.2.1.1.1.dcm"]
+    assert outcomes(await fetched(fake, "dcm4chee", root, study_uid="1.2.1")) == {"already_there": 1}
 
 
 def test_parts_of_a_run_that_was_killed_long_ago_go(tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ class Walked(NamedTuple):
     """``values`` are the short public top-level elements up to the pixels, without one that is cut; ``missing`` bytes
     lie beyond the end.
 
-    ``pixels`` is the length of the pixel data, or None where there was none or it says no length.
+    ``pixels`` is the length of the pixel data, or None where there was none or it says no length; ``pixel_tag`` is
+    which kind of them there is.
     """
 
     syntax: str
@@ -55,6 +56,7 @@ class Walked(NamedTuple):
     values: list[Raw]
     pixels: int | None
     missing: int
+    pixel_tag: int = 0
 
 
 def walk(file: BinaryIO, size: int) -> Walked:
@@ -64,8 +66,10 @@ def walk(file: BinaryIO, size: int) -> Walked:
     syntax, storage_class, position = _meta(data)
     if syntax == DEFLATED or not syntax.startswith(IMPLICIT):
         raise Unusual
-    values, pixels, end = _elements(file, data, position, syntax != IMPLICIT, ">" if syntax == BIG_ENDIAN else "<")
-    return Walked(syntax, storage_class, values, pixels, max(0, end - size))
+    values, pixel_tag, pixels, end = _elements(
+        file, data, position, syntax != IMPLICIT, ">" if syntax == BIG_ENDIAN else "<"
+    )
+    return Walked(syntax, storage_class, values, pixels, max(0, end - size), pixel_tag)
 
 
 def check_inflation(file: BinaryIO) -> None:
@@ -140,8 +144,8 @@ def _meta(data: bytes) -> tuple[str, str, int]:
 
 def _elements(
     file: BinaryIO, data: bytes, position: int, explicit: bool, order: str
-) -> tuple[list[Raw], int | None, int]:
-    """Elements, length of the pixels, and where the last value ends. ``depth`` counts open sequences."""
+) -> tuple[list[Raw], int, int | None, int]:
+    """Elements, tag and length of the pixels, and where the last value ends. ``depth`` counts open sequences."""
     read_explicit, read_implicit = Struct(f"{order}HH2sH").unpack_from, Struct(f"{order}HHL").unpack_from
     read_long = Struct(f"{order}L").unpack_from
     values: list[Raw] = []
@@ -156,7 +160,7 @@ def _elements(
         if position + 8 > limit:
             if depth or position < limit:
                 raise Unusual
-            return values, None, base + position
+            return values, 0, None, base + position
         vr = None
         if explicit:
             group, element, code, length = read_explicit(data, position)
@@ -190,12 +194,14 @@ def _elements(
                 raise Unusual
             previous = tag
             if tag in PIXEL_TAGS:
-                return values, None if length == UNDEFINED else length, base + position + length * (length != UNDEFINED)
+                if length == UNDEFINED:
+                    return values, tag, None, base + position
+                return values, tag, length, base + position + length
             if length <= LONGEST_VALUE and vr != "SQ" and not group & 1 and element and position + length <= limit:
                 values.append(Raw(tag, vr, data[position : position + length]))
         if length == UNDEFINED:
             if tag == PER_FRAME_GROUPS and not depth:
-                return values, None, base + position
+                return values, 0, None, base + position
             if explicit and vr != "SQ":
                 raise Unusual
             depth += 1

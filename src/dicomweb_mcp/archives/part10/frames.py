@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
+from ...dicom.native_size import FLOATING, frame_bits
 from ...dicom.uids import BIG_ENDIAN, DEFLATED, EXPLICIT
 from .dataset import Damaged, PixelValue, parse
 
@@ -75,15 +76,14 @@ def _layout(dataset: "Dataset", pixels: PixelValue) -> Layout:
     """Raises Damaged when the attributes of the pixels are missing."""
     try:
         frames = max(1, int(dataset.get("NumberOfFrames") or 1))
-        allocated = {0x7FE00008: 32, 0x7FE00009: 64}.get(pixels.tag) or int(dataset.BitsAllocated)
+        allocated = FLOATING.get(pixels.tag) or int(dataset.BitsAllocated)
         if pixels.length is None:
             return Layout(
                 frames, 0, allocated, pixels.tag, pixels.vr, pixels.offset, None, _table(dataset, pixels, frames)
             )
         samples = int(dataset.get("SamplesPerPixel") or 1)
-        if dataset.get("PhotometricInterpretation") == "YBR_FULL_422":
-            samples = 2  # two pixels share their colour, PS3.3 C.7.6.3.1.2
-        bits = int(dataset.Rows) * int(dataset.Columns) * samples * allocated
+        photometric = str(dataset.get("PhotometricInterpretation", ""))
+        bits = frame_bits(int(dataset.Rows), int(dataset.Columns), samples, allocated, photometric)
     except Exception as reason:  # an attribute that is missing or no number, a broken item
         raise Damaged(f"its frames cannot be found: {' '.join(str(reason).split())[:120]}") from None
     return Layout(frames, bits, allocated, pixels.tag, pixels.vr, pixels.offset, pixels.length, None)

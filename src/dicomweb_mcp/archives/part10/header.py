@@ -39,13 +39,18 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """``elements`` is DICOM JSON of the short plain attributes; ``flaw`` says what is wrong with a usable file."""
+    """``elements`` is DICOM JSON of the short plain attributes; ``flaw`` says what is wrong with a usable file.
+
+    ``pixel_length`` is None without pixels, and where they are encapsulated.
+    """
 
     study_uid: str
     series_uid: str
     instance_uid: str
     elements: Mapping[str, Element]
     flaw: str = ""
+    pixel_tag: int = 0
+    pixel_length: int | None = None
 
 
 def read_header(path: str) -> Header:
@@ -132,9 +137,12 @@ def _read_by_pydicom(file: BinaryIO, size: int) -> tuple[Walked, dict[str, Eleme
     from pydicom.filereader import read_partial
 
     ends: list[tuple[int, int]] = []
+    pixel_tag = 0
 
     def at_pixels(tag: int, vr: str | None, length: int) -> bool:
+        nonlocal pixel_tag
         if tag in PIXEL_TAGS:
+            pixel_tag = int(tag)
             ends.append((file.tell(), length))
             return True
         return tag == PER_FRAME_GROUPS and length == UNDEFINED
@@ -158,14 +166,13 @@ def _read_by_pydicom(file: BinaryIO, size: int) -> tuple[Walked, dict[str, Eleme
         elif element := by_pydicom(dataset, tag):
             converted[f"{tag:08X}"] = element
     converted |= plain_elements(values, bool(little), lambda tag: by_pydicom(dataset, tag))
-    in_pixels = bool(ends)
     if not ends and (last := next(reversed(list(dataset.values())), None)) and isinstance(last, RawDataElement):
         ends.append((last.value_tell, last.length))
     start, length = ends[0] if ends and found != DEFLATED else (0, UNDEFINED)
     missing = max(0, start + length - size) if length != UNDEFINED else 0
     storage_class = str(dataset.file_meta.get("MediaStorageSOPClassUID") or "")
-    pixels = length if in_pixels and length != UNDEFINED else None
-    return Walked(found, storage_class, values, pixels, missing), converted
+    pixels = ends[0][1] if pixel_tag and ends[0][1] != UNDEFINED else None
+    return Walked(found, storage_class, values, pixels, missing, pixel_tag), converted
 
 
 def _header(walked: Walked, elements: dict[str, Element]) -> Header:
@@ -175,7 +182,7 @@ def _header(walked: Walked, elements: dict[str, Element]) -> Header:
         raise _NoInstance
     study, series, instance = (_uid(elements, name, tag) for name, tag in _UIDS)
     elements[AVAILABLE_SYNTAX] = elements[SYNTAX] = {"vr": "UI", "Value": [walked.syntax]}
-    return Header(study, series, instance, elements, _flaw(walked))
+    return Header(study, series, instance, elements, _flaw(walked), walked.pixel_tag, walked.pixels)
 
 
 _UIDS = (("StudyInstanceUID", "0020000D"), ("SeriesInstanceUID", "0020000E"), ("SOPInstanceUID", "00080018"))

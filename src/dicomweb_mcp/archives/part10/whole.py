@@ -67,6 +67,8 @@ def check_whole(file: BinaryIO, size: int) -> list[int]:
         file.seek(0)
     walker = _Walker(file, position, size, implicit=syntax == IMPLICIT, big_endian=syntax == BIG_ENDIAN)
     walker.data_set()
+    if walker.odd:
+        raise Unfit(walker.odd)
     return walker.short
 
 
@@ -95,11 +97,13 @@ def _unpacked(file: BinaryIO, size: int) -> BinaryIO:
 
 
 class _Walker:
-    """Walks elements from ``position`` on; ``size`` is where the file ends."""
+    """Walks elements from ``position`` on; ``size`` is where the file ends. ``odd`` is empty, or why the file is unfit
+    though it is there to its end."""
 
     def __init__(self, file: BinaryIO, position: int, size: int, *, implicit: bool, big_endian: bool) -> None:
         self.position = position
         self.short: list[int] = []
+        self.odd = ""
         self._count = 0
         self._file, self._size, self._implicit = file, size, implicit
         order = ">" if big_endian else "<"
@@ -108,19 +112,20 @@ class _Walker:
         self._long = Struct(f"{order}L").unpack
 
     def data_set(self) -> None:
-        """All elements up to the end of the file. Raises Unfit."""
+        """All elements up to the end of the file; what is ``odd`` about them keeps nobody from walking on. Raises
+        Unfit."""
         last = -1
         while self.position < self._size:
             start = self.position
             element = self._next(self._implicit)
-            if element.tag <= last:
-                raise Unfit(
+            if element.tag <= last and not self.odd:
+                self.odd = (
                     f"element {_written(element.tag)} does not stand in ascending order (PS3.5 7.1): programs would "
                     "read the file in different ways"
                 )
             last = element.tag
-            if last in IDENTIFYING and element.length > LONGEST_IDENTIFIER:
-                raise Unfit(f"element {_written(last)} is longer than its VR allows")
+            if last in IDENTIFYING and element.length > LONGEST_IDENTIFIER and not self.odd:
+                self.odd = f"element {_written(last)} is longer than its VR allows"
             self._value(element, self._implicit, 0)
             if self.position - start <= LONGEST_SHORT:
                 self.short.append(last)

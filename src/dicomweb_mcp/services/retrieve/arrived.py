@@ -8,6 +8,8 @@ from pathlib import Path
 from ...archives.part10.dataset import Damaged, parse
 from ...archives.part10.header import SYNTAX, Header, NotDicom, Unreadable, read_header
 from ...archives.part10.whole import CutOff, Unfit, check_whole
+from ...dicom.native_size import FLOATING, value_bytes
+from ...dicom.uids import NATIVE_OR_DEFLATED
 from ...dicom.values import text_at
 from ...paths import open_regular
 from ..presence import patient_id
@@ -79,6 +81,7 @@ def _identified(path: Path, doubt: str, *, is_whole: bool = True) -> Identity:
         raise Unusable(str(reason)) from None
     if header.flaw and is_whole:
         raise Unusable(header.flaw)
+    doubt = doubt or _pixel_doubt(header)
     return Identity(
         header.study_uid,
         header.series_uid,
@@ -87,6 +90,18 @@ def _identified(path: Path, doubt: str, *, is_whole: bool = True) -> Identity:
         text_at(header.elements, SYNTAX),
         doubt,
     )
+
+
+def _pixel_doubt(header: Header) -> str:
+    """What is odd about the length of uncompressed pixels."""
+    length = header.pixel_length
+    if length is None or text_at(header.elements, SYNTAX) not in NATIVE_OR_DEFLATED:
+        return ""
+    due = value_bytes(header.elements, FLOATING.get(header.pixel_tag, 0))
+    if not due or length in (due, due + due % 2):
+        return ""
+    what = "parts of its images are missing" if length < due else "nothing says what the others are"
+    return f"it has {length:,} bytes of pixels where its attributes say {due:,}, so {what}"
 
 
 def _patient_id(path: Path, header: Header) -> str:

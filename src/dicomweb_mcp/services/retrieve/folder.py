@@ -7,12 +7,12 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from ...dicom.values import clean
 from ...errors import BadArgument, Problem
-from ...paths import PART_SUFFIX, give_name, is_inside, new_part, sync_folder
+from ...paths import PART_SUFFIX, give_name, held, is_inside, name_in, new_part, sync_folder
 from ..idc.manifest_file import DEVICES, NAME
 from .arrived import Identity
 from .names import marked_name, plain_name
@@ -50,23 +50,28 @@ class Folder:
     def forget_parts(self) -> None:
         """Remove what runs that were killed long ago have left behind."""
         for entry in _entries(self.path):
-            if PART.fullmatch(entry.name) and time.time() - entry.stat(follow_symlinks=False).st_mtime > FORGOTTEN:
-                with suppress(OSError):
+            with suppress(OSError):  # it has gone meanwhile, or somebody looks at it (Windows)
+                if PART.fullmatch(entry.name) and time.time() - entry.stat(follow_symlinks=False).st_mtime > FORGOTTEN:
                     os.unlink(entry.path)  # noqa: PTH108 - as listed
 
     def there(self, study_uid: str) -> dict[Key, Path]:
         """The files of a study that lie in their places, under whichever patient, each by the UIDs of its path."""
         found: dict[Key, Path] = {}
         for patient in _entries(self.path):
-            study = os.path.realpath(Path(patient.path, study_uid))
-            if not is_inside(str(self.path), study):
-                continue
-            for series in _entries(Path(study)):
-                for file in _entries(Path(series.path)):
+            for series in self._below(Path(patient.path, study_uid)):
+                for file in self._below(Path(series.path)):
                     name, suffix = os.path.splitext(file.name)  # noqa: PTH122 - UIDs have many dots
                     if suffix == ".dcm":
                         found.setdefault((study_uid, series.name, name), Path(file.path))
         return found
+
+    def _below(self, folder: Path) -> Iterator[os.DirEntry[str]]:
+        """What is in a folder below this one; nothing of one that lies elsewhere or may not be looked at, where nothing
+        can be placed either."""
+        real = os.path.realpath(folder)
+        if is_inside(str(self.path), real):
+            with suppress(OSError), os.scandir(real) as entries:
+                yield from entries
 
     def place(self, part: Path, identity: Identity) -> Path:
         """Give a file that has arrived its name; where it is now.
@@ -76,7 +81,8 @@ class Folder:
         """
         final = self._place_of(identity)
         try:
-            give_name(part, final)
+            with self._held(final.parent) as folder:
+                give_name(part, final, folder)
         except FileExistsError:
             raise FileExistsError(errno.EEXIST, "there already", str(final)) from None
         with self._choosing:
@@ -110,12 +116,17 @@ class Folder:
         return marked if is_another or marked in names else plain
 
     def _make(self, folder: Path) -> None:
-        if not is_inside(str(self.path), os.path.realpath(folder)):
+        with self._held(folder.parent) as parent, suppress(FileExistsError):
+            os.mkdir(name_in(parent, folder), dir_fd=parent)
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{folder.name} is there and no folder", str(folder))
+
+    def _held(self, folder: Path) -> AbstractContextManager[int | None]:
+        """A folder below this one, held so that nothing is made outside."""
+        real = os.path.realpath(folder)
+        if not is_inside(str(self.path), real):
             raise NotADirectoryError(errno.ENOTDIR, "a link in its way leads outside the folder", str(folder))
-        try:
-            folder.mkdir(exist_ok=True)
-        except FileExistsError:
-            raise NotADirectoryError(errno.ENOTDIR, f"{folder.name} is there and no folder", str(folder)) from None
+        return held(Path(real))
 
 
 def opened_folder(directory: str, roots: Sequence[Path]) -> Folder:

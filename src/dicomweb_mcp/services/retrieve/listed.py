@@ -7,10 +7,11 @@ from pathlib import Path
 from anyio import to_thread
 
 from ...archives.base import Archive, NotFound, NotUnderstood, Place, Refused
+from ...dicom.native_size import value_bytes
 from ...dicom.query import Query, make_plan
 from ...dicom.rules import Level
-from ...dicom.uids import EXPLICIT, is_uid
-from ...dicom.values import DicomJson, integer, text
+from ...dicom.uids import EXPLICIT, NATIVE, is_uid
+from ...dicom.values import DicomJson, text, transfer_syntaxes
 from ..app import App
 from ..lookup import find_place, nothing_at
 from ..paging import every_match
@@ -20,15 +21,20 @@ from .folder import Folder, Key
 from .items import Item, Outcome
 
 MOST_INSTANCES = 50_000
-SIZE = ("Rows", "Columns", "BitsAllocated", "SamplesPerPixel", "NumberOfFrames")
+SIZE = (
+    "Rows", "Columns", "BitsAllocated", "SamplesPerPixel", "NumberOfFrames", "PhotometricInterpretation",
+    "AvailableTransferSyntaxUID",
+)  # fmt: skip
 
 
 @dataclass(kw_only=True)
 class Instance(Item):
-    """One instance; ``pixels`` are the bytes of its pixels without compression, 0 where that is not known."""
+    """One instance; ``pixels`` are the bytes of its pixels without compression, 0 where that is not known. Its file
+    has them so where it ``is_native``."""
 
     place: Place
     pixels: int = 0
+    is_native: bool = False
 
     @property
     def key(self) -> Key:
@@ -40,7 +46,7 @@ async def instances_at(archive: Archive, place: Place) -> tuple[list[Instance], 
     are too many."""
     rules = (await archive.settle()).rules
     query = Query(
-        Level.INSTANCE, study_uid=place.study_uid, series_uid=place.series_uid, fields=("SeriesInstanceUID", *SIZE)
+        Level.INSTANCE, study_uid=place.study_uid, series_uid=place.series_uid, defaults=("SeriesInstanceUID", *SIZE)
     )
     _, scan = await every_match(archive, make_plan(query, rules), MOST_INSTANCES)
     if not scan.rows:
@@ -57,9 +63,13 @@ def _instance(archive: Archive, place: Place, row: DicomJson) -> Instance:
     series, instance = place.series_uid or text(row, "SeriesInstanceUID"), text(row, "SOPInstanceUID")
     if not is_uid(series) or not is_uid(instance):
         raise NotUnderstood(archive.name, "lists instances without valid UIDs: name a series_uid, or instance_uids.")
-    rows, columns, bits, samples, frames = (integer(row, keyword, 0) or 0 for keyword in SIZE)
-    pixels = max(0, rows * columns * bits // 8 * max(samples, 1) * max(frames, 1))
-    return Instance(instance, place=Place(place.study_uid, series, instance), pixels=pixels)
+    syntaxes = transfer_syntaxes(row)
+    return Instance(
+        instance,
+        place=Place(place.study_uid, series, instance),
+        pixels=value_bytes(row),
+        is_native=bool(syntaxes) and NATIVE.issuperset(syntaxes),
+    )
 
 
 async def instances_named(
@@ -111,4 +121,4 @@ def _decide(instance: Instance, path: Path, as_stored: bool) -> None:
     elif not as_stored and found.transfer_syntax != EXPLICIT:
         instance.decide(Outcome.DIFFERENT, "it is there in another transfer syntax: name another directory")
     else:
-        instance.decide(Outcome.ALREADY_THERE)
+        instance.decide(Outcome.ALREADY_THERE, found.doubt and f"whole, but odd: {found.doubt}")

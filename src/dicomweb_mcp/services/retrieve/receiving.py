@@ -132,7 +132,7 @@ class Receiver:
         else:
             with self.lock:
                 self.retrieval.bytes += size
-            item.decide(Outcome.RETRIEVED, identity.doubt and f"kept as the archive has it, but odd: {identity.doubt}")
+            item.decide(Outcome.RETRIEVED, identity.doubt and f"kept as the archive sent it, but odd: {identity.doubt}")
 
     def _compare(self, part: Path, taken: Path, item: Item) -> None:
         try:

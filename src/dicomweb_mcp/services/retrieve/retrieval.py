@@ -1,7 +1,7 @@
 """What was asked for, checked and handed to what fetches it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -52,17 +52,17 @@ async def retrieve(app: App, archive_name: str | None, wanted: Wanted, directory
     """
     if reason := why_nothing_is_written(app.settings):
         raise BadArgument(f"{reason} Nothing was fetched.")
-    _check(wanted)
+    wanted = _checked(wanted)
     archive = app.archive(archive_name)
     is_from_buckets = app.configured(archive_name).resolved_kind in READ_ONLY_KINDS and not wanted.is_of_values
     if is_from_buckets:
         _check_buckets(archive, wanted)
     folder = await to_thread.run_sync(opened_folder, directory, app.settings.files.roots)
     _check_outside(app, archive_name, archive, folder)
-    await to_thread.run_sync(folder.forget_parts)
     retrieval = Retrieval(folder.path)
     receiver = Receiver(folder, retrieval, Progress(report, retrieval), wanted.as_stored)
     try:
+        await to_thread.run_sync(folder.forget_parts)
         await _fetch(app, archive, wanted, receiver, is_from_buckets=is_from_buckets)
     except OSError as error:  # the archive's come as ArchiveError
         raise _not_written(retrieval, error) from None
@@ -97,9 +97,14 @@ async def _fetch(app: App, archive: Archive, wanted: Wanted, receiver: Receiver,
         await _from_archive(app, archive, wanted, receiver)
 
 
+def _checked(wanted: Wanted) -> Wanted:
+    """The same with each instance once. Raises BadArgument."""
+    uids = tuple(dict.fromkeys(checked_uid(uid, "instance_uids") for uid in wanted.instance_uids))
+    _check(replace(wanted, instance_uids=uids))
+    return replace(wanted, instance_uids=uids)
+
+
 def _check(wanted: Wanted) -> None:
-    for uid in wanted.instance_uids:
-        checked_uid(uid, "instance_uids")
     if not (wanted.study_uid or wanted.series_uid or wanted.instance_uids):
         raise BadArgument("Give study_uid, series_uid or instance_uids, copied from a search answer.")
     if wanted.frames and wanted.bulk_path:
@@ -136,8 +141,8 @@ async def _from_archive(app: App, archive: Archive, wanted: Wanted, receiver: Re
         instances, retrieval.notes = await instances_at(archive, place)
     retrieval.items += instances
     await decide_those_there(receiver.folder, instances, as_stored=wanted.as_stored)
-    if not wanted.as_stored:
-        _check_space(receiver.folder, sum(one.pixels for one in instances if one.outcome is None))
+    missing = [one for one in instances if one.outcome is None]
+    _check_space(receiver.folder, sum(one.pixels for one in missing if one.is_native or not wanted.as_stored))
     fetcher = Fetcher(archive, receiver)
     await fetcher.fetch(instances, whole_series=not wanted.instance_uids)
     _raise_if_nothing(retrieval, fetcher.first_problem)
@@ -149,7 +154,7 @@ async def _from_buckets(app: App, archive: Archive, wanted: Wanted, receiver: Re
         objects = await objects_at(app, archive, await _series_of(app, archive, wanted), buckets)
         receiver.retrieval.items += objects
         _check_space(receiver.folder, sum(one.stored.size for one in objects))
-        problem = await fetch_objects(archive, receiver, objects, [uid.strip() for uid in wanted.instance_uids])
+        problem = await fetch_objects(archive, receiver, objects, wanted.instance_uids)
     finally:
         for bucket in buckets.values():
             await bucket.close()

@@ -6,13 +6,14 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
 from ...archives.base import Archive, ArchiveError, Frame, NotFound, NotUnderstood, Place
 from ...archives.part10.dataset import Damaged, parse
 from ...archives.part10.dicom_json import NoSuchValue, bulk_value
-from ...dicom.uids import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT
+from ...dicom.uids import NATIVE_OR_DEFLATED
 from ...dicom.values import DicomJson, element_at, values_at
 from ...errors import BadArgument
 from ...paths import give_name, sync_folder
@@ -23,6 +24,9 @@ from .fetching import GONE
 from .items import Item, Outcome
 from .receiving import Receiver
 
+if TYPE_CHECKING:
+    from ...pixels.description import PixelDescription
+
 FRAMES_AT_ONCE = 8
 BULK_PATH = re.compile(r"/?(?:bulkdata/|bulk/)?((?:[0-9A-Fa-f]{8}/[0-9]{1,9}/)*[0-9A-Fa-f]{8})")
 PDF = b"%PDF-"
@@ -30,7 +34,7 @@ _JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.
          "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")  # fmt: skip
 _JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.92", "1.2.840.10008.1.2.4.93")
 EXTENSIONS: Mapping[str, str] = {  # of what a frame's bytes are; code streams of JPEG 2000 are no JP2 files
-    **dict.fromkeys((IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN), "raw"),
+    **dict.fromkeys(NATIVE_OR_DEFLATED, "raw"),
     **dict.fromkeys(_JPEG, "jpg"),
     **dict.fromkeys(_JPEG_2000, "j2k"),
     "1.2.840.10008.1.2.4.80": "jls",
@@ -62,6 +66,7 @@ async def fetch_frames(archive: Archive, place: Place, numbers: Sequence[int], r
     items = {number: Item(f"{place.instance_uid} frame {number}") for number in dict.fromkeys(numbers)}
     receiver.retrieval.items += items.values()
     problems: list[ArchiveError] = []
+    lengths = _Lengths(archive, place, receiver)
 
     async def ask(some: Sequence[int]) -> None:
         try:
@@ -72,7 +77,7 @@ async def fetch_frames(archive: Archive, place: Place, numbers: Sequence[int], r
                 items[number].reason = str(problem)
             return
         for frame in frames:
-            await _write_frame(receiver, place, items[frame.number], frame)
+            await _write_frame(receiver, place, items[frame.number], frame, await lengths.problem(frame))
 
     wanted = list(items)
     for start in range(0, len(wanted), FRAMES_AT_ONCE):
@@ -86,9 +91,49 @@ async def fetch_frames(archive: Archive, place: Place, numbers: Sequence[int], r
         raise problems[0]
 
 
-async def _write_frame(receiver: Receiver, place: Place, item: Item, frame: Frame) -> None:
+class _Lengths:
+    """Whether uncompressed frames of one instance are as long as its attributes say, which are asked for once."""
+
+    def __init__(self, archive: Archive, place: Place, receiver: Receiver) -> None:
+        self._archive, self._place, self._receiver = archive, place, receiver
+        self._description: PixelDescription | None = None
+        self._is_known = False
+
+    async def problem(self, frame: Frame) -> str:
+        """Why an uncompressed frame cannot be whole; empty for a good one, and where nothing tells."""
+        from ...pixels.native import check_length
+        from ...pixels.problems import Undecodable
+
+        if frame.transfer_syntax not in NATIVE_OR_DEFLATED:
+            return ""
+        if not self._is_known:
+            await self._describe(frame.transfer_syntax)
+        try:
+            if self._description:
+                check_length(frame.data, self._description)
+        except Undecodable as reason:
+            self._archive.forget(self._place)
+            return str(reason)
+        return ""
+
+    async def _describe(self, transfer_syntax: str) -> None:
+        from ...pixels.description import PixelDescription
+        from ...pixels.problems import Undecodable
+
+        self._is_known = True
+        try:
+            self._description = PixelDescription.of(
+                await instance_metadata(self._archive, self._place), transfer_syntax
+            )
+        except (ArchiveError, Undecodable) as reason:
+            self._receiver.retrieval.notes.append(f"The lengths of the frames could not be checked. {reason}")
+
+
+async def _write_frame(receiver: Receiver, place: Place, item: Item, frame: Frame, problem: str) -> None:
     if not frame.as_stored:
-        item.decide(Outcome.FAILED, "the archive gives it decoded, not as it is stored")
+        problem = "the archive gives it decoded, not as it is stored"
+    if problem:
+        item.decide(Outcome.FAILED, problem)
         return
     item.reason = ""
     extension = EXTENSIONS.get(frame.transfer_syntax, "bin")
