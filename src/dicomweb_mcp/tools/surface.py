@@ -2,7 +2,9 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 from mcp.server.mcpserver import Context
@@ -56,10 +58,17 @@ class StrictTool(Tool):
 
 
 def tool(function: Callable[..., Any], title: str, annotations: ToolAnnotations = READ) -> StrictTool:
-    """The tool of a function: its docstring is the description, its annotated arguments are the schema."""
-    made = StrictTool.from_function(
-        function, title=title, annotations=annotations, description=inspect.getdoc(function)
-    )
+    """The tool of a function: its docstring is the description, its annotated arguments are the schema. Both may be
+    added to."""
+    made = _made(function)
+    changes = {"title": title, "annotations": annotations, "parameters": deepcopy(made.parameters)}
+    return made.model_copy(update=changes)
+
+
+@cache
+def _made(function: Callable[..., Any]) -> StrictTool:
+    """Once for each function: schemas take some milliseconds each."""
+    made = StrictTool.from_function(function, description=inspect.getdoc(function))
     arguments = made.fn_metadata.arg_model
     arguments.model_config["extra"] = "forbid"
     arguments.model_rebuild(force=True)
