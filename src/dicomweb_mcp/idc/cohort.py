@@ -57,29 +57,30 @@ class Cohort:
         """For each condition how many series would match without it; only those where it is some."""
         if len(self.conditions) < 2:
             return {}
-        others = {
-            item.argument: " AND ".join(f"({other.sql})" for other in self.conditions if other is not item)
-            for item in self.conditions
-        }
-        counted = ", ".join(f"count(*) FILTER (WHERE {sql}) AS {argument}" for argument, sql in others.items())
-        found = self.session.rows(f"SELECT {counted} FROM index", self._parameters)[0]
-        return {argument: count for argument, count in found.items() if count}
+        return self._counted({item.argument: self._met_but(item) for item in self.conditions})
 
     def without_value(self) -> dict[str, int]:
         """For each condition that needs a value: how many series that meet all others have none."""
         judging = [item for item in self.conditions if item.missing]
         if not judging:
             return {}
-        either = " AND ".join(
-            f"(({item.sql}) OR ({item.missing}))" if item.missing else f"({item.sql})" for item in self.conditions
-        )
-        counted = ", ".join(f"count(*) FILTER (WHERE {self._all_but(item)}) AS {item.argument}" for item in judging)
-        found = self.session.rows(f"SELECT {counted} FROM index WHERE {either}", self._parameters)[0]
-        return {argument: count for argument, count in found.items() if count}
+        return self._counted({item.argument: [f"lacks_{item.argument}", *self._met_but(item)] for item in judging})
 
-    def _all_but(self, one: Condition) -> str:
-        others = [f"({item.sql})" for item in self.conditions if item is not one]
-        return " AND ".join([f"({one.missing})", *others])
+    def _met_but(self, one: Condition) -> list[str]:
+        return [f"meets_{item.argument}" for item in self.conditions if item is not one]
+
+    def _counted(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, int]:
+        """How many series meet and lack what is wanted, where there are any. Each condition is judged once for all of
+        them, because lists of hundreds of values take their time."""
+        judged = [f"({item.sql}) AS meets_{item.argument}" for item in self.conditions]
+        judged += [f"({item.missing}) AS lacks_{item.argument}" for item in self.conditions if item.missing]
+        counted = [f"count(*) FILTER (WHERE {' AND '.join(names)}) AS {key}" for key, names in wanted.items()]
+        sql = (
+            f"WITH judged AS MATERIALIZED (SELECT {', '.join(judged)} FROM index) "
+            f"SELECT {', '.join(counted)} FROM judged"
+        )
+        found = self.session.rows(sql, self._parameters)[0]
+        return {argument: count for argument, count in found.items() if count}
 
     # ---- pages -------------------------------------------------------------------------------------------------------
 
