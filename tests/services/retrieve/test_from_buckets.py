@@ -9,8 +9,10 @@ import httpx
 import pytest
 
 from archives.folder_helpers import make_file
-from dicomweb_mcp.archives.base import ArchiveError, NotOffered, Refused
-from dicomweb_mcp.services.retrieve import Retrieval, Wanted, from_buckets, retrieve
+from dicomweb_mcp.archives.base import AccessDenied, ArchiveError, NotOffered, Refused
+from dicomweb_mcp.services.idc import objects
+from dicomweb_mcp.services.retrieve import Outcome, Retrieval, Wanted, retrieve
+from dicomweb_mcp.services.retrieve.asking import MOST_GONE
 from dicomweb_mcp.services.retrieve.folder import Folder, NotWritten
 from fakes.bucket import FakeBucket
 from fakes.scripted import CUT, http
@@ -100,7 +102,7 @@ async def test_a_broken_object_is_tried_twice_and_named(tmp_path: Path) -> None:
         for says, steps in cases.items():
             idc.server.instead = {key: steps}
             result = await idc.fetched(series_uid=idc.series)
-            assert result.of(from_buckets.Outcome.FAILED)[0].shown == key
+            assert result.of(Outcome.FAILED)[0].shown == key
             assert says in reasons(result)[key]
             assert idc.server.keys_asked.count(key) == 2
             assert found(idc.root / "in") == idc.due(1, 3)
@@ -120,8 +122,17 @@ async def test_what_cannot_be_had_is_refused_with_what_can(tmp_path: Path, monke
         with pytest.raises(ArchiveError, match="no files of this series"):
             await idc.fetched(series_uid=idc.series)
         assert idc.server.keys_asked == []
-        monkeypatch.setattr(from_buckets, "is_installed", lambda: False)
+        monkeypatch.setattr(objects, "is_installed", lambda: False)
         with pytest.raises(NotOffered, match=f"idc download {idc.series} "):
             await idc.fetched(series_uid=idc.series)
         assert idc.server.asked == []
         assert found(idc.root) == {}
+
+
+async def test_a_bucket_that_is_gone_is_not_asked_for_every_object(tmp_path: Path) -> None:
+    async with idc_at(tmp_path, count=12, pixels=10) as idc:
+        idc.server.instead = {key: [http(b"", status="403 Forbidden")] for key in idc.keys}
+        with pytest.raises(AccessDenied):
+            await idc.fetched(series_uid=idc.series)
+        at_most = MOST_GONE + objects.AT_ONCE - 1  # those that were on their way are answered too
+        assert MOST_GONE <= len(idc.server.keys_asked) <= 2 * at_most
