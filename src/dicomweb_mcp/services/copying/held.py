@@ -1,82 +1,99 @@
-"""Instances on their way from one archive into another: in memory as far as they fit, else in a private folder."""
+"""Files on their way from one archive into another: in memory as far as they fit there, else in a private folder."""
 
 import os
 import shutil
 import time
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from tempfile import mkdtemp
+from types import TracebackType
+from typing import Self
 from uuid import uuid4
 
 import anyio
 from anyio import to_thread
 
-from ..archives.base import Archive, NotFound, Place
-from ..archives.part10.outgoing import Outgoing, checked, checked_in_memory
-from ..archives.part10.whole import Unfit
-from ..paths import make_private
-from ..settings import user_state_folder
+from ...archives.part10.outgoing import InMemory, OnDisk, Outgoing, checked, checked_in_memory
+from ...paths import make_private
+from ...settings import user_state_folder
 
-MOST_HELD = 64 << 20  # bytes in memory; what does not fit goes to the disk
-ENOUGH = MOST_HELD // 2  # bytes in memory with which a batch is sent
+MOST_HELD = 64 << 20  # bytes in memory at a time; what does not fit goes to the disk
 PREFIX = "copying-"
 LEFT_BEHIND = 24 * 3600.0  # seconds after which no run writes there any more
 
 
-class Fetched:
-    """The files of one batch; they are let go of at its end."""
+class Held:
+    """The files of one copy that are held at a time; what is left of them is let go of at its end."""
 
     def __init__(self) -> None:
-        self._held = 0
+        self._bytes = 0  # in memory, also of files that are arriving
+        self._arriving = 0
+        self._freed = anyio.Event()
         self._folder: Path | None = None
+        self._making = anyio.Lock()
 
-    @property
-    def is_full(self) -> bool:
-        return self._held >= ENOUGH or self._folder is not None
+    async def __aenter__(self) -> Self:
+        return self
 
-    async def fetch(self, archive: Archive, place: Place) -> Outgoing:
-        """The whole file of one instance, checked. Raises ArchiveError, OSError, BadSettings, Unfit."""
-        async with aclosing(archive.instances(place)) as files:
-            async for file in files:
-                fetched = await self._taken(file.chunks)
-                if (fetched.study_uid, fetched.series_uid, fetched.instance_uid) != (
-                    place.study_uid, place.series_uid, place.instance_uid,
-                ):  # fmt: skip
-                    raise Unfit(f"instance {fetched.instance_uid} of series {fetched.series_uid} came instead of it")
-                return fetched
-        raise NotFound(archive.name, f"sent nothing for {place}.")
-
-    async def close(self) -> None:
-        """Remove what went to the disk."""
-        self._held = 0
+    async def __aexit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._folder is not None:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(shutil.rmtree, self._folder, True)
-            self._folder = None
 
-    async def _taken(self, chunks: AsyncIterator[bytes]) -> Outgoing:
+    async def taken(self, chunks: AsyncIterator[bytes]) -> Outgoing:
+        """A file, when all of it has arrived; nothing of it is read before others have made room for it. Raises Unfit,
+        OSError or BadSettings, and what ``chunks`` raises; then nothing of it is held."""
+        while self._bytes + self._arriving * MOST_HELD // 4 > MOST_HELD // 2:
+            await self._freed.wait()
+        self._arriving += 1
         data = BytesIO()
-        async for chunk in chunks:
-            if self._held + data.tell() + len(chunk) > MOST_HELD:
-                return await self._on_disk(data, chunk, chunks)
-            data.write(chunk)
-        whole = data.getvalue()  # the same bytes, no copy of them
-        fetched = await to_thread.run_sync(checked_in_memory, whole)
-        self._held += len(whole)
-        return fetched
+        try:
+            async for chunk in chunks:
+                if self._bytes + len(chunk) > MOST_HELD:
+                    return await self._on_disk(data, chunk, chunks)
+                data.write(chunk)
+                self._bytes += len(chunk)
+            whole = data.getvalue()  # the same bytes, no copy of them
+            file = await to_thread.run_sync(checked_in_memory, whole)
+            self._bytes += file.size
+            return file
+        finally:
+            self._arriving -= 1
+            self._free(data.tell())
+
+    async def let_go(self, file: Outgoing) -> None:
+        """The file is not needed any more."""
+        if isinstance(file.content, InMemory):
+            self._free(file.size)
+        elif isinstance(file.content, OnDisk):
+            with suppress(OSError):  # somebody looks at it (Windows); it goes with its folder
+                await to_thread.run_sync(file.content.path.unlink)
+
+    def _free(self, size: int) -> None:
+        self._bytes -= size
+        self._freed.set()
+        self._freed = anyio.Event()
 
     async def _on_disk(self, begun: BytesIO, chunk: bytes, rest: AsyncIterator[bytes]) -> Outgoing:
-        if self._folder is None:
-            self._folder = await to_thread.run_sync(_new_folder)
+        async with self._making:
+            if self._folder is None:
+                self._folder = await to_thread.run_sync(_new_folder)
         path = self._folder / f"{uuid4().hex}.dcm"
-        with path.open("xb") as file:
-            await to_thread.run_sync(file.write, begun.getbuffer())
-            await to_thread.run_sync(file.write, chunk)
-            async for more in rest:
-                await to_thread.run_sync(file.write, more)
-        return await to_thread.run_sync(checked, path)
+        try:
+            with path.open("xb") as file:
+                await to_thread.run_sync(file.write, begun.getbuffer())
+                await to_thread.run_sync(file.write, chunk)
+                async for more in rest:
+                    await to_thread.run_sync(file.write, more)
+            return await to_thread.run_sync(checked, path)
+        except Exception:
+            with suppress(OSError):
+                path.unlink()
+            raise
 
 
 def _new_folder() -> Path:
