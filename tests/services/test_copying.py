@@ -11,74 +11,23 @@ import pytest
 from pydicom import dcmread
 
 from archives.folder_helpers import make_file
-from dicomweb_mcp.archives.base import AccessDenied, Archive, NotPermitted
+from dicomweb_mcp.archives.base import AccessDenied, NotPermitted
 from dicomweb_mcp.archives.folder import FolderArchive
 from dicomweb_mcp.errors import BadArgument
 from dicomweb_mcp.services.app import App
 from dicomweb_mcp.services.copying import Wanted, copy, held
 from dicomweb_mcp.services.copying.checks import check
-from dicomweb_mcp.services.transfer import Transfer
-from dicomweb_mcp.settings import ArchiveSettings, Settings
-from fakes.base import Asked, Fake
+from dicomweb_mcp.settings import Settings
+from fakes.base import Asked
 from fakes.google import Google
 from fakes.orthanc_like import OrthancLike
 from fakes.store import Store
+from services.copying_helpers import STUDY, Between, holding
 from services.retrieve.helpers import Serving
 from services.transfer_helpers import KINDS, Steps, files, outcomes, posts, reasons
-from support import app_over, open_over, settings_of
+from support import app_over
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("hurried")]
-STUDY = Wanted(study_uid="1.2")
-
-
-@pytest.fixture
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("DICOMWEB_MCP_STATE", str(tmp_path / "state"))
-    return tmp_path / "state"
-
-
-class Between:
-    """From a folder to a fake, or between what else is given; each archive by its settings and how it is opened."""
-
-    def __init__(self, source: Fake | Path, target: Fake | Path, kind: str = "orthanc", *, permit: str = "store"):
-        self.given = {"here": source, "there": target}
-        settings = []
-        for name, given in self.given.items():
-            where = (
-                {"path": given}
-                if isinstance(given, Path)
-                else settings_of(kind, name).model_dump(include={"url", "kind"})
-            )
-            if not isinstance(given, Path) and name == "here":
-                where = {"url": "https://here.test/dcm4chee-arc/aets/A/rs", "kind": "dcm4chee"}
-            settings.append({"name": name, **where, "permit": [permit] if permit and name == "there" else []})
-        self.app = App(Settings.model_validate({"archives": settings}), self._opened)
-
-    def _opened(self, settings: ArchiveSettings) -> Archive:
-        given = self.given[settings.name]
-        if isinstance(given, Path):
-            return FolderArchive(settings.name, given)
-        return open_over(given, settings.resolved_kind, name=settings.name)
-
-    async def copied(self, wanted: Wanted = STUDY, **more: Any) -> Transfer:
-        return await copy(self.app, "here", "there", wanted, **{"report": Steps(), **more})
-
-
-@pytest.fixture
-async def between() -> AsyncIterator[Callable[..., Between]]:
-    made: list[Between] = []
-
-    def make(*given: Any, **more: Any) -> Between:
-        made.append(Between(*given, **more))
-        return made[-1]
-
-    yield make
-    for one in made:
-        await one.app.close()
-
-
-def holding(root: Path) -> Store:
-    return Store.files(*sorted((root / "1.2").iterdir()))
 
 
 @pytest.mark.parametrize("kind", KINDS)
