@@ -91,6 +91,7 @@ async def test_a_broken_object_is_tried_twice_and_costs_only_itself(tmp_path: Pa
             assert outcomes(transfer)["not_sent"] == 1
             assert says in reasons(transfer)[0]
             assert idc.server.keys_asked.count(key) == 2
+            assert idc.server.keys_asked.count(idc.keys[0]) == 1, "what came is not read again"
         idc.server.instead = {}
         del idc.server.objects[key]
         transfer = await idc.copied(series_uid=idc.series)
