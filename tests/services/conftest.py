@@ -11,6 +11,7 @@ from dicomweb_mcp.services import delete, sending
 from dicomweb_mcp.services.app import App
 from fakes.base import Fake
 from fakes.deleting import DeletingDcm4chee
+from services.copying_helpers import Between
 from services.deletion_helpers import STUDY, Deleting, Over, app_deleting
 
 
@@ -55,3 +56,22 @@ async def over(quick_looks: None) -> AsyncIterator[Over]:
     yield make
     for app in apps:
         await app.close()
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DICOMWEB_MCP_STATE", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+@pytest.fixture
+async def between() -> AsyncIterator[Callable[..., Between]]:
+    made: list[Between] = []
+
+    def make(*given: Any, **more: Any) -> Between:
+        made.append(Between(*given, **more))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.app.close()

@@ -1,6 +1,7 @@
 """Copying from one archive into another: what is fetched and sent and what is not, and what stays behind."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,74 +11,23 @@ import pytest
 from pydicom import dcmread
 
 from archives.folder_helpers import make_file
-from dicomweb_mcp.archives.base import AccessDenied, Archive, NotPermitted, Refused
+from dicomweb_mcp.archives.base import AccessDenied, NotPermitted
 from dicomweb_mcp.archives.folder import FolderArchive
 from dicomweb_mcp.errors import BadArgument
-from dicomweb_mcp.services import fetched
 from dicomweb_mcp.services.app import App
-from dicomweb_mcp.services.copying import Wanted, copy
-from dicomweb_mcp.services.transfer import Transfer
-from dicomweb_mcp.settings import ArchiveSettings, Settings
-from fakes.base import Asked, Fake
+from dicomweb_mcp.services.copying import Wanted, copy, held
+from dicomweb_mcp.services.copying.checks import check
+from dicomweb_mcp.settings import Settings
+from fakes.base import Asked
 from fakes.google import Google
 from fakes.orthanc_like import OrthancLike
 from fakes.store import Store
+from services.copying_helpers import STUDY, Between, holding
 from services.retrieve.helpers import Serving
 from services.transfer_helpers import KINDS, Steps, files, outcomes, posts, reasons
-from support import app_over, open_over, settings_of
+from support import app_over
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("hurried")]
-STUDY = Wanted(study_uid="1.2")
-
-
-@pytest.fixture
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("DICOMWEB_MCP_STATE", str(tmp_path / "state"))
-    return tmp_path / "state"
-
-
-class Between:
-    """From a folder to a fake, or between what else is given; each archive by its settings and how it is opened."""
-
-    def __init__(self, source: Fake | Path, target: Fake | Path, kind: str = "orthanc", *, permit: str = "store"):
-        self.given = {"here": source, "there": target}
-        settings = []
-        for name, given in self.given.items():
-            where = (
-                {"path": given}
-                if isinstance(given, Path)
-                else settings_of(kind, name).model_dump(include={"url", "kind"})
-            )
-            if not isinstance(given, Path) and name == "here":
-                where = {"url": "https://here.test/dcm4chee-arc/aets/A/rs", "kind": "dcm4chee"}
-            settings.append({"name": name, **where, "permit": [permit] if permit and name == "there" else []})
-        self.app = App(Settings.model_validate({"archives": settings}), self._opened)
-
-    def _opened(self, settings: ArchiveSettings) -> Archive:
-        given = self.given[settings.name]
-        if isinstance(given, Path):
-            return FolderArchive(settings.name, given)
-        return open_over(given, settings.resolved_kind, name=settings.name)
-
-    async def copied(self, wanted: Wanted = STUDY, **more: Any) -> Transfer:
-        return await copy(self.app, "here", "there", wanted, **{"report": Steps(), **more})
-
-
-@pytest.fixture
-async def between() -> AsyncIterator[Callable[..., Between]]:
-    made: list[Between] = []
-
-    def make(*given: Any, **more: Any) -> Between:
-        made.append(Between(*given, **more))
-        return made[-1]
-
-    yield make
-    for one in made:
-        await one.app.close()
-
-
-def holding(root: Path) -> Store:
-    return Store.files(*sorted((root / "1.2").iterdir()))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -118,7 +68,8 @@ async def test_what_is_there_is_not_fetched(root: Path, between: Callable[..., B
     assert outcomes(await over.copied(Wanted(instance_uids=["1.2.1.1"]))) == {"stored": 1}
     source.files_asked.clear()
     assert outcomes(await over.copied()) == {"already_there": 1, "stored": 2}
-    assert source.files_asked == [f"/studies/1.2/series/1.2.1/instances/1.2.1.{number}" for number in (2, 3)]
+    asked = [f"/studies/1.2/series/1.2.1/instances/1.2.1.{number}" for number in (2, 3)]
+    assert sorted(source.files_asked) == asked
 
 
 async def test_another_object_of_the_same_uid_and_another_patient_are_not_sent(
@@ -156,40 +107,43 @@ async def test_a_source_that_fails_for_one_costs_only_that(root: Path, between: 
     files(root, 3)
     source, target = Serving(holding(root)), OrthancLike(Store())
     over = between(source, target)
-    source.gives(404, "/instances/1.2.1.2", times=1)
-    transfer = await over.copied()
+    one_by_one = Wanted(instance_uids=["1.2.1.1", "1.2.1.2", "1.2.1.3"])
+    source.gives(404, "/instances/1.2.1.2", times=2)
+    transfer = await over.copied(one_by_one)
     assert outcomes(transfer) == {"stored": 2, "not_sent": 1}
-    assert "could not be fetched. Archive here" in reasons(transfer)[0]
-    assert outcomes(await over.copied()) == {"already_there": 2, "stored": 1}
+    assert "could not be fetched: Archive here" in reasons(transfer)[0]
+    source.gives(404, "/instances/1.2.1.2", times=1)
+    assert outcomes(await over.copied(one_by_one)) == {"already_there": 2, "stored": 1}
 
 
 async def test_a_source_that_is_gone_is_not_asked_for_all(root: Path, between: Callable[..., Between]) -> None:
-    files(root, 8)
+    files(root, 20)
     source, target = Serving(holding(root)), OrthancLike(Store())
     over = between(source, target)
-    for number in range(3, 9):
-        source.fail(httpx.ConnectError("gone"), times=99, only=f"/instances/1.2.1.{number}")
-    transfer = await over.copied()
-    assert outcomes(transfer) == {"stored": 2, "not_sent": 6}
-    asked = {path.rpartition(".")[2] for path in source.paths if path.rpartition("/")[0].endswith("/instances")}
-    assert asked == {"1", "2", "3", "4", "5"}
-    assert "not fetched, because its archive fails" in reasons(transfer)[-1]
+    for number in range(3, 21):
+        source.gives(403, f"/instances/1.2.1.{number}", times=99)
+    transfer = await over.copied(Wanted(instance_uids=[f"1.2.1.{number}" for number in range(1, 21)]))
+    assert outcomes(transfer) == {"stored": 2, "not_sent": 18}
+    failed = len(source.files_asked) - 2
+    assert 3 <= failed <= 2 * (3 + over.app.archive("here").profile.parallel), "what was on its way, and twice"
+    assert "because the archive fails" in reasons(transfer)[-1]
 
 
-async def test_an_instance_that_is_not_the_one_asked_for_is_not_sent(
+async def test_what_is_wrong_twice_is_not_sent(
     root: Path, between: Callable[..., Between], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files(root, 2)
     data = (root / "1.2" / "1.dcm").read_bytes()
+    other = make_file(root / "x.dcm", "1.3", "1.3.1", "1.3.1.1").read_bytes()
 
     async def chunks(self: FolderArchive, stored: Any) -> AsyncIterator[bytes]:
-        yield data[: len(data) if stored.instance_uid == "1.2.1.1" else -3]
+        yield other if stored.instance_uid == "1.2.1.1" else data[:-3]
 
     monkeypatch.setattr(FolderArchive, "_chunks", chunks)
     target = OrthancLike(Store())
     transfer = await between(root, target).copied()
     assert outcomes(transfer) == {"rejected": 2}
-    assert "instance 1.2.1.2 of series 1.2.1 came instead" in reasons(transfer)[0]
+    assert "instance 1.3.1.1 of series 1.3.1 came instead" in reasons(transfer)[0]
     assert "cut off" in reasons(transfer)[1]
     assert posts(target) == []
 
@@ -197,19 +151,18 @@ async def test_an_instance_that_is_not_the_one_asked_for_is_not_sent(
 async def test_what_does_not_fit_in_memory_is_copied_by_the_disk(
     root: Path, state: Path, between: Callable[..., Between], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetched, "MOST_HELD", 6_000)
-    monkeypatch.setattr(fetched, "ENOUGH", 3_000)
+    monkeypatch.setattr(held, "MOST_HELD", 6_000)
     files(root, 2)
     make_file(root / "1.2" / "large.dcm", "1.2", "1.2.1", "1.2.1.9", ImageComments="x" * 9_000)
     target = OrthancLike(Store())
     made: list[Path] = []
-    new_folder = fetched._new_folder
+    new_folder = held._new_folder
 
     def watched() -> Path:
         made.append(new_folder())
         return made[-1]
 
-    monkeypatch.setattr(fetched, "_new_folder", watched)
+    monkeypatch.setattr(held, "_new_folder", watched)
     assert outcomes(await between(root, target).copied()) == {"stored": 3}
     assert len(made) == 1, "only the large one needs the disk"
     assert any((root / "1.2" / "large.dcm").read_bytes() in post.body for post in posts(target))
@@ -219,7 +172,7 @@ async def test_what_does_not_fit_in_memory_is_copied_by_the_disk(
 async def test_nothing_stays_behind_when_it_is_cancelled(
     root: Path, state: Path, between: Callable[..., Between], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetched, "MOST_HELD", 100)
+    monkeypatch.setattr(held, "MOST_HELD", 100)
     files(root, 1)
     over = between(root, OrthancLike(Store()))
     seen: list[list[Path]] = []
@@ -267,22 +220,38 @@ async def test_without_permission_nothing_is_asked(root: Path, between: Callable
 
 
 @pytest.mark.parametrize("inner", ["", "1.2"])
-async def test_one_archive_under_two_names_is_refused(inner: str, root: Path, between: Callable[..., Between]) -> None:
+async def test_one_folder_under_two_names_is_refused(inner: str, root: Path, between: Callable[..., Between]) -> None:
     files(root, 1)
     with pytest.raises(BadArgument, match=r"lie in each other"):
         await between(root, root / inner).copied()
 
 
-async def test_idc_the_same_archive_and_no_uid_are_refused(root: Path) -> None:
-    fakes = {"idc": OrthancLike(Store()), "pacs": OrthancLike(Store())}
-    app = app_over({"idc": (fakes["idc"], "idc"), "pacs": (fakes["pacs"], "orthanc")}, roots=[root])
-    with pytest.raises(Refused, match="retrieve_instances"):
-        await copy(app, "idc", "pacs", STUDY, report=Steps())
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("https://pacs.test/dicom-web", "https://pacs.test/dicom-web/", True),
+        ("https://pacs.test/dicom-web", "https://PACS.Test:443/dicom-web", True),
+        ("http://pacs.test/dicom-web", "http://pacs.test:80/dicom-web", True),
+        ("http://pacs.test/dicom-web", "https://pacs.test/dicom-web", False),
+        ("http://pacs.test/dicom-web", "http://pacs.test/Dicom-Web", False),
+        ("http://pacs.test:8042/dicom-web", "http://pacs.test:8043/dicom-web", False),
+    ],
+)
+def test_one_server_is_refused_however_its_address_is_written(one: str, other: str, is_same: bool) -> None:
+    archives = [{"name": "here", "url": one}, {"name": "there", "url": other, "permit": ["store"]}]
+    app = App(Settings.model_validate({"archives": archives}))
+    with pytest.raises(BadArgument, match="the same archive") if is_same else nullcontext():
+        check(app, "here", "there", STUDY)
+
+
+async def test_the_same_archive_and_no_uid_are_refused(root: Path) -> None:
+    fakes = {"one": OrthancLike(Store()), "pacs": OrthancLike(Store())}
+    app = app_over({name: (fake, "orthanc") for name, fake in fakes.items()}, roots=[root])
     with pytest.raises(BadArgument, match="the same archive"):
         await copy(app, "pacs", "PACS", STUDY, report=Steps())
     with pytest.raises(BadArgument, match="Give study_uid"):
-        await copy(app, "idc", "pacs", Wanted(), report=Steps())
-    assert fakes["idc"].requests == fakes["pacs"].requests == []
+        await copy(app, "one", "pacs", Wanted(), report=Steps())
+    assert fakes["one"].requests == fakes["pacs"].requests == []
     await app.close()
 
 
@@ -303,15 +272,17 @@ async def test_a_destination_that_refuses_one_takes_the_others(root: Path, betwe
     ]
 
 
-async def test_a_destination_that_turns_everything_away_costs_one_batch(
+async def test_a_destination_that_turns_everything_away_is_sent_one_batch(
     root: Path, between: Callable[..., Between]
 ) -> None:
-    files(root, 60)
+    files(root, 160)
     source, target = Serving(holding(root)), OrthancLike(Store())
     target.fail(403, times=99, method="POST")
+    wanted = Wanted(instance_uids=[f"1.2.1.{number}" for number in range(1, 161)])
     with pytest.raises(AccessDenied):
-        await between(source, target).copied()
-    assert (len(posts(target)), len(source.files_asked)) == (1, 50)
+        await between(source, target).copied(wanted, confirm=True)
+    assert len(posts(target)) == 1
+    assert len(source.files_asked) < 160, "and what comes after it is not fetched"
 
 
 async def test_real_files_with_pixels_arrive_byte_for_byte(

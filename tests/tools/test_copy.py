@@ -10,9 +10,9 @@ from archives.folder_helpers import make_file
 from dicomweb_mcp.server import instructions, offered
 from dicomweb_mcp.services.app import App
 from dicomweb_mcp.settings import Settings
-from fakes.dcm4chee import Dcm4chee
 from fakes.google import Google
 from fakes.store import Store
+from services.retrieve.helpers import Serving
 from tools.eras import IN_BOTH_ERAS
 from tools.reading import answer
 
@@ -55,8 +55,9 @@ async def test_an_answer_counts_and_names_the_uids_that_need_a_look(
 ) -> None:
     for number in (1, 2):
         make_file(tmp_path / f"{number}.dcm", "1.2", "1.2.3", f"1.2.3.{number}")
-    source = Dcm4chee(Store.files(*sorted(tmp_path.glob("*.dcm"))))
-    source.fail(500, times=9, only="/instances/1.2.3.2")
+    source = Serving(Store.files(*sorted(tmp_path.glob("*.dcm"))))
+    for path in ("/series/1.2.3", "/instances/1.2.3.2"):
+        source.gives(404, path, times=9)
     async with connect(roots=[tmp_path], one=(source, "dcm4chee"), two=(Google(Store()), "google")) as client:
         given = {"from_archive": "one", "to_archive": "two", "study_uid": "1.2"}
         plan = await answer(client, "copy_instances", **given, dry_run=True)

@@ -74,10 +74,21 @@ class Bucket:
 
     @asynccontextmanager
     async def opened(self, item: BucketObject) -> AsyncIterator[AsyncGenerator[bytes, None]]:
-        """The bytes of an object as they arrive. Raises ArchiveError."""
+        """The bytes of an object as they arrive. Raises ArchiveError, also while they are read where there are not as
+        many as were listed."""
         seconds = self._wire.patience.stream
         async with self._wire.stream(f"/{item.key}", accept="*/*", most=MOST_OBJECT, seconds=seconds) as stream:
-            yield stream.chunks
+            yield self._whole(item, stream.chunks)
+
+    async def _whole(self, item: BucketObject, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        size = 0
+        async for chunk in chunks:
+            size += len(chunk)
+            yield chunk
+        if size != item.size:
+            raise NotUnderstood(
+                self._wire.name, f"{item.size:,} bytes of an object were due, and {size:,} bytes arrived. Try again."
+            )
 
     async def close(self) -> None:
         """Close idle connections."""

@@ -41,7 +41,7 @@ async def copy_instances(
     What the other archive has already is compared and not fetched. Each file is checked when it arrives, and counts as
     stored when the archive says so and a search finds it. Instances that need a look are listed with the reason;
     calling this again with the same arguments copies what is missing. Nothing in either archive is changed or
-    overwritten. IDC is not copied from: use retrieve_instances, then store_instances.
+    overwritten. Of IDC the files come from its public buckets.
     """
     app = ctx.request_context.lifespan_context
     source, target = app.configured(from_archive).name, app.configured(to_archive).name

@@ -1,68 +1,20 @@
 """Whole series of IDC from a bucket on loopback: the proxy gives no file, and nothing else is contacted."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from archives.folder_helpers import make_file
-from dicomweb_mcp.archives.base import ArchiveError, NotOffered, Refused
-from dicomweb_mcp.services.retrieve import Retrieval, Wanted, from_buckets, retrieve
+from dicomweb_mcp.archives.base import AccessDenied, ArchiveError, NotOffered, Refused
+from dicomweb_mcp.services.idc import objects
+from dicomweb_mcp.services.retrieve import Outcome
+from dicomweb_mcp.services.retrieve.asking import MOST_GONE
 from dicomweb_mcp.services.retrieve.folder import Folder, NotWritten
-from fakes.bucket import FakeBucket
 from fakes.scripted import CUT, http
-from idc_uids import picked
 from services.retrieve.helpers import found, outcomes, reasons
-from services.transfer_helpers import Steps
-from support import app_over
+from services.retrieve.idc_helpers import LARGE, idc_at
 
 pytestmark = pytest.mark.anyio
-LARGE = 300_000  # bytes of pixels: more than what is looked at to learn which instance it is
-
-
-def nobody(request: httpx.Request) -> httpx.Response:
-    raise AssertionError("the proxy is not asked for whole files")
-
-
-class Idc:
-    """A series of the release as its bucket has it, with files made up."""
-
-    def __init__(self, folder: Path, root: Path, count: int = 3, pixels: int = LARGE) -> None:
-        ((self.study, self.series, self.bucket, self.uuid),) = picked(
-            "StudyInstanceUID, SeriesInstanceUID, aws_bucket, crdc_series_uuid", "aws_bucket = 'idc-open-data'"
-        )
-        self.root = root
-        self.files = [
-            make_file(
-                folder / f"{n}.dcm", self.study, self.series, f"1.2.{n}", PixelData=bytes([n]) * pixels
-            ).read_bytes()
-            for n in range(1, count + 1)
-        ]
-        self.keys = [f"{self.uuid}/00000000-0000-4000-8000-{number:012x}.dcm" for number in range(count)]
-        self.server = FakeBucket(self.bucket, dict(zip(self.keys, self.files, strict=True)))
-
-    def due(self, *numbers: int) -> dict[str, bytes]:
-        return {f"P1/{self.study}/{self.series}/1.2.{n}.dcm": self.files[n - 1] for n in numbers}
-
-    async def fetched(self, **wanted: Any) -> Retrieval:
-        app = app_over({"idc": (nobody, "idc")}, [self.root])
-        app.bucket_address = self.server.address
-        self.server.asked.clear()
-        try:
-            return await retrieve(app, None, Wanted(**wanted), "in", Steps())
-        finally:
-            await app.close()
-
-
-@asynccontextmanager
-async def idc_at(tmp_path: Path, **more: Any) -> AsyncIterator[Idc]:
-    (tmp_path / "root").mkdir()
-    idc = Idc(tmp_path / "there", tmp_path / "root", **more)
-    async with idc.server.running():
-        yield idc
 
 
 @pytest.mark.parametrize("pixels", [10, LARGE])
@@ -102,7 +54,7 @@ async def test_a_broken_object_is_tried_twice_and_named(tmp_path: Path) -> None:
         for says, steps in cases.items():
             idc.server.instead = {key: steps}
             result = await idc.fetched(series_uid=idc.series)
-            assert result.of(from_buckets.Outcome.FAILED)[0].shown == key
+            assert result.of(Outcome.FAILED)[0].shown == key
             assert says in reasons(result)[key]
             assert idc.server.keys_asked.count(key) == 2
             assert found(idc.root / "in") == idc.due(1, 3)
@@ -122,8 +74,17 @@ async def test_what_cannot_be_had_is_refused_with_what_can(tmp_path: Path, monke
         with pytest.raises(ArchiveError, match="no files of this series"):
             await idc.fetched(series_uid=idc.series)
         assert idc.server.keys_asked == []
-        monkeypatch.setattr(from_buckets, "is_installed", lambda: False)
+        monkeypatch.setattr(objects, "is_installed", lambda: False)
         with pytest.raises(NotOffered, match=f"idc download {idc.series} "):
             await idc.fetched(series_uid=idc.series)
         assert idc.server.asked == []
         assert found(idc.root) == {}
+
+
+async def test_a_bucket_that_is_gone_is_not_asked_for_every_object(tmp_path: Path) -> None:
+    async with idc_at(tmp_path, count=12, pixels=10) as idc:
+        idc.server.instead = {key: [http(b"", status="403 Forbidden")] for key in idc.keys}
+        with pytest.raises(AccessDenied):
+            await idc.fetched(series_uid=idc.series)
+        at_most = MOST_GONE + objects.AT_ONCE - 1  # those that were on their way are answered too
+        assert MOST_GONE <= len(idc.server.keys_asked) <= 2 * at_most

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import anyio
 from anyio import to_thread
@@ -13,19 +12,17 @@ from ...errors import BadArgument
 from ...paths import is_inside
 from ...settings import READ_ONLY_KINDS
 from ..app import App
+from ..idc.objects import Buckets, refuse_without_index
 from ..items import Report
 from ..lookup import find_place
 from ..permits import why_nothing_is_written
 from .fetching import Fetcher
 from .folder import FULL, Folder, NotWritten, opened_folder
-from .from_buckets import fetch_objects, objects_at, refuse_without_index
+from .from_buckets import Object, fetch_objects
 from .items import Outcome, Progress, Retrieval, undecided
 from .listed import decide_those_there, instances_at, instances_named
 from .receiving import Receiver
 from .values import checked_path, fetch_frames, fetch_value
-
-if TYPE_CHECKING:
-    from ...archives.buckets import Bucket
 
 
 @dataclass(frozen=True)
@@ -149,15 +146,12 @@ async def _from_archive(app: App, archive: Archive, wanted: Wanted, receiver: Re
 
 
 async def _from_buckets(app: App, archive: Archive, wanted: Wanted, receiver: Receiver) -> None:
-    buckets: dict[str, Bucket] = {}
-    try:
-        objects = await objects_at(app, archive, await _series_of(app, archive, wanted), buckets)
+    async with Buckets(app, archive) as buckets:
+        stored = [one for place in await _series_of(app, archive, wanted) for one in await buckets.stored_at(place)]
+        objects = [Object(one.object.key, stored=one) for one in stored]
         receiver.retrieval.items += objects
-        _check_space(receiver.folder, sum(one.stored.size for one in objects))
-        problem = await fetch_objects(archive, receiver, objects, wanted.instance_uids)
-    finally:
-        for bucket in buckets.values():
-            await bucket.close()
+        _check_space(receiver.folder, sum(one.object.size for one in stored))
+        problem = await fetch_objects(receiver, objects, wanted.instance_uids)
     _raise_if_nothing(receiver.retrieval, problem)
 
 

@@ -20,7 +20,7 @@ from ...paths import give_name, sync_folder
 from ..instance import instance_metadata
 from ..own_file import own_file
 from .arrived import same_contents
-from .fetching import GONE
+from .asking import GONE
 from .items import Item, Outcome
 from .receiving import Receiver
 

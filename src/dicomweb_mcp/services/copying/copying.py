@@ -1,0 +1,107 @@
+"""A study, a series or instances of one archive into another: listed, compared, then fetched and sent."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from ...archives.base import Archive
+from ...archives.journal import Journal
+from ...archives.part10.outgoing import Elsewhere, Outgoing
+from ..app import App
+from ..idc.objects import Buckets
+from ..instance import instance_metadata
+from ..items import Item, Outcome, Progress, Report, reject_conflicts
+from ..lookup import find_place
+from ..permits import check_permits
+from ..presence import patient_id
+from ..retrieve.listed import Instance, instances_at, instances_named
+from ..sending import Sender
+from ..transfer import Agree, Transfer, compare, hold_if_large
+from .checks import Wanted, check
+from .copier import Copier
+from .held import Held
+from .sources import Copied, FromArchive, FromBuckets, Source
+
+
+async def copy(
+    app: App,
+    from_archive: str | None,
+    to_archive: str | None,
+    wanted: Wanted,
+    *,
+    dry_run: bool = False,
+    confirm: bool = False,
+    agree: Agree | None = None,
+    report: Report,
+) -> Transfer:
+    """Copy what is wanted; with ``dry_run``, or where that takes a ``confirm`` and ``agree`` does not give it, only say
+    what would be done.
+
+    Raises NotPermitted, BadArgument before anything is asked, ArchiveError before anything is sent.
+    """
+    check_permits(app, to_archive, "store")
+    check(app, from_archive, to_archive, wanted)
+    source = app.archive(from_archive)
+    instances, notes = await _listed(app, source, wanted)
+    items = await _items(source, instances)
+    await reject_conflicts(items)
+    progress = Progress(report, len(items))
+    await progress.tell(0, len(items), "listed")
+    transfer = Transfer(items, notes, dry_run)
+    async with app.transfer_into(to_archive) as archive:
+        journal = Journal(archive.address)
+        can_confirm = await compare(archive, transfer, journal, progress)
+        copied = [item for item in items if isinstance(item, Copied)]
+        going = [item for item in copied if item.outcome is None]
+        pixels = {one.place: one.pixels for one in instances}
+        if not (dry_run or confirm):
+            await hold_if_large(transfer, sum(pixels[item.place] for item in going), agree)
+        if not transfer.dry_run:
+            sender = Sender(archive, None, can_confirm=can_confirm)
+            async with _opened(app, source, wanted) as files, Held() as held:
+                await Copier(files, sender, held, progress, len(items) - len(going)).copy(copied)
+    return transfer
+
+
+@asynccontextmanager
+async def _opened(app: App, source: Archive, wanted: Wanted) -> AsyncIterator[Source]:
+    if app.configured(source.name).is_read_only:
+        async with Buckets(app, source) as buckets:
+            yield FromBuckets(buckets)
+    else:
+        yield FromArchive(source, whole_series=not wanted.instance_uids)
+
+
+async def _listed(app: App, source: Archive, wanted: Wanted) -> tuple[list[Instance], list[str]]:
+    """Every instance once."""
+    notes: list[str] = []
+    if wanted.instance_uids:
+        found = await instances_named(app, source, wanted.study_uid, wanted.series_uid, wanted.instance_uids)
+    else:
+        found, notes = await instances_at(
+            source, await find_place(app, source, wanted.study_uid, wanted.series_uid, None)
+        )
+    return list({one.key: one for one in found}.values()), notes
+
+
+async def _items(source: Archive, instances: Sequence[Instance]) -> list[Item]:
+    """An item for each instance: fit, or rejected where the source does not know it."""
+    patients: dict[str, str] = {}
+    items: list[Item] = []
+    for one in instances:
+        if one.outcome is not None:
+            items.append(Item(one.shown, Outcome.REJECTED, one.reason))
+            continue
+        study_uid, series_uid, instance_uid = one.key
+        if study_uid not in patients:
+            patients[study_uid] = patient_id(await instance_metadata(source, one.place))
+        file = Outgoing(
+            Elsewhere(),
+            0,
+            instance_uid=instance_uid,
+            study_uid=study_uid,
+            series_uid=series_uid,
+            patient_id=patients[study_uid],
+            is_named_otherwise=False,
+        )
+        items.append(Copied(one.shown, file=file, source=source, place=one.place))
+    return items
