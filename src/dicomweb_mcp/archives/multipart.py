@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
+from functools import lru_cache
 
 LONGEST_HEADERS = 16_384
 LONGEST_TYPE = 1_000
@@ -27,6 +28,7 @@ class MediaType:
     parameters: Mapping[str, str]
 
     @classmethod
+    @lru_cache(maxsize=128)  # each of a thousand parts has the same
     def parse(cls, header: str) -> "MediaType":
         message = Message()
         message["Content-Type"] = header[:LONGEST_TYPE].replace("\r", " ").replace("\n", " ")

@@ -15,20 +15,19 @@ from ..archives.base import (
     Failed,
     NotOffered,
     Refused,
-    Unreachable,
 )
-from ..dicom.stow import StoreResponse, Verdict
+from ..dicom.stow import StoreResponse
 from ..errors import Problem
 from ..paths import Changed
 from .items import Fit, Outcome, Progress, undecided
 from .parallel import side_by_side
-from .presence import GONE, instances_there
+from .presence import instances_there
+from .replies import Next, Reply, stored_elsewhere
 
 BATCH_FILES = 50
 BATCH_BYTES = 64 << 20
 MOST_AT_ONCE = 4
 CONFIRM_AFTER = (0.0, 0.5, 2.0)  # seconds before each look for what was just stored
-ENDING = (*GONE, NotOffered)
 TURNED_AWAY = (AccessDenied, NotOffered)  # nothing was taken in
 BROKEN_DOWN = (Failed, Busy)  # something may have been taken in all the same
 
@@ -88,36 +87,30 @@ class Sender:
             raise self.ended
 
     async def _send(self, batch: Sequence[Fit], *, is_repeated: bool = False) -> None:
-        """One request. Where that does not tell which file was at fault, those that did not arrive once more in halves;
-        where the connection broke, once more together."""
+        """One request, and for what did not arrive by it another one, as far as that can mend it."""
         response, problem = await self._request(batch)
         if isinstance(problem, TURNED_AWAY):
             self.ended = problem
             return
-        present = await self._present(batch, response, problem)
-        if elsewhere := stored_elsewhere(batch, response):
+        elsewhere = stored_elsewhere({item.file.instance_uid for item in batch}, response)
+        if elsewhere:
             self.ended = Refused(self._archive.name, elsewhere)
-        is_lost = isinstance(problem, Unreachable) and (is_repeated or present is None)
-        is_silent = not (problem or response.verdicts or response.others)
+        present = await self._present(batch, response, problem)
+        reply = Reply(response, problem, present, elsewhere, self._can_confirm, is_repeated)
         for item in batch:
-            uid = item.file.instance_uid
-            found = None if present is None else uid in present
-            if verdict := response.verdicts.get(uid):
-                self._decide(item, verdict, found)
-            elif found:
-                item.decide(Outcome.STORED)
-            elif found is None or is_silent or is_lost or elsewhere or isinstance(problem, Busy):
-                item.decide(Outcome.UNKNOWN, elsewhere or _why(response, problem))
+            if known := reply.outcome(item.file.instance_uid):
+                item.decide(*known)
         left = undecided(batch)
-        if is_lost or (isinstance(problem, ENDING) and not isinstance(problem, Unreachable)):
-            self.ended = problem
-        elif isinstance(problem, Unreachable):
-            await self._send_parts([left], is_repeated=True)
-        elif len(batch) > 1:
-            await self._send_parts([left[: len(left) // 2], left[len(left) // 2 :]])
-        else:
-            for item in left:
-                item.decide(Outcome.REJECTED, _why(response, problem))
+        match reply.next(len(batch)):
+            case Next.END:
+                self.ended = problem
+            case Next.TOGETHER:
+                await self._send_parts([left], is_repeated=True)
+            case Next.APART:
+                await self._send_parts([left[: len(left) // 2], left[len(left) // 2 :]])
+            case Next.REJECT:
+                for item in left:
+                    item.decide(Outcome.REJECTED, reply.why)
 
     async def _send_parts(self, parts: Sequence[Sequence[Fit]], *, is_repeated: bool = False) -> None:
         for part in parts:
@@ -156,37 +149,10 @@ class Sender:
                 break
         return found
 
-    def _decide(self, item: Fit, verdict: Verdict, found: bool | None) -> None:
-        """The outcome that the archive's verdict and the search agree on."""
-        if verdict.stored and (found or not self._can_confirm):
-            item.decide(Outcome.STORED, verdict.reason)
-        elif verdict.stored:
-            searched = "a search does not find it" if found is False else "no search could confirm it"
-            item.decide(Outcome.UNKNOWN, f"the archive reported it as stored, but {searched}: run this again to see")
-        elif found:
-            item.decide(Outcome.UNKNOWN, f"the archive reported a failure ({verdict.reason}), but a search finds it")
-        else:
-            item.decide(Outcome.REJECTED, verdict.reason)
-
-
-def stored_elsewhere(batch: Sequence[Fit], response: StoreResponse) -> str:
-    """The sentence for an archive that stores under UIDs of its own, which must not get anything twice; or empty."""
-    own = {item.file.instance_uid for item in batch}
-    if all(uid in own for uid, verdict in response.verdicts.items() if verdict.stored):
-        return ""
-    return (
-        "it stored objects under other UIDs than those that were sent, so what became of each file cannot be told, and "
-        "sending it again would store it twice. Look there with search_studies."
-    )
-
 
 def at_once(archive: Archive) -> int:
     """Batches that are sent at a time: one place is left to whoever else asks the archive something meanwhile."""
     return max(1, min(MOST_AT_ONCE, archive.profile.parallel - 1))
-
-
-def _why(response: StoreResponse, problem: Problem | None) -> str:
-    return str(problem) if problem else "; ".join(response.others) or "the archive neither took nor refused it by name"
 
 
 class _Pace:

@@ -59,24 +59,31 @@ def read_header(path: str) -> Header:
     Raises NotDicom, Unreadable with the reason, or OSError.
     """
     with open(path, "rb") as file:  # noqa: PTH123 - a Path for each of 10,000 files costs
-        size = os.fstat(file.fileno()).st_size
-        start = file.read(132)
-        has_magic = start[128:] == b"DICM"
-        claims = has_magic or path.lower().endswith((".dcm", ".dicom"))
-        if not has_magic and start[:4] not in FIRST_TAGS:
-            _not_dicom("not DICOM" if size else "empty", claims)
-        try:
-            return _header(*_walked(file, size, has_magic))
-        except Unreadable:
-            raise
-        except _Directory:
-            raise NotDicom from None
-        except _NoInstance:
-            return _not_dicom("no SOPInstanceUID", claims)
-        except Exception as reason:  # pydicom raises what it meets: struct.error, KeyError, zlib.error, RecursionError
-            if isinstance(reason, OSError) and reason.errno is not None:
-                raise  # the system's; pydicom's, about files that end too early, have no number
-            return _not_dicom(f"damaged: {_brief(reason)}", claims)
+        return header_of(file, claims=path.lower().endswith((".dcm", ".dicom")))
+
+
+def header_of(file: BinaryIO, *, claims: bool) -> Header:
+    """The header of an open file from its beginning; one that ``claims`` to be DICOM is Unreadable if it is not. Raises
+    as ``read_header``."""
+    size = os.fstat(file.fileno()).st_size
+    file.seek(0)
+    start = file.read(132)
+    has_magic = start[128:] == b"DICM"
+    claims = has_magic or claims
+    if not has_magic and start[:4] not in FIRST_TAGS:
+        _not_dicom("not DICOM" if size else "empty", claims)
+    try:
+        return _header(*_walked(file, size, has_magic))
+    except Unreadable:
+        raise
+    except _Directory:
+        raise NotDicom from None
+    except _NoInstance:
+        return _not_dicom("no SOPInstanceUID", claims)
+    except Exception as reason:  # pydicom raises what it meets: struct.error, KeyError, zlib.error, RecursionError
+        if isinstance(reason, OSError) and reason.errno is not None:
+            raise  # the system's; pydicom's, about files that end too early, have no number
+        return _not_dicom(f"damaged: {_brief(reason)}", claims)
 
 
 class _Directory(Exception):

@@ -4,9 +4,10 @@ import os
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from typing import BinaryIO
 
 from ...archives.part10.dataset import Damaged, parse
-from ...archives.part10.header import SYNTAX, Header, NotDicom, Unreadable, read_header
+from ...archives.part10.header import SYNTAX, Header, NotDicom, Unreadable, header_of
 from ...archives.part10.whole import CutOff, Unfit, check_whole
 from ...dicom.native_size import FLOATING, value_bytes
 from ...dicom.uids import NATIVE_OR_DEFLATED
@@ -37,7 +38,8 @@ class Identity:
 def identify(path: Path) -> Identity:
     """The instance that a file holds, which must be whole. Raises Unusable."""
     try:
-        return _identified(path, _doubt(path))
+        with open_regular(path) as file:
+            return _identified(file, _doubt(file))
     except OSError as error:
         raise Unusable(f"cannot be read: {error.strerror or type(error).__name__}") from None
 
@@ -45,7 +47,8 @@ def identify(path: Path) -> Identity:
 def glimpse(path: Path) -> Identity | None:
     """As ``identify`` for a file whose end is not there yet; None while it does not say what it is."""
     try:
-        return _identified(path, "", is_whole=False)
+        with open_regular(path) as file:
+            return _identified(file, "", is_whole=False)
     except (Unusable, OSError):
         return None
 
@@ -59,22 +62,21 @@ def same_contents(one: Path, other: Path) -> bool:
         return all(a == b for a, b in chunks)
 
 
-def _doubt(path: Path) -> str:
-    with open_regular(path) as file:
-        if file.read(132)[128:] != b"DICM":
-            raise Unusable("no DICOM file")
-        try:
-            check_whole(file, os.fstat(file.fileno()).st_size)
-        except CutOff as reason:
-            raise Unusable(str(reason)) from None
-        except Unfit as reason:
-            return str(reason)
+def _doubt(file: BinaryIO) -> str:
+    if file.read(132)[128:] != b"DICM":
+        raise Unusable("no DICOM file")
+    try:
+        check_whole(file, os.fstat(file.fileno()).st_size)
+    except CutOff as reason:
+        raise Unusable(str(reason)) from None
+    except Unfit as reason:
+        return str(reason)
     return ""
 
 
-def _identified(path: Path, doubt: str, *, is_whole: bool = True) -> Identity:
+def _identified(file: BinaryIO, doubt: str, *, is_whole: bool = True) -> Identity:
     try:
-        header = read_header(str(path))
+        header = header_of(file, claims=False)
     except NotDicom:
         raise Unusable("no DICOM instance") from None
     except Unreadable as reason:
@@ -86,7 +88,7 @@ def _identified(path: Path, doubt: str, *, is_whole: bool = True) -> Identity:
         header.study_uid,
         header.series_uid,
         header.instance_uid,
-        _patient_id(path, header) if is_whole else "",
+        _patient_id(file, header) if is_whole else "",
         text_at(header.elements, SYNTAX),
         doubt,
     )
@@ -104,13 +106,13 @@ def _pixel_doubt(header: Header) -> str:
     return f"it has {length:,} bytes of pixels where its attributes say {due:,}, so {what}"
 
 
-def _patient_id(path: Path, header: Header) -> str:
+def _patient_id(file: BinaryIO, header: Header) -> str:
     """The PatientID, also one that is too long for a header."""
     if f"{PATIENT_ID:08X}" in header.elements:
         return patient_id(header.elements)
+    file.seek(0)
     try:
-        with path.open("rb") as file:
-            value = parse(file, tags=[PATIENT_ID]).dataset.get("PatientID")
+        value = parse(file, tags=[PATIENT_ID]).dataset.get("PatientID")
     except Damaged as reason:
         raise Unusable(f"damaged: {reason}") from None
     return str(value or "").strip(" \0")

@@ -35,6 +35,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._patients: dict[str, Path] = {}
+        self._made: set[Path] = set()  # folders that need not be looked at again
         self._changed: set[Path] = set()
         self._choosing = threading.Lock()
 
@@ -116,10 +117,13 @@ class Folder:
         return marked if is_another or marked in names else plain
 
     def _make(self, folder: Path) -> None:
+        if folder in self._made:
+            return
         with self._held(folder.parent) as parent, suppress(FileExistsError):
             os.mkdir(name_in(parent, folder), dir_fd=parent)
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, f"{folder.name} is there and no folder", str(folder))
+        self._made.add(folder)
 
     def _held(self, folder: Path) -> AbstractContextManager[int | None]:
         """A folder below this one, held so that nothing is made outside."""
