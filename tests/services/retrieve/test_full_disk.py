@@ -11,7 +11,7 @@ import pytest
 from pydicom import dcmread
 
 from archives.folder_helpers import SAMPLES, make_file
-from dicomweb_mcp.services.retrieve import receiving
+from dicomweb_mcp.services.retrieve import part
 from dicomweb_mcp.services.retrieve.folder import Folder, NotWritten
 from fakes.store import Held, Store
 from services.retrieve.helpers import Serving, due, fetched, found, outcomes
@@ -68,7 +68,7 @@ async def test_a_disk_that_is_full_when_a_file_gets_its_name(tmp_path: Path, mon
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(receiving.os, "fsync", full)
+    monkeypatch.setattr(part.os, "fsync", full)
     with pytest.raises(NotWritten, match=r"The disk is full. 0 files were retrieved .* call this again"):
         await fetched(Serving(Store().hold(members(tmp_path, [10, 10]))), "dcm4chee", root, study_uid=STUDY)
     assert found(root) == {}

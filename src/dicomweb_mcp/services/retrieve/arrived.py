@@ -39,16 +39,20 @@ def identify(path: Path) -> Identity:
     """The instance that a file holds, which must be whole. Raises Unusable."""
     try:
         with open_regular(path) as file:
-            return _identified(file, _doubt(file))
+            return identified(file)
     except OSError as error:
         raise Unusable(f"cannot be read: {error.strerror or type(error).__name__}") from None
 
 
-def glimpse(path: Path) -> Identity | None:
-    """As ``identify`` for a file whose end is not there yet; None while it does not say what it is."""
+def identified(file: BinaryIO) -> Identity:
+    """The instance that an open file holds, from its beginning on. Raises Unusable, OSError."""
+    return _identified(file, _doubt(file))
+
+
+def glimpse(file: BinaryIO) -> Identity | None:
+    """As ``identified`` for a file whose end is not there yet; None while it does not say what it is."""
     try:
-        with open_regular(path) as file:
-            return _identified(file, "", is_whole=False)
+        return _identified(file, "", is_whole=False)
     except (Unusable, OSError):
         return None
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from contextlib import aclosing
 from functools import partial
-from pathlib import Path
 
 from ...archives.base import Archive, ArchiveError
-from .arrived import Unusable, identify
+from .arrived import Unusable, identified
 from .asking import Asker, Request, requests_for
 from .items import Outcome
 from .listed import Instance
+from .part import Part
 from .receiving import Receiver
 
 
@@ -42,9 +42,9 @@ class Fetcher:
                 await take(await self._receiver.arrived(file.chunks))
         request.explain("; ".join(request.faults[:3]) or "the archive did not send it")
 
-    def _settle(self, request: Request[Instance], part: Path) -> None:
+    def _settle(self, request: Request[Instance], part: Part) -> None:
         try:
-            identity = identify(part)
+            identity = identified(part.written())
         except Unusable as reason:
             request.faults.append(f"what arrived for it is not kept: {reason}")
             return

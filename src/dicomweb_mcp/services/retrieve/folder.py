@@ -7,7 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ...dicom.values import clean
@@ -20,6 +20,7 @@ from .names import marked_name, plain_name
 LONGEST_SHOWN = 300
 FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 PART = re.compile(rf"\.[0-9a-f]{{32}}{re.escape(PART_SUFFIX)}")
+MOST_KEPT = 64  # folders that are held for a whole retrieval
 FORGOTTEN = 24 * 3600.0  # seconds after which nobody writes to a part any more
 
 Key = tuple[str, str, str]  # StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID
@@ -37,6 +38,8 @@ class Folder:
         self._patients: dict[str, Path] = {}
         self._made: set[Path] = set()  # folders that need not be looked at again
         self._changed: set[Path] = set()
+        self._kept_open: dict[Path, int] = {}
+        self._at_end = ExitStack()
         self._choosing = threading.Lock()
 
     @property
@@ -82,7 +85,7 @@ class Folder:
         """
         final = self._place_of(identity)
         try:
-            with self._held(final.parent) as folder:
+            with self._kept(final.parent) as folder:
                 give_name(part, final, folder)
         except FileExistsError:
             raise FileExistsError(errno.EEXIST, "there already", str(final)) from None
@@ -90,8 +93,10 @@ class Folder:
             self._changed.add(final.parent)
         return final
 
-    def sync(self) -> None:
-        """Let the names that were given outlive a power failure."""
+    def close(self) -> None:
+        """Let the names that were given outlive a power failure, and let go of the folders."""
+        self._kept_open.clear()
+        self._at_end.close()
         while self._changed:
             sync_folder(self._changed.pop())
 
@@ -124,6 +129,20 @@ class Folder:
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, f"{folder.name} is there and no folder", str(folder))
         self._made.add(folder)
+
+    @contextmanager
+    def _kept(self, folder: Path) -> Iterator[int | None]:
+        """As ``_held``; the first ones stay held until the end, because most files go where others went before."""
+        if folder in self._kept_open:
+            yield self._kept_open[folder]
+            return
+        with ExitStack() as stack:
+            descriptor = stack.enter_context(self._held(folder))
+            with self._choosing:
+                if descriptor is not None and folder not in self._kept_open and len(self._kept_open) < MOST_KEPT:
+                    self._kept_open[folder] = descriptor
+                    self._at_end.push(stack.pop_all())
+            yield descriptor
 
     def _held(self, folder: Path) -> AbstractContextManager[int | None]:
         """A folder below this one, held so that nothing is made outside."""

@@ -9,10 +9,11 @@ from anyio import to_thread
 
 from ...archives.base import ArchiveError
 from ..idc.objects import AT_ONCE, Stored
-from .arrived import Identity, Unusable, identify
+from .arrived import Identity, Unusable, identified, identify
 from .asking import Asker
 from .folder import Key
 from .items import Item, Outcome, undecided
+from .part import Part
 from .receiving import Receiver, Skipped
 
 
@@ -88,9 +89,9 @@ class _Fetcher:
         except (Unusable, OSError):
             return False
 
-    def _settle(self, one: Object, part: Path) -> None:
+    def _settle(self, one: Object, part: Part) -> None:
         try:
-            identity = identify(part)
+            identity = identified(part.written())
         except Unusable as reason:
             one.reason = f"what arrived for it is not kept: {reason}"
             return

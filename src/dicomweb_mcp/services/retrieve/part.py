@@ -1,8 +1,9 @@
 """A file on its way to the disk."""
 
+import os
 from contextlib import suppress
+from io import BufferedRandom
 from pathlib import Path
-from typing import BinaryIO
 
 
 class Part:
@@ -12,36 +13,34 @@ class Part:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._held = bytearray()
-        self._file: BinaryIO | None = None
+        self._file: BufferedRandom | None = None
 
     def take(self, chunk: bytes) -> int:
         """Hold more bytes; how many are held now."""
         self._held += chunk
         return len(self._held)
 
-    def write(self) -> None:
-        """Write what is held. Raises FileExistsError when somebody has the name."""
+    def written(self) -> BufferedRandom:
+        """The file with all that has arrived, to be read. Raises FileExistsError when somebody has its name."""
         if self._file is None:
-            self._file = self.path.open("xb", buffering=0)
-        with memoryview(self._held) as held:
-            written = 0
-            while written < len(held):
-                written += self._file.write(held[written:])
+            self._file = self.path.open("x+b")
+        self._file.seek(0, os.SEEK_END)
+        self._file.write(self._held)
         self._held.clear()
+        self._file.seek(0)
+        return self._file
 
-    def finish(self) -> None:
-        """Write the rest, and close the file."""
-        self.write()
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        if self._file is not None:
-            self._file.close()
+    def finish(self) -> int:
+        """Make sure that all of it is on the disk, and close it; how many bytes it has."""
+        with self.written() as file:
+            file.flush()
+            os.fsync(file.fileno())
+            return os.fstat(file.fileno()).st_size
 
     def remove(self) -> None:
         """Close the file and remove it, if it is there."""
-        self.close()
         if self._file is not None:
-            with suppress(OSError):  # somebody looks at it (Windows); no scan ever counts it
+            with suppress(OSError):  # somebody looks at it (Windows); no scan ever counts it. Or the disk is full
+                self._file.close()
+            with suppress(OSError):
                 self.path.unlink(missing_ok=True)

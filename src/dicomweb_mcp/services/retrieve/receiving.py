@@ -1,6 +1,5 @@
 """Files taken in: each to a temporary name while it arrives, looked at, and only then given its own."""
 
-import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -51,21 +50,16 @@ class Receiver:
             raise
         return part
 
-    async def settled(self, part: Part, settle: Callable[[Path], None]) -> None:
-        """Let ``settle`` decide in a thread what becomes of a file that has arrived, under its temporary name, which is
-        gone afterwards. Raises OSError."""
-
-        def run() -> None:
-            part.finish()
-            settle(part.path)
-
+    async def settled(self, part: Part, settle: Callable[[Part], None]) -> None:
+        """Let ``settle`` decide in a thread what becomes of a file that has arrived; its temporary name is gone
+        afterwards. Raises OSError."""
         try:
-            await to_thread.run_sync(run)
+            await to_thread.run_sync(settle, part)
         finally:
             part.remove()
 
     @asynccontextmanager
-    async def settling(self, settle: Callable[[Path], None]) -> AsyncIterator[Callable[[Part], Awaitable[None]]]:
+    async def settling(self, settle: Callable[[Part], None]) -> AsyncIterator[Callable[[Part], Awaitable[None]]]:
         """Takes files that have arrived and settles a few of them at a time, while others arrive: making sure that a
         file is on the disk takes longer than fetching it. Raises OSError, or what its block raises, when all are
         settled."""
@@ -103,13 +97,13 @@ class Receiver:
             held = part.take(chunk)
             await self.progress.arrived(len(chunk))
             if held >= (PIECE if is_skipped is None else EARLY):
-                await to_thread.run_sync(part.write)
-                if is_skipped and (identity := await to_thread.run_sync(glimpse, part.path)):
+                file = await to_thread.run_sync(part.written)
+                if is_skipped and (identity := await to_thread.run_sync(glimpse, file)):
                     if await to_thread.run_sync(is_skipped, identity):
                         raise Skipped
                     is_skipped = None
 
-    def settle(self, part: Path, identity: Identity, item: Item) -> None:
+    def settle(self, part: Part, identity: Identity, item: Item) -> None:
         """Place a file that is the item's, and decide the item. Raises OSError when the disk is full."""
         if not self.as_stored and identity.transfer_syntax != EXPLICIT:
             item.decide(
@@ -119,12 +113,10 @@ class Receiver:
             )
             return
         try:
-            with part.open("rb+") as file:
-                os.fsync(file.fileno())
-            size = part.stat().st_size
-            self.folder.place(part, identity)
+            size = part.finish()
+            self.folder.place(part.path, identity)
         except FileExistsError as taken:
-            self._compare(part, Path(taken.filename), item)
+            self._compare(part.path, Path(taken.filename), item)
         except OSError as error:
             if error.errno in FULL:
                 raise

@@ -65,7 +65,7 @@ async def retrieve(app: App, archive_name: str | None, wanted: Wanted, directory
         raise _not_written(retrieval, error) from None
     finally:
         with anyio.CancelScope(shield=True):
-            await to_thread.run_sync(folder.sync)
+            await to_thread.run_sync(folder.close)
     return retrieval
 
 

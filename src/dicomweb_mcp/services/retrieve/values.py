@@ -22,6 +22,7 @@ from ..own_file import own_file
 from .arrived import same_contents
 from .asking import GONE
 from .items import Item, Outcome
+from .part import Part
 from .receiving import Receiver
 
 if TYPE_CHECKING:
@@ -187,18 +188,19 @@ async def _write(receiver: Receiver, item: Item, name: str, data: bytes) -> None
     await receiver.progress.tell()
 
 
-def _settle(receiver: Receiver, item: Item, final: Path, part: Path) -> None:
+def _settle(receiver: Receiver, item: Item, final: Path, part: Part) -> None:
+    size = part.finish()
     try:
-        give_name(part, final)
+        give_name(part.path, final)
     except FileExistsError:
         try:
-            is_same = same_contents(part, final)
+            is_same = same_contents(part.path, final)
         except OSError:
             is_same = False
         item.decide(*((Outcome.ALREADY_THERE,) if is_same else (Outcome.DIFFERENT, f"{final.name} is another file")))
         return
     sync_folder(final.parent)
-    receiver.retrieval.bytes += final.stat().st_size
+    receiver.retrieval.bytes += size
     receiver.retrieval.written.append(final)
     item.decide(Outcome.RETRIEVED)
 
