@@ -49,12 +49,11 @@ async def test_over_stdio_in_both_eras(folder: Path, tmp_path: Path, mode: str) 
         assert "Modalty" in await refusal(client, "list_series", filters={"Modalty": "CT"})
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_storing_over_stdio(folder: Path, tmp_path: Path, mode: str) -> None:
+async def test_storing_over_stdio(folder: Path, tmp_path: Path) -> None:
     archive = tmp_path / "archive"
     archive.mkdir()
     flags = ("--archive", f"mine={archive}", "--permit", "mine:store", "--file-root", str(folder))
-    async with Client(command(*flags, cache=tmp_path / "cache"), mode=mode) as client:
+    async with Client(command(*flags, cache=tmp_path / "cache")) as client:
         assert (await answer(client, "store_instances", paths=["*.dcm"]))["stored"] == 2
         assert (await answer(client, "search_studies", filters={"PatientID": "1CT1"}))["total"] == 1
     stored = {path.read_bytes() for path in archive.rglob("*.dcm")}
@@ -74,15 +73,15 @@ def test_nothing_but_the_protocol_is_on_stdout_and_it_ends_with_its_input(folder
     assert done.stderr == b""
 
 
-@pytest.fixture
-def served(folder: Path, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def served(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
         [sys.executable, "-m", "dicomweb_mcp", "--archive", f"mine={folder}", "--permit", "mine:store",
          "--file-root", str(folder), "--http", f"127.0.0.1:{port}"],
-        stderr=subprocess.PIPE, env=environment(tmp_path),
+        stderr=subprocess.PIPE, env=environment(tmp_path_factory.mktemp("cache")),
     )  # fmt: skip
     try:
         deadline = time.monotonic() + 20
