@@ -19,6 +19,7 @@ from dicomweb_mcp.server import build, instructions
 from dicomweb_mcp.services import delete as service
 from dicomweb_mcp.services.app import App
 from dicomweb_mcp.settings import load
+from dicomweb_mcp.tools import dialogue
 from fakes.base import Fake
 from fakes.deleting import DeletingGoogle, DeletingOrthanc
 from fakes.store import Store
@@ -114,6 +115,22 @@ async def test_a_client_that_can_ask_asks_once(connected: Connected, reply: Elic
         f"Delete study {STUDY} (3 instances; P000000, Adams^Person000000, 20000101) from the archive pacs?"
     ]
     assert len(held(store)) == (0 if goes else 3)
+
+
+async def test_a_dialogue_that_nobody_answers(connected: Connected, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialogue, "PATIENCE", 0.05)
+
+    async def asked(*_: Any) -> ElicitResult:
+        await anyio.sleep(0.3)
+        return ElicitResult(action="accept", content={"delete": True})
+
+    store = Store.synthetic(1, 1, 3)
+    async with connected(DeletingOrthanc(store), "orthanc", asked=asked) as client:
+        token = (await answer(client, "delete_instances", study_uid=STUDY))["token"]
+        with anyio.fail_after(5):
+            said = await refusal(client, "delete_instances", study_uid=STUDY, token=token)
+    assert "was not answered within 5 minutes. Nothing was deleted" in said
+    assert len(held(store)) == 3
 
 
 async def test_progress_is_told(connected: Connected) -> None:

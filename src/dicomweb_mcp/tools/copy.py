@@ -12,7 +12,7 @@ from ..services.transfer import MOST_BYTES_UNCONFIRMED, MOST_UNCONFIRMED, Transf
 from .answers import TransferAnswer
 from .arguments import SeriesUid, StudyUid
 from .dialogue import Dialogue, amount
-from .store import answered
+from .store import Sending, answered
 
 MOST_UIDS = 1_000
 
@@ -45,10 +45,12 @@ async def copy_instances(
     """
     app = ctx.request_context.lifespan_context
     source, target = app.configured(from_archive).name, app.configured(to_archive).name
-    dialogue = Dialogue(ctx, lambda transfer: copying_question(transfer, source, target))
+    dialogue = Dialogue(ctx, Sending)
     transfer = await copy(
         app, source, target, Wanted(study_uid, series_uid, instance_uids or ()),
-        dry_run=dry_run or bool(dialogue.refusal), confirm=confirm, agree=dialogue.agree, report=ctx.report_progress,
+        dry_run=dry_run or bool(dialogue.refusal), confirm=confirm,
+        agree=lambda transfer: dialogue.agrees_to(copying_question(transfer, source, target)),
+        report=ctx.report_progress,
     )  # fmt: skip
     return await answered(dialogue, target, transfer)
 

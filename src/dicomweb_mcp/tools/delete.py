@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, Resolve
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import BaseModel, Field
 
 from ..errors import BadArgument
@@ -13,31 +13,23 @@ from ..services.deletion import Deletion, Plan
 from ..settings import Settings
 from .answers import LIST_BUDGET, DeletionAnswer, result, size
 from .arguments import Archive, InstanceUid, SeriesUid, StudyUid
-from .dialogue import can_ask
+from .dialogue import PATIENCE, Dialogue, Refusal, can_ask
 
 DELETE = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True)
 
 
-class Confirm(BaseModel):
+NOT_DELETED = {
+    Refusal.DECLINED: "The user did not agree in the client's dialogue. Nothing was deleted.",
+    Refusal.UNANSWERED: f"The client's dialogue was not answered within {PATIENCE / 60:.0f} minutes. Nothing was "
+    "deleted: ask the user, and make a new plan.",
+    Refusal.NOT_SHOWN: "The client failed to ask the user in its dialogue. Nothing was deleted.",
+}
+
+
+class Deleting(BaseModel):
     """What the client's dialogue asks for."""
 
     delete: bool = Field(description="Delete this from the archive?")
-
-
-async def confirm(
-    ctx: Context[App],
-    archive: str | None,
-    study_uid: str | None,
-    series_uid: str | None,
-    instance_uid: str | None,
-    token: str | None,
-) -> Elicit[Confirm] | Confirm:
-    """Asks the user where the client can; a courtesy, because the token is what counts."""
-    if not (token and can_ask(ctx)):
-        return Confirm(delete=True)
-    app = ctx.request_context.lifespan_context
-    plan = await agreed(app, archive, study_uid, series_uid, instance_uid, token)
-    return Elicit(_question(plan), Confirm) if plan else Confirm(delete=True)
 
 
 def _question(plan: Plan) -> str:
@@ -50,7 +42,6 @@ def _question(plan: Plan) -> str:
 
 async def delete_instances(
     ctx: Context[App],
-    answer: Annotated[ElicitationResult[Confirm], Resolve(confirm)],
     archive: Archive = None,
     study_uid: StudyUid = None,
     series_uid: SeriesUid = None,
@@ -58,7 +49,7 @@ async def delete_instances(
     token: Annotated[
         str | None, Field(max_length=100, description="The token of the plan that the user agreed to")
     ] = None,
-) -> Annotated[CallToolResult, DeletionAnswer]:
+) -> Annotated[CallToolResult, DeletionAnswer] | InputRequiredResult:
     """Delete one study, series or instance from an archive. The lowest UID given is what is meant.
 
     Without token nothing is deleted: the answer is the plan, saying whose study it is, how many instances would go and
@@ -68,9 +59,14 @@ async def delete_instances(
     Afterwards a search looks for what is left: deleted counts what it does not find any more, remaining what it does.
     Tell the user of every instance that remains. Servers delete for good; files of a folder are moved into a trash.
     """
-    if not (isinstance(answer, AcceptedElicitation) and answer.data.delete):
-        raise BadArgument("The user did not agree in the client's dialogue. Nothing was deleted.")
     app = ctx.request_context.lifespan_context
+    dialogue = Dialogue(ctx, Deleting)
+    if token and can_ask(ctx) and not dialogue.refusal:  # a courtesy, because the token is what counts
+        plan = await agreed(app, archive, study_uid, series_uid, instance_uid, token)
+        if plan and not await dialogue.agrees_to(_question(plan)) and dialogue.unasked:
+            return dialogue.unasked
+    if dialogue.refusal:
+        raise BadArgument(NOT_DELETED[dialogue.refusal])
     deletion = await delete(app, archive, study_uid, series_uid, instance_uid, token, report=ctx.report_progress)
     return result(deletion_answer(deletion))
 

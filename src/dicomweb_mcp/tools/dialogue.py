@@ -1,11 +1,11 @@
-"""The client's own dialogue, in which the user agrees to a large transfer; in both protocol eras.
+"""The client's own dialogue, in which the user agrees to what cannot be taken back; in both protocol eras.
 
 Until 2025-11-25 the question is sent while the call waits. Since 2026-07-28 the call ends with the question, and the
-client calls again with the answer: all is compared anew, and the answer counts for the same question only.
+client calls again with the answer: all is looked at anew, and the answer counts for the same question only.
 """
 
 import time
-from collections.abc import Callable
+from enum import Enum, auto
 from typing import Any
 
 import anyio
@@ -13,46 +13,35 @@ from mcp.server.elicitation import render_elicitation_schema
 from mcp.server.mcpserver import Context
 from mcp.shared.exceptions import MCPError
 from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from ..services.app import App
 from ..services.items import undecided
 from ..services.transfer import Transfer
 
 ASKED_BY_ENDING = "2026-07-28"  # the first revision; they are dates
-KEY = "send"
-PATIENCE = 300.0  # seconds; the archive is kept from other transfers meanwhile
-
-NOT_AGREED = (
-    "Nothing was sent: the user did not agree in the client's dialogue. This is the plan: send it only when the user "
-    "asks for it."
-)
-NOT_ANSWERED = (
-    f"Nothing was sent: the client's dialogue was not answered within {PATIENCE / 60:.0f} minutes. This is the plan: "
-    "show it to the user, and call this again with confirm=true when they agree."
-)
-NOT_SHOWN = (
-    "Nothing was sent: the client failed to ask the user in its dialogue. This is the plan: show it to the user, and "
-    "call this again with confirm=true when they agree."
-)
+PATIENCE = 300.0  # seconds; other transfers into the archive may have to wait meanwhile
 
 
-class Agreement(BaseModel):
-    """What the dialogue asks for."""
+class Refusal(Enum):
+    """Why nothing is done."""
 
-    send: bool = Field(description="Send these files?")
+    DECLINED = auto()
+    UNANSWERED = auto()  # within PATIENCE
+    NOT_SHOWN = auto()  # the client failed to ask
 
 
 class Dialogue:
-    """The dialogue of one call; ``asking`` words the question. When the call is over, ``unasked`` is what it has to end
-    with for the client to ask, or ``refusal`` says why nothing is sent."""
+    """The dialogue of one call; ``form`` has one field, whether to do it. When the call is over, ``unasked`` is what it
+    has to end with for the client to ask, or ``refusal`` says why nothing is done."""
 
-    def __init__(self, ctx: Context[App], asking: Callable[[Transfer], str]) -> None:
-        self._ctx, self._asking = ctx, asking
+    def __init__(self, ctx: Context[App], form: type[BaseModel]) -> None:
+        self._ctx, self._form = ctx, form
+        (self._field,) = form.model_fields
         self._agreed_to = ""
         self.unasked: InputRequiredResult | None = None
-        self.refusal = ""
-        reply = (ctx.input_responses or {}).get(KEY)
+        self.refusal: Refusal | None = None
+        reply = (ctx.input_responses or {}).get(self._field)
         if isinstance(reply, ElicitResult) and ctx.request_state:
             self._take(reply, ctx.request_state)
 
@@ -60,40 +49,44 @@ class Dialogue:
         """The answer to the question with which the call before ended."""
         asked_at, _, question = state.partition(" ")
         if time.time() - float(asked_at) > PATIENCE:
-            self.refusal = NOT_ANSWERED
-        elif _is_yes(reply):
+            self.refusal = Refusal.UNANSWERED
+        elif self._is_yes(reply):
             self._agreed_to = question
         else:
-            self.refusal = NOT_AGREED
+            self.refusal = Refusal.DECLINED
 
-    async def agree(self, transfer: Transfer) -> bool:
+    async def agrees_to(self, question: str) -> bool:
         """Whether the user agrees; not where the client cannot ask."""
         if not can_ask(self._ctx):
             return False
-        question = self._asking(transfer)
         if (self._ctx.protocol_version or "") < ASKED_BY_ENDING:
             self.refusal = await self._refusal(question)
-            return not self.refusal
+            return self.refusal is None
         if question == self._agreed_to:
             return True
+        asking = ElicitRequestFormParams(message=question, requested_schema=self._schema())
         self.unasked = InputRequiredResult(
-            input_requests={
-                KEY: ElicitRequest(params=ElicitRequestFormParams(message=question, requested_schema=_schema()))
-            },
-            request_state=f"{time.time()} {question}",
+            input_requests={self._field: ElicitRequest(params=asking)}, request_state=f"{time.time()} {question}"
         )
         return False
 
-    async def _refusal(self, question: str) -> str:
+    async def _refusal(self, question: str) -> Refusal | None:
         """Asks while the call waits. Giving up takes the dialogue away."""
+        session = self._ctx.request_context.session
         try:
             with anyio.fail_after(PATIENCE):
-                reply = await self._ctx.request_context.session.elicit_form(question, _schema(), self._ctx.request_id)
+                reply = await session.elicit_form(question, self._schema(), self._ctx.request_id)
         except TimeoutError:
-            return NOT_ANSWERED
+            return Refusal.UNANSWERED
         except (MCPError, ValueError):  # it says so itself, or its answer is none
-            return NOT_SHOWN
-        return "" if _is_yes(reply) else NOT_AGREED
+            return Refusal.NOT_SHOWN
+        return None if self._is_yes(reply) else Refusal.DECLINED
+
+    def _schema(self) -> dict[str, Any]:
+        return render_elicitation_schema(self._form)
+
+    def _is_yes(self, reply: ElicitResult) -> bool:
+        return reply.action == "accept" and (reply.content or {}).get(self._field) is True
 
 
 def can_ask(ctx: Context[App]) -> bool:
@@ -109,11 +102,3 @@ def amount(transfer: Transfer, measured: str = "") -> str:
     studies = len({item.file.study_uid for item in going})
     size = f"{transfer.size / 1e6:,.1f} MB{measured}, " if transfer.size else ""
     return f"{len(going):,} files ({size}{studies:,} {'study' if studies == 1 else 'studies'})"
-
-
-def _schema() -> dict[str, Any]:
-    return render_elicitation_schema(Agreement)
-
-
-def _is_yes(reply: ElicitResult) -> bool:
-    return reply.action == "accept" and (reply.content or {}).get("send") is True

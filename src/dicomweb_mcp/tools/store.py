@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from anyio import to_thread
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from ..archives.base import Choices
 from ..dicom.values import clean
@@ -18,7 +18,7 @@ from ..services.transfer import MOST_BYTES_UNCONFIRMED, MOST_UNCONFIRMED, Transf
 from ..settings import BadSettings, Settings
 from .answers import LIST_BUDGET, TransferAnswer, result, size
 from .arguments import Archive
-from .dialogue import Dialogue, amount
+from .dialogue import PATIENCE, Dialogue, Refusal, amount
 
 ADD = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
 MOST_PATHS = 1_000
@@ -26,7 +26,21 @@ LONGEST_PATH = 4_096
 LONGEST_REASON = 300
 STUDIES_SHOWN = 20
 LONGEST_LIST = 100  # files, of which the answer alone tells all
+NOT_SENT = {
+    Refusal.DECLINED: "Nothing was sent: the user did not agree in the client's dialogue. This is the plan: send it "
+    "only when the user asks for it.",
+    Refusal.UNANSWERED: f"Nothing was sent: the client's dialogue was not answered within {PATIENCE / 60:.0f} minutes. "
+    "This is the plan: show it to the user, and call this again with confirm=true when they agree.",
+    Refusal.NOT_SHOWN: "Nothing was sent: the client failed to ask the user in its dialogue. This is the plan: show it "
+    "to the user, and call this again with confirm=true when they agree.",
+}
 PathText = Annotated[str, Field(min_length=1, max_length=LONGEST_PATH)]
+
+
+class Sending(BaseModel):
+    """What the client's dialogue asks for."""
+
+    send: bool = Field(description="Send these files?")
 
 
 async def store_instances(
@@ -84,11 +98,12 @@ async def store_instances(
     """
     app = ctx.request_context.lifespan_context
     name = app.configured(archive).name
-    dialogue = Dialogue(ctx, lambda transfer: storing_question(transfer, name))
+    dialogue = Dialogue(ctx, Sending)
     transfer = await store(
         app, archive, paths, metadata=metadata, study_uid=study_uid,
         choices=Choices((storage_class or "").upper(), send_json), dry_run=dry_run or bool(dialogue.refusal),
-        confirm=confirm, agree=dialogue.agree, report=ctx.report_progress,
+        confirm=confirm, agree=lambda transfer: dialogue.agrees_to(storing_question(transfer, name)),
+        report=ctx.report_progress,
     )  # fmt: skip
     return await answered(dialogue, name, transfer)
 
@@ -102,7 +117,8 @@ async def answered(dialogue: Dialogue, archive: str, transfer: Transfer) -> Call
     """What a call ends with: its answer, or what the client has to ask first."""
     if dialogue.unasked:
         return dialogue.unasked
-    return result(await to_thread.run_sync(transfer_answer, archive, transfer, dialogue.refusal))
+    refusal = NOT_SENT[dialogue.refusal] if dialogue.refusal else ""
+    return result(await to_thread.run_sync(transfer_answer, archive, transfer, refusal))
 
 
 def permission(settings: Settings) -> str:
