@@ -23,6 +23,7 @@ from ..dicom.uids import is_uid
 from ..dicom.values import DicomJson, clean, text
 from .app import App
 from .deletion import Deletion, Done, Instances, Look, Plan
+from .items import Report
 from .lookup import find_place, first_row, uid_plan
 from .paging import every_match
 from .permits import check_permits
@@ -34,7 +35,6 @@ OF_PATIENT = ("PatientID", "PatientName", "StudyDate")
 LONGEST_VALUE = 200
 DECLINED = (AccessDenied, NotOffered, Refused)  # in all likelihood nothing was begun
 
-Report = Callable[[float, float | None, str], Awaitable[None]]
 T = TypeVar("T")
 
 

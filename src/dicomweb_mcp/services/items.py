@@ -13,7 +13,7 @@ from ..dicom.values import DicomJson
 from ..paths import Changed
 from .roots import Named
 
-Report = Callable[[float, float, str], Awaitable[None]]  # steps done, steps in all, in words
+Report = Callable[[float, float | None, str], Awaitable[None]]  # steps done, steps in all where known, in words
 PHASES = 3  # checking, comparing, sending
 
 

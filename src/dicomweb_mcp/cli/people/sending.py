@@ -4,12 +4,13 @@ import argparse
 from collections.abc import Awaitable, Callable
 
 from ...services.app import App
+from ...services.items import Report
 from ...services.transfer import MOST_BYTES_UNCONFIRMED, MOST_UNCONFIRMED, Transfer
 from ...settings import Settings
 from ...tools.answers import TransferAnswer
 from ...tools.store import transfer_answer
 from .arguments import YES
-from .running import Report, agrees, can_ask, carry_out, say, show
+from .running import agrees, can_ask, carry_out, say, show
 from .status import Status
 
 LARGE = f"more than {MOST_UNCONFIRMED} files or {MOST_BYTES_UNCONFIRMED // 10**9} GB"
