@@ -21,6 +21,7 @@ from ..services.transfer import Transfer
 
 ASKED_BY_ENDING = "2026-07-28"  # the first revision; they are dates
 KEY = "send"
+UNCONFIRMED = "without it the client asks the user, or the answer is the plan"  # without confirm=true
 PATIENCE = 300.0  # seconds; the archive is kept from other transfers meanwhile
 
 NOT_AGREED = (

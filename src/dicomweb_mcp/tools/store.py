@@ -13,11 +13,11 @@ from ..archives.base import Choices
 from ..services.app import App
 from ..services.items import Fit, Item, Outcome
 from ..services.report import rows_of
-from ..services.transfer import MOST_BYTES_UNCONFIRMED, MOST_UNCONFIRMED, Transfer, store
+from ..services.transfer import Transfer, large, store
 from ..settings import Settings
 from .answers import TransferAnswer, result
 from .arguments import Archive
-from .dialogue import Dialogue, amount
+from .dialogue import UNCONFIRMED, Dialogue, amount
 from .file_rows import file_row, fit
 
 ADD = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
@@ -62,13 +62,7 @@ async def store_instances(
         Field(description="Google Cloud Healthcare only: send metadata as JSON and the picture beside them"),
     ] = False,
     dry_run: Annotated[bool, Field(description="Check and compare only, and say what would be done")] = False,
-    confirm: Annotated[
-        bool,
-        Field(
-            description=f"true to send more than {MOST_UNCONFIRMED} files or {MOST_BYTES_UNCONFIRMED // 10**9} GB; "
-            "without it the client asks the user, or the answer is the plan"
-        ),
-    ] = False,
+    confirm: Annotated[bool, Field(description=f"true to send {large('files')}; {UNCONFIRMED}")] = False,
 ) -> Annotated[CallToolResult, TransferAnswer] | InputRequiredResult:
     """Store DICOM files in an archive, and say of every file what became of it.
 
@@ -163,9 +157,8 @@ def _notes(transfer: Transfer, going: Sequence[Fit], refusal: str) -> list[str]:
         notes.append(refusal)
     elif transfer.wants_confirmation:
         notes.append(
-            f"Nothing was sent: more than {MOST_UNCONFIRMED} files or {MOST_BYTES_UNCONFIRMED // 10**9} GB are only "
-            "sent with confirm=true. This is the plan: show it to the user, and call this again with confirm=true when "
-            "they agree."
+            f"Nothing was sent: {large('files')} are only sent with confirm=true. This is the plan: show it to the "
+            "user, and call this again with confirm=true when they agree."
         )
     elif transfer.dry_run:
         notes.append("A dry run: nothing was sent.")
