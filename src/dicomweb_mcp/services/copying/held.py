@@ -43,7 +43,7 @@ class Held:
     async def taken(self, chunks: AsyncIterator[bytes]) -> Outgoing:
         """A file, when all of it has arrived; nothing of it is read before others have made room for it. Raises Unfit,
         OSError or BadSettings, and what ``chunks`` raises; then nothing of it is held."""
-        while self._bytes + self._arriving * MOST_HELD // 4 > MOST_HELD // 2:
+        while self._bytes + self._arriving * MOST_HELD // 4 > MOST_HELD // 2:  # a quarter for what each may still take
             await self._freed.wait()
         self._arriving += 1
         data = BytesIO()
