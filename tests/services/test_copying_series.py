@@ -71,7 +71,7 @@ async def test_a_stream_that_breaks_off_costs_what_is_behind_it(root: Path, betw
 
 
 async def test_a_file_under_another_patient_than_its_metadata_is_not_sent(
-    root: Path, between: Callable[..., Between], monkeypatch: pytest.MonkeyPatch
+    root: Path, between: Callable[..., Between]
 ) -> None:
     files(root, 2)
     other = make_file(root / "other" / "0.dcm", "1.2", "1.2.1", "1.2.1.1", PatientID="P2").read_bytes()
