@@ -20,14 +20,13 @@ from dicomweb_mcp.services.retrieve import Outcome, Wanted, retrieve
 from dicomweb_mcp.settings import ArchiveSettings, Settings
 
 from .over_orthanc import over_orthanc
-from .side_by_side import Figure, compared, peak, side_by_side, table
+from .side_by_side import Figure, compared, of_memory, peak, side_by_side, table
 from .store import FILES, ROOT, SIDE, ct_file, ct_files, ignored
 
 REPETITIONS = 5
 URL = "http://pacs.test/dicom-web"
 STUDY, SERIES = f"{ROOT}.1", f"{ROOT}.2"
 ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
-MOST_MEMORY = 16_000_000
 MEMORY = ((200, 100_000_000), (2_000, 1_000_000_000), (1, 100_000_000), (1, 1_000_000_000))  # files, bytes in all
 FIRST = 10_001  # so that every UID is as long
 PIECE = bytes(1 << 16)
@@ -94,14 +93,7 @@ async def _memory(files: int, size: int) -> Figure:
         taken = await peak(
             lambda: _ours(URL, Path(folder, "new"), files, lambda one: DicomwebArchive(one, transport=archive))
         )
-    return Figure(
-        claim=f"peak memory, {files:,} x {size / files / 1e6:g} MB retrieved",
-        figure=f"{taken / 1e6:.1f} MB",
-        peer=f"the files {size / 1e6:,.0f} MB",
-        ratio=f"{taken / size:.4f}",
-        goal=f"at most {MOST_MEMORY / 1e6:.0f} MB",
-        met=taken <= MOST_MEMORY,
-    )
+    return of_memory(f"{files:,} x {size / files / 1e6:g} MB retrieved", taken, size)
 
 
 class _Source(httpx.AsyncBaseTransport):

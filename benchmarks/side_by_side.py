@@ -20,6 +20,8 @@ from urllib.parse import parse_qs, urlsplit
 Way = Callable[[], Awaitable[object]]
 Times = Sequence[float]
 
+MOST_MEMORY = 16_000_000  # bytes of a transfer, however large it is
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -75,6 +77,18 @@ def compared(claim: str, ours: Times, peer: str, theirs: Times, goal: float | No
         ratio=f"{ratio:.2f} ({min(each):.2f}-{max(each):.2f})",
         goal="none" if goal is None else f"at most {goal:g}",
         met=goal is None or ratio <= goal,
+    )
+
+
+def of_memory(done: str, taken: int, size: int) -> Figure:
+    """The memory that a transfer took, against the size of its files; the goal does not grow with it."""
+    return Figure(
+        claim=f"peak memory, {done}",
+        figure=f"{taken / 1e6:.1f} MB",
+        peer=f"the files {size / 1e6:,.0f} MB",
+        ratio=f"{taken / size:.4f}",
+        goal=f"at most {MOST_MEMORY / 1e6:.0f} MB",
+        met=taken <= MOST_MEMORY,
     )
 
 

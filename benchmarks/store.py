@@ -24,7 +24,7 @@ from dicomweb_mcp.services.transfer import store
 from dicomweb_mcp.settings import STATE_VARIABLE, ArchiveSettings, Settings
 
 from .over_orthanc import over_orthanc
-from .side_by_side import Figure, compared, peak, table
+from .side_by_side import Figure, compared, of_memory, peak, table
 
 FILES, SIDE = 1_000, 512
 BATCH = 50
@@ -33,7 +33,6 @@ REPETITIONS = 3
 URL = "http://orthanc.test/dicom-web"
 ROOT = "1.2.826.0.1.3680043.8.498.78"
 MEMORY = ((64, 100_000_000), (64, 4_000_000_000), (1, 100_000_000), (1, 1_000_000_000))  # files, bytes in all
-MOST_MEMORY = 16_000_000
 
 
 async def measured() -> list[Figure]:
@@ -155,14 +154,7 @@ async def _memory(count: int, size: int) -> Figure:
     with TemporaryDirectory() as folder:
         files = await anyio.to_thread.run_sync(_with_holes, Path(folder), count, size // count)
         taken = await peak(lambda: _ours(URL, files, lambda archive: DicomwebArchive(archive, transport=_Sink())))
-    return Figure(
-        claim=f"peak memory, {count:,} x {size / count / 1e6:g} MB stored",
-        figure=f"{taken / 1e6:.1f} MB",
-        peer=f"the files {size / 1e6:,.0f} MB",
-        ratio=f"{taken / size:.4f}",
-        goal=f"at most {MOST_MEMORY / 1e6:.0f} MB",
-        met=taken <= MOST_MEMORY,
-    )
+    return of_memory(f"{count:,} x {size / count / 1e6:g} MB stored", taken, size)
 
 
 def _with_holes(folder: Path, count: int, size: int) -> list[Path]:

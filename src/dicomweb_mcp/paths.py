@@ -2,14 +2,18 @@
 files, written whole; and folders of our own."""
 
 import os
+import shutil
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import BinaryIO
 from uuid import uuid4
 
 PART_SUFFIX = ".dicomweb-mcp-part"  # a file that is still being written
+ABANDONED = 24 * 3600.0  # seconds after which no run writes to its folder any more
 # Not waiting for the other end of a pipe, and not following a link that was put in a file's place meanwhile
 _FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC"))
 # A folder as a place only, which needs no permission to list it
@@ -33,6 +37,17 @@ def make_private(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(OSError):  # somebody else's folder: then it is theirs to protect
         folder.chmod(0o700)
+
+
+def new_private_folder(parent: Path, prefix: str) -> Path:
+    """A new folder for this user alone, resolved. What killed runs left behind under this prefix is removed, because it
+    shows patients. Raises OSError."""
+    make_private(parent)
+    for old in parent.glob(f"{prefix}*"):
+        with suppress(OSError):  # another run removes it, too
+            if time.time() - old.stat().st_mtime > ABANDONED:
+                shutil.rmtree(old, ignore_errors=True)
+    return Path(os.path.realpath(mkdtemp(prefix=prefix, dir=parent)))
 
 
 def is_inside(root: str, target: str) -> bool:

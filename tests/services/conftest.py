@@ -65,6 +65,11 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DICOMWEB_MCP_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
 async def between() -> AsyncIterator[Callable[..., Between]]:
     made: list[Between] = []
 

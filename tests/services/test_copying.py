@@ -156,13 +156,13 @@ async def test_what_does_not_fit_in_memory_is_copied_by_the_disk(
     make_file(root / "1.2" / "large.dcm", "1.2", "1.2.1", "1.2.1.9", ImageComments="x" * 9_000)
     target = OrthancLike(Store())
     made: list[Path] = []
-    new_folder = held._new_folder
+    new_folder = held.new_private_folder
 
-    def watched() -> Path:
-        made.append(new_folder())
+    def watched(*of: Any) -> Path:
+        made.append(new_folder(*of))
         return made[-1]
 
-    monkeypatch.setattr(held, "_new_folder", watched)
+    monkeypatch.setattr(held, "new_private_folder", watched)
     assert outcomes(await between(root, target).copied()) == {"stored": 3}
     assert len(made) == 1, "only the large one needs the disk"
     assert any((root / "1.2" / "large.dcm").read_bytes() in post.body for post in posts(target))

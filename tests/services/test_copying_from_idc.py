@@ -15,7 +15,7 @@ from fakes.google import Google
 from fakes.orthanc_like import OrthancLike
 from fakes.scripted import CUT, http
 from fakes.store import Store
-from services.retrieve.idc_helpers import LARGE, Idc
+from services.retrieve.idc_helpers import LARGE, Idc, idc_at
 from services.transfer_helpers import Steps, outcomes, posts, reasons
 from support import app_over
 
@@ -46,10 +46,8 @@ class Copying(Idc):
 
 
 @asynccontextmanager
-async def idc_at(tmp_path: Path, **more: Any) -> AsyncIterator[Copying]:
-    (tmp_path / "root").mkdir()
-    idc = Copying(tmp_path / "there", tmp_path / "root", **more)
-    async with idc.server.running():
+async def copying_at(tmp_path: Path, **more: Any) -> AsyncIterator[Copying]:
+    async with idc_at(tmp_path, Copying, **more) as idc:
         yield idc
     assert not any("/instances/" in path and not path.endswith("/metadata") for path in idc.proxy.paths), (
         "no file of it"
@@ -58,7 +56,7 @@ async def idc_at(tmp_path: Path, **more: Any) -> AsyncIterator[Copying]:
 
 @pytest.mark.parametrize("pixels", [10, LARGE])
 async def test_a_series_comes_from_its_bucket_and_then_is_there(tmp_path: Path, pixels: int) -> None:
-    async with idc_at(tmp_path, pixels=pixels) as idc:
+    async with copying_at(tmp_path, pixels=pixels) as idc:
         assert outcomes(await idc.copied(series_uid=idc.series)) == {"stored": 3}
         assert [idc.sent.count(file) for file in idc.files] == [1, 1, 1]
         assert sorted(idc.server.keys_asked) == idc.keys
@@ -68,7 +66,7 @@ async def test_a_series_comes_from_its_bucket_and_then_is_there(tmp_path: Path, 
 
 
 async def test_only_what_is_missing_is_read_to_its_end(tmp_path: Path) -> None:
-    async with idc_at(tmp_path, pixels=8_000_000) as idc:
+    async with copying_at(tmp_path, pixels=8_000_000) as idc:
         assert outcomes(await idc.copied(series_uid=idc.series, instance_uids=["1.2.2"])) == {"stored": 1}
         assert idc.sent.count(idc.files[1]) == 1
         assert not any(file in idc.sent for file in (idc.files[0], idc.files[2]))
@@ -79,7 +77,7 @@ async def test_only_what_is_missing_is_read_to_its_end(tmp_path: Path) -> None:
 
 
 async def test_a_broken_object_is_tried_twice_and_costs_only_itself(tmp_path: Path) -> None:
-    async with idc_at(tmp_path) as idc:
+    async with copying_at(tmp_path) as idc:
         whole, key = idc.files[1], idc.keys[1]
         for says, steps in {
             "broke off": [http(whole[:1_000], length=len(whole)), CUT],
@@ -104,7 +102,7 @@ async def test_a_broken_object_is_tried_twice_and_costs_only_itself(tmp_path: Pa
 async def test_a_plan_lists_no_bucket_and_without_the_index_nothing_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with idc_at(tmp_path, count=101, pixels=10) as idc:
+    async with copying_at(tmp_path, count=101, pixels=10) as idc:
         plan = await idc.copied(series_uid=idc.series)
         assert (plan.wants_confirmation, outcomes(plan)) == (True, {"to_store": 101})
         monkeypatch.setattr(objects, "is_installed", lambda: False)

@@ -71,7 +71,7 @@ async def test_a_stream_that_breaks_off_costs_what_is_behind_it(root: Path, betw
 
 
 async def test_a_file_under_another_patient_than_its_metadata_is_not_sent(
-    root: Path, between: Callable[..., Between], monkeypatch: pytest.MonkeyPatch
+    root: Path, between: Callable[..., Between]
 ) -> None:
     files(root, 2)
     other = make_file(root / "other" / "0.dcm", "1.2", "1.2.1", "1.2.1.1", PatientID="P2").read_bytes()
@@ -123,6 +123,7 @@ async def test_what_a_killed_run_left_behind_is_removed_and_what_another_writes_
         (state / name).mkdir(parents=True)
         (state / name / "0.dcm").write_bytes(b"x")
         os.utime(state / name, (time.time() - hours * 3600,) * 2)
+    (state / "copying-gone").symlink_to(state / "nowhere")  # stands for one that another run removes meanwhile
     assert outcomes(await between(root, OrthancLike(Store())).copied()) == {"stored": 1}
     assert sorted(path.name for path in state.iterdir() if path.is_dir()) == ["copying-now", "other"]
 
@@ -214,8 +215,8 @@ async def test_memory_is_bounded_whatever_there_is_to_copy(
     whole_series: bool,
 ) -> None:
     folders: list[Path] = []
-    new_folder = held._new_folder
-    monkeypatch.setattr(held, "_new_folder", lambda: folders.append(new_folder()) or folders[0])
+    new_folder = held.new_private_folder
+    monkeypatch.setattr(held, "new_private_folder", lambda *of: folders.append(new_folder(*of)) or folders[0])
     source: Any = Large(tmp_path, count, size)
     items = [Copied(uid, file=nothing_of(uid), source=source, place=Place("1.2", "1.2.1", uid)) for uid in source.uids]
     progress = Progress(Steps(), len(items))

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from dicomweb_mcp.archives.base import AccessDenied, Failed, NotFound, NotOffered, Refused, Unreachable
+from dicomweb_mcp.archives.base import AccessDenied, Failed, NotFound, NotOffered, Refused
 from dicomweb_mcp.errors import Problem
 from fakes.deleting import DeletingDcm4chee, DeletingGoogle, DeletingOrthanc
 from fakes.store import Held, Store, element, synthetic_attributes
@@ -38,14 +38,6 @@ async def test_an_operation_that_fails_is_an_error(over: Over, code: Any, error:
     fake.ends = {"error": {"code": code, "message": "no luck, see https://x.test/y?token=1\nstack"}}
     with pytest.raises(error, match=r"could not end its deletion: no luck, see \(address\)"):
         await over(fake, "google").plan_and_do(study_uid=STUDY)
-
-
-async def test_an_operation_that_never_ends(over: Over) -> None:
-    fake = DeletingGoogle(some())
-    fake.polls = 10_000
-    with pytest.raises(Unreachable, match=r"had not ended its deletion after .* may go on"):
-        await over(fake, "google").plan_and_do(study_uid=STUDY)
-    assert len(deletes(fake)) == 1
 
 
 @pytest.mark.parametrize("xml", [False, True])

@@ -26,11 +26,6 @@ PATIENT = {"PatientID": "P1", "PatientName": "Müller^Änne"}
 
 
 @pytest.fixture
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DICOMWEB_MCP_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
 def pictures(root: Path) -> Path:
     root.mkdir()
     (root / "a.jpg").write_bytes(encoded(RGB, "JPEG"))

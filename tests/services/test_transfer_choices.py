@@ -45,11 +45,6 @@ PICTURES = {
 
 
 @pytest.fixture
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DICOMWEB_MCP_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
 def pictures(root: Path) -> Path:
     root.mkdir()
     for name, data in PICTURES.items():

@@ -103,6 +103,11 @@ class Place:
         return Level.SERIES if self.series_uid else Level.STUDY
 
     @property
+    def uid(self) -> str:
+        """That of its level."""
+        return self.instance_uid or self.series_uid or self.study_uid
+
+    @property
     def path(self) -> str:
         """The resource's path below the base of PS3.18 10.4."""
         path = f"/studies/{self.study_uid}"
@@ -113,7 +118,7 @@ class Place:
         return path
 
     def __str__(self) -> str:
-        return f"{self.level} {self.instance_uid or self.series_uid or self.study_uid}"
+        return f"{self.level} {self.uid}"
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ class _Part(NamedTuple):
 
     headers: tuple[str, ...]
     content: bytes | Outgoing
-    start: int = 0
-    length: int = 0
+    start: int
+    length: int
 
     def chunks(self) -> Generator[bytes, None, None]:
         if isinstance(self.content, Outgoing):

@@ -8,13 +8,7 @@ from ..errors import Problem
 from .flags import settings_of, shared_flags
 
 FOR_SERVERS = ("serve", "demo", "check")
-FOR_PEOPLE = (
-    "search",
-    "store",
-    "retrieve",
-    "copy",
-    "delete",
-)  # as people/ has them, which is not imported for a server
+FOR_PEOPLE = ("search", "store", "retrieve", "copy", "delete")  # as people/ has them, not imported for a server
 DESCRIPTION = """MCP server over DICOMweb: find, read and see DICOM images. Without a command it serves on stdio.
 
 commands:

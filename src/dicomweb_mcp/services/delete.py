@@ -23,6 +23,7 @@ from ..dicom.uids import is_uid
 from ..dicom.values import DicomJson, clean, text
 from .app import App
 from .deletion import Deletion, Done, Instances, Look, Plan
+from .items import Report
 from .lookup import find_place, first_row, uid_plan
 from .paging import every_match
 from .permits import check_permits
@@ -34,7 +35,6 @@ OF_PATIENT = ("PatientID", "PatientName", "StudyDate")
 LONGEST_VALUE = 200
 DECLINED = (AccessDenied, NotOffered, Refused)  # in all likelihood nothing was begun
 
-Report = Callable[[float, float | None, str], Awaitable[None]]
 T = TypeVar("T")
 
 
@@ -119,9 +119,8 @@ async def _planned(
 
 async def _check_single(archive: Archive, place: Place, study_uid: str | None) -> None:
     """Raises Refused where the UID stands in several places, of which the one found was looked up."""
-    uid = place.instance_uid or place.series_uid or place.study_uid
-    page = await archive.search(await uid_plan(archive, place.level, uid, study_uid), limit=2, offset=0)
-    if [text(row, place.level.uid) for row in page.rows].count(uid) > 1:
+    page = await archive.search(await uid_plan(archive, place.level, place.uid, study_uid), limit=2, offset=0)
+    if [text(row, place.level.uid) for row in page.rows].count(place.uid) > 1:
         raise Refused(
             archive.name,
             f"has {place} in several studies or series: give study_uid and series_uid as well, to tell which one is "
@@ -240,10 +239,9 @@ async def _look(archive: Archive, plan: Plan, *, may_be_gone: bool) -> Look:
 
 async def _is_listed(archive: Archive, place: Place) -> bool:
     """Whether a search at the place's own level still finds it."""
-    uid = place.instance_uid or place.series_uid or place.study_uid
     if place.level is Level.INSTANCE:
         return False  # that was the search for its instances
-    return await first_row(archive, place.level, uid, place.study_uid) is not None
+    return await first_row(archive, place.level, place.uid, place.study_uid) is not None
 
 
 async def _unless_gone(asking: Awaitable[T], nothing: T, may_be_gone: bool) -> T:

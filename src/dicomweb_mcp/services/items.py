@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import zip_longest
+from typing import Generic, TypeVar
 
 from anyio import to_thread
 
@@ -13,8 +14,9 @@ from ..dicom.values import DicomJson
 from ..paths import Changed
 from .roots import Named
 
-Report = Callable[[float, float, str], Awaitable[None]]  # steps done, steps in all, in words
+Report = Callable[[float, float | None, str], Awaitable[None]]  # steps done, steps in all where known, in words
 PHASES = 3  # checking, comparing, sending
+T = TypeVar("T", bound=StrEnum)
 
 
 class Outcome(StrEnum):
@@ -29,15 +31,20 @@ class Outcome(StrEnum):
 
 
 @dataclass
-class Item:
-    """One file of a transfer; ``outcome`` is None until it is decided. ``shown`` is what an answer calls it."""
+class Decidable(Generic[T]):
+    """One file, or what becomes one; ``outcome`` is None until it is decided. ``shown`` is what an answer calls it,
+    ``reason`` may also say why a try failed."""
 
     shown: str
-    outcome: Outcome | None = None
+    outcome: T | None = None
     reason: str = ""
 
-    def decide(self, outcome: Outcome, reason: str = "") -> None:
+    def decide(self, outcome: T, reason: str = "") -> None:
         self.outcome, self.reason = outcome, reason
+
+
+class Item(Decidable[Outcome]):
+    """One file of a transfer."""
 
 
 @dataclass(kw_only=True)

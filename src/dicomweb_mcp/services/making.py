@@ -2,14 +2,12 @@
 
 import os
 import shutil
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -26,7 +24,7 @@ from ..dicom.rules import Level
 from ..dicom.uids import is_uid
 from ..dicom.values import DicomJson, text
 from ..errors import BadArgument
-from ..paths import make_private, open_regular
+from ..paths import new_private_folder, open_regular
 from ..settings import user_cache_folder
 from .app import App
 from .instance import instance_metadata
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
 
 MOST_FILES = 500
 MOST_BYTES = 512 << 20  # of a file
-LEFT_BEHIND = 86_400.0  # seconds after which a folder belongs to nobody any more
 PREFIX = "making-"
 
 
@@ -198,14 +195,8 @@ def _content(source: bytes) -> Pixels | Document:
 
 
 def _new_folder() -> Path:
-    """A folder for this user alone, resolved. What a killed run left behind is removed, because it names patients."""
-    cache = user_cache_folder()
     try:
-        make_private(cache)
-        for old in cache.glob(f"{PREFIX}*"):
-            if time.time() - old.stat().st_mtime > LEFT_BEHIND:
-                shutil.rmtree(old, ignore_errors=True)
-        return Path(os.path.realpath(mkdtemp(prefix=PREFIX, dir=cache)))
+        return new_private_folder(user_cache_folder(), PREFIX)
     except OSError as error:
         raise BadArgument(
             f"The cache folder, in which DICOM files are made, cannot be written to: {error.strerror}. Name another "

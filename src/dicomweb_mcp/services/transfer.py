@@ -23,6 +23,11 @@ MOST_UNCONFIRMED = 100  # files,
 MOST_BYTES_UNCONFIRMED = 1_000_000_000  # and bytes, that are sent without being asked for twice
 
 
+def large(what: str) -> str:
+    """What is only sent when somebody agrees, in words."""
+    return f"more than {MOST_UNCONFIRMED} {what} or {MOST_BYTES_UNCONFIRMED // 10**9} GB"
+
+
 @dataclass
 class Transfer:
     """Every file with its outcome; in a dry run those that would be sent have none. One that ``wants_confirmation``
@@ -58,7 +63,7 @@ async def store(
 
     Raises NotPermitted, BadArgument before anything is opened, ArchiveError before anything is sent.
     """
-    check_permitted(app, archive_name)
+    _check_permitted(app, archive_name)
     check_offered(app, archive_name, choices, is_made=metadata is not None)
     study_uid = checked_uid(study_uid, "study_uid") if study_uid is not None else None
     if not paths:
@@ -130,7 +135,7 @@ async def compare(archive: Archive, transfer: Transfer, journal: Journal, progre
     return True
 
 
-def check_permitted(app: App, archive_name: str | None) -> None:
+def _check_permitted(app: App, archive_name: str | None) -> None:
     """Raises NotPermitted with the setting that would allow storing, or BadArgument when no folder is configured."""
     check_permits(app, archive_name, "store")
     if not app.settings.files.roots:

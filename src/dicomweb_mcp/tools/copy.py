@@ -8,10 +8,10 @@ from pydantic import Field
 
 from ..services.app import App
 from ..services.copying import Wanted, copy
-from ..services.transfer import MOST_BYTES_UNCONFIRMED, MOST_UNCONFIRMED, Transfer
+from ..services.transfer import Transfer, large
 from .answers import TransferAnswer
 from .arguments import SeriesUid, StudyUid
-from .dialogue import Dialogue, amount
+from .dialogue import UNCONFIRMED, Dialogue, amount
 from .store import Sending, answered
 
 MOST_UIDS = 1_000
@@ -28,13 +28,7 @@ async def copy_instances(
         Field(max_length=MOST_UIDS, description="SOPInstanceUIDs, in place of all of the series or study"),
     ] = None,
     dry_run: Annotated[bool, Field(description="Compare only, and say what would be copied")] = False,
-    confirm: Annotated[
-        bool,
-        Field(
-            description=f"true to copy more than {MOST_UNCONFIRMED} instances or {MOST_BYTES_UNCONFIRMED // 10**9} GB; "
-            "without it the client asks the user, or the answer is the plan"
-        ),
-    ] = False,
+    confirm: Annotated[bool, Field(description=f"true to copy {large('instances')}; {UNCONFIRMED}")] = False,
 ) -> Annotated[CallToolResult, TransferAnswer] | InputRequiredResult:
     """Copy a study, a series or instances from one archive into another, and say of every instance what became of it.
 

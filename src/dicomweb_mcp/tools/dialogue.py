@@ -20,6 +20,7 @@ from ..services.items import undecided
 from ..services.transfer import Transfer
 
 ASKED_BY_ENDING = "2026-07-28"  # the first revision; they are dates
+UNCONFIRMED = "without it the client asks the user, or the answer is the plan"  # without confirm=true
 PATIENCE = 300.0  # seconds; other transfers into the archive may have to wait meanwhile
 
 

@@ -1,7 +1,6 @@
 """retrieve_instances: files of an archive into a folder below a file root."""
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Annotated
 
 from anyio import to_thread
@@ -11,20 +10,16 @@ from pydantic import Field
 
 from ..dicom.values import clean
 from ..services.app import App
-from ..services.report import write_report
 from ..services.retrieve import Outcome, Retrieval, Wanted, retrieve
-from ..settings import BadSettings
-from .answers import LIST_BUDGET, RetrievalAnswer, result, size
+from .answers import RetrievalAnswer, result
 from .arguments import Archive, SeriesUid, StudyUid
+from .file_rows import file_row, fit
 
 FETCH = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
 MOST_UIDS = 1_000
 MOST_FRAMES = 1_000
 LONGEST_PATH = 4_096
-LONGEST_REASON = 300
 WRITTEN_SHOWN = 20
-ROWS_SHOWN = 200
-LONGEST_LIST = 100  # files, of which the answer alone tells all
 NOT_ASKED_FOR = "not_asked_for"
 
 
@@ -75,11 +70,9 @@ async def retrieve_instances(
 
 
 def retrieval_answer(archive: str, retrieval: Retrieval) -> RetrievalAnswer:
-    """The answer within its budget: files that need a look give way last to first, and are counted. What does not fit,
-    and the whole of a long list, goes into a report."""
+    """The answer within its budget."""
     counts = Counter(item.outcome for item in retrieval.items if item.outcome)
-    all_rows = _rows(retrieval)
-    rows = [{**row, "reason": clean(row["reason"], LONGEST_REASON)} for row in all_rows if row["reason"]]
+    every_file = _every_file(retrieval)
     answer = RetrievalAnswer(
         archive=archive,
         notes=[*retrieval.notes, *_notes(retrieval, counts)],
@@ -90,33 +83,16 @@ def retrieval_answer(archive: str, retrieval: Retrieval) -> RetrievalAnswer:
         bytes=retrieval.bytes or None,
         folder=clean(str(retrieval.folder), LONGEST_PATH),
         written=[path.name for path in retrieval.written[:WRITTEN_SHOWN]],
-        files=rows,
+        files=[file_row(row["file"], row["outcome"], row["reason"]) for row in every_file if row["reason"]],
     )
-    if len(all_rows) > LONGEST_LIST or size(answer) > LIST_BUDGET:
-        try:
-            answer.report = str(write_report("retrieve", all_rows))
-        except (OSError, BadSettings) as error:
-            why = getattr(error, "strerror", None) or error
-            answer.notes = [*answer.notes, f"The report of all files could not be written: {why}."]
-    return _fitted(answer, rows)
+    fit(answer, "retrieve", every_file, "Ask for less at a time to see them.")
+    return answer
 
 
-def _rows(retrieval: Retrieval) -> list[dict[str, str]]:
+def _every_file(retrieval: Retrieval) -> list[dict[str, str]]:
     """A row for every file, last those that nobody asked for."""
     rows = [{"file": one.shown, "outcome": str(one.outcome), "reason": one.reason} for one in retrieval.items]
     return rows + [{"file": uid, "outcome": NOT_ASKED_FOR, "reason": why} for uid, why in retrieval.strays.items()]
-
-
-def _fitted(answer: RetrievalAnswer, rows: Sequence[dict[str, str]]) -> RetrievalAnswer:
-    notes, shown = answer.notes, len(rows)
-    while shown > ROWS_SHOWN or (shown and size(answer) > LIST_BUDGET):
-        shown = min(shown - 1, shown * 4 // 5, ROWS_SHOWN)
-        answer.files = list(rows[:shown])
-        hidden = Counter(row["outcome"] for row in rows[shown:])
-        listed = ", ".join(f"{count:,} {outcome}" for outcome, count in hidden.items())
-        where = "They stand in the report." if answer.report else "Ask for less at a time to see them."
-        answer.notes = [*notes, f"Not listed for space: {listed}. {where}"]
-    return answer
 
 
 def _notes(retrieval: Retrieval, counts: Counter[Outcome]) -> list[str]:

@@ -10,22 +10,20 @@ from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import BaseModel, Field
 
 from ..archives.base import Choices
-from ..dicom.values import clean
 from ..services.app import App
 from ..services.items import Fit, Item, Outcome
-from ..services.report import rows_of, write_report
-from ..services.transfer import MOST_BYTES_UNCONFIRMED, MOST_UNCONFIRMED, Transfer, store
-from ..settings import BadSettings, Settings
-from .answers import LIST_BUDGET, TransferAnswer, result, size
+from ..services.report import rows_of
+from ..services.transfer import Transfer, large, store
+from ..settings import Settings
+from .answers import TransferAnswer, result
 from .arguments import Archive
-from .dialogue import PATIENCE, Dialogue, Refusal, amount
+from .dialogue import PATIENCE, UNCONFIRMED, Dialogue, Refusal, amount
+from .file_rows import file_row, fit
 
 ADD = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
 MOST_PATHS = 1_000
 LONGEST_PATH = 4_096
-LONGEST_REASON = 300
 STUDIES_SHOWN = 20
-LONGEST_LIST = 100  # files, of which the answer alone tells all
 NOT_SENT = {
     Refusal.DECLINED: "Nothing was sent: the user did not agree in the client's dialogue. This is the plan: send it "
     "only when the user asks for it.",
@@ -78,13 +76,7 @@ async def store_instances(
         Field(description="Google Cloud Healthcare only: send metadata as JSON and the picture beside them"),
     ] = False,
     dry_run: Annotated[bool, Field(description="Check and compare only, and say what would be done")] = False,
-    confirm: Annotated[
-        bool,
-        Field(
-            description=f"true to send more than {MOST_UNCONFIRMED} files or {MOST_BYTES_UNCONFIRMED // 10**9} GB; "
-            "without it the client asks the user, or the answer is the plan"
-        ),
-    ] = False,
+    confirm: Annotated[bool, Field(description=f"true to send {large('files')}; {UNCONFIRMED}")] = False,
 ) -> Annotated[CallToolResult, TransferAnswer] | InputRequiredResult:
     """Store DICOM files in an archive, and say of every file what became of it.
 
@@ -139,11 +131,9 @@ def permission(settings: Settings) -> str:
 
 
 def transfer_answer(archive: str, transfer: Transfer, refusal: str = "") -> TransferAnswer:
-    """The answer within its budget: files that need a look give way last to first, and are counted. What does not fit,
-    and the whole of a long list, goes into a report. ``refusal`` says why nothing was sent, where more is known."""
+    """The answer within its budget. ``refusal`` says why nothing was sent, where more is known."""
     counts = Counter(item.outcome for item in transfer.items if item.outcome)
     going = [item for item in transfer.items if isinstance(item, Fit) and item.outcome in (None, Outcome.STORED)]
-    rows = [_row(item) for item in transfer.items if _needs_a_look(item)]
     outcomes: dict[str, Any] = {outcome.value: counts[outcome] for outcome in Outcome}
     answer = TransferAnswer(
         archive=archive,
@@ -153,27 +143,10 @@ def transfer_answer(archive: str, transfer: Transfer, refusal: str = "") -> Tran
         bytes=sum(item.file.size for item in going) or None,
         studies=_studies(going),
         identifying=_identifying(going),
-        files=rows,
+        files=[file_row(item.shown, str(item.outcome), item.reason) for item in transfer.items if _needs_a_look(item)],
         **outcomes,
     )
-    if len(transfer.items) > LONGEST_LIST or size(answer) > LIST_BUDGET:
-        try:
-            answer.report = str(write_report("store", rows_of(transfer.items)))
-        except (OSError, BadSettings) as error:
-            why = getattr(error, "strerror", None) or error
-            answer.notes = [*answer.notes, f"The report of all files could not be written: {why}."]
-    return _fitted(answer, rows)
-
-
-def _fitted(answer: TransferAnswer, rows: Sequence[dict[str, str]]) -> TransferAnswer:
-    notes, shown = answer.notes, len(rows)
-    while shown and size(answer) > LIST_BUDGET:
-        shown = min(shown - 1, shown * 4 // 5)
-        answer.files = list(rows[:shown])
-        hidden = Counter(row["outcome"] for row in rows[shown:])
-        listed = ", ".join(f"{count:,} {outcome}" for outcome, count in hidden.items())
-        where = "They stand in the report." if answer.report else "Call again with fewer paths to see them."
-        answer.notes = [*notes, f"Not listed for space: {listed}. {where}"]
+    fit(answer, "store", list(rows_of(transfer.items)), "Call again with fewer paths to see them.")
     return answer
 
 
@@ -181,10 +154,6 @@ def _needs_a_look(item: Item) -> bool:
     """Everything but what went well: a stored file with a warning needs one too."""
     well = item.outcome in (None, Outcome.STORED, Outcome.ALREADY_THERE)
     return not well or bool(item.reason)
-
-
-def _row(item: Item) -> dict[str, str]:
-    return {"file": item.shown, "outcome": str(item.outcome), "reason": clean(item.reason, LONGEST_REASON)}
 
 
 def _studies(items: Sequence[Fit]) -> dict[str, int]:
@@ -204,9 +173,8 @@ def _notes(transfer: Transfer, going: Sequence[Fit], refusal: str) -> list[str]:
         notes.append(refusal)
     elif transfer.wants_confirmation:
         notes.append(
-            f"Nothing was sent: more than {MOST_UNCONFIRMED} files or {MOST_BYTES_UNCONFIRMED // 10**9} GB are only "
-            "sent with confirm=true. This is the plan: show it to the user, and call this again with confirm=true when "
-            "they agree."
+            f"Nothing was sent: {large('files')} are only sent with confirm=true. This is the plan: show it to the "
+            "user, and call this again with confirm=true when they agree."
         )
     elif transfer.dry_run:
         notes.append("A dry run: nothing was sent.")

@@ -1,9 +1,9 @@
 """A series of IDC in a bucket on loopback."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -51,9 +51,12 @@ class Idc:
             await app.close()
 
 
+T = TypeVar("T", bound=Idc)
+
+
 @asynccontextmanager
-async def idc_at(tmp_path: Path, **more: Any) -> AsyncIterator[Idc]:
+async def idc_at(tmp_path: Path, made: Callable[..., T] = Idc, **more: Any) -> AsyncIterator[T]:
     (tmp_path / "root").mkdir()
-    idc = Idc(tmp_path / "there", tmp_path / "root", **more)
+    idc = made(tmp_path / "there", tmp_path / "root", **more)
     async with idc.server.running():
         yield idc

@@ -16,7 +16,7 @@ from .orthanc import OrthancDeleting
 
 
 class Deleter(Protocol):
-    """One kind of server's way; the methods are those of ``Archive``."""
+    """One kind of server's way: as in ``Archive``, but no server is told which instances it should find at a place."""
 
     async def doomed(self, place: Place) -> Doomed: ...
 

@@ -53,8 +53,7 @@ class OrthancDeleting:
     async def _looked_up(self, place: Place) -> str:
         """The path of the object in Orthanc's REST. Raises Refused when several have the UID, which Orthanc allows:
         it identifies an object by its PatientID and UIDs together."""
-        uid = place.instance_uid or place.series_uid or place.study_uid
-        answer = await self._wire.post("/tools/lookup", _text(uid), accept=JSON, most=MOST, base=self._root)
+        answer = await self._wire.post("/tools/lookup", _text(place.uid), accept=JSON, most=MOST, base=self._root)
         if answer.status in (404, 405):
             raise NotOffered(
                 self._wire.name,

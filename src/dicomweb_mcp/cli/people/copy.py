@@ -4,12 +4,12 @@ import argparse
 
 from ...services.app import App
 from ...services.copying import Wanted, copy
+from ...services.items import Report
 from ...services.transfer import Transfer
 from ...settings import Settings
 from ...tools.copy import copying_question
 from .arguments import add_archive, add_uids, check_uids
 from .permission import permitting
-from .running import Report
 from .sending import LARGE, STORED_STAYS, add_sending, carry_out_sending
 
 DESCRIPTION = f"""Copy a study, a series or instances from one archive into another, and say what became of each.

@@ -5,11 +5,12 @@ import argparse
 from ...services.app import App
 from ...services.delete import delete
 from ...services.deletion import Deletion
+from ...services.items import Report
 from ...settings import Settings
 from ...tools.delete import deletion_answer
 from .arguments import YES, add_archive, add_uids, check_uids
 from .permission import permitting
-from .running import Report, agrees, can_ask, carry_out, say, show
+from .running import agrees, can_ask, carry_out, say, show
 from .status import Status
 
 DESCRIPTION = """Delete one study, series or instance from an archive; the lowest UID given is what is meant.

@@ -3,13 +3,14 @@
 import argparse
 
 from ...services.app import App
+from ...services.items import Report
 from ...services.retrieve import Wanted, retrieve
 from ...settings import Settings
 from ...tools.answers import RetrievalAnswer
 from ...tools.retrieve import retrieval_answer
 from .arguments import add_archive, add_uids, check_uids, numbers
 from .permission import absolute, root_of, with_roots
-from .running import Report, carry_out, show
+from .running import carry_out, show
 from .status import Status
 
 DESCRIPTION = """Fetch a study, a series or instances of an archive as DICOM files into a folder.

@@ -10,10 +10,10 @@ from typing import TypeVar
 import anyio
 
 from ...services.app import App
+from ...services.items import Report
 from ...settings import Settings
 from ...tools.answers import Answer, as_text
 
-Report = Callable[[float, float | None, str], Awaitable[None]]
 T = TypeVar("T")
 
 

@@ -6,12 +6,13 @@ from ...dicom.query import Query
 from ...dicom.rules import Level
 from ...errors import BadArgument
 from ...services.app import App
+from ...services.items import Report
 from ...services.search import search
 from ...settings import Settings
 from ...tools.answers import ListAnswer
 from ...tools.lists import list_answer
 from .arguments import add_archive, listed, pairs
-from .running import Report, carry_out, show
+from .running import carry_out, show
 from .status import Status
 
 DESCRIPTION = """Find studies, series or instances of an archive.

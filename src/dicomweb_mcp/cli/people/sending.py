@@ -4,15 +4,16 @@ import argparse
 from collections.abc import Awaitable, Callable
 
 from ...services.app import App
-from ...services.transfer import MOST_BYTES_UNCONFIRMED, MOST_UNCONFIRMED, Transfer
+from ...services.items import Report
+from ...services.transfer import Transfer, large
 from ...settings import Settings
 from ...tools.answers import TransferAnswer
 from ...tools.store import transfer_answer
 from .arguments import YES
-from .running import Report, agrees, can_ask, carry_out, say, show
+from .running import agrees, can_ask, carry_out, say, show
 from .status import Status
 
-LARGE = f"more than {MOST_UNCONFIRMED} files or {MOST_BYTES_UNCONFIRMED // 10**9} GB"
+LARGE = large("files")
 STORED_STAYS = "What was stored stays there: running the same command again goes on with what is missing."
 NOT_WELL = ("different", "rejected", "unknown", "not_sent")
 

@@ -4,12 +4,12 @@ import argparse
 
 from ...archives.base import Choices
 from ...services.app import App
+from ...services.items import Report
 from ...services.transfer import Transfer, store
 from ...settings import Settings
 from ...tools.store import storing_question
 from .arguments import add_archive, pairs
 from .permission import absolute, permitting, root_of, with_roots
-from .running import Report
 from .sending import LARGE, STORED_STAYS, add_sending, carry_out_sending
 
 DESCRIPTION = f"""Store files in an archive, and say what became of each.

@@ -25,17 +25,17 @@ class Copier:
         self._source, self._sender, self._held, self._progress = source, sender, held, progress
         self._done = done  # files that were decided before
         self._bytes = 0
-        self._again = False
         self._arrived: set[Key] = set()
 
     async def copy(self, items: Sequence[Copied]) -> None:
         """Decide every item whose outcome is open. Raises AccessDenied or NotOffered when nothing was taken in."""
         going = undecided(items)
-        for self._again in (False, True):
+        for again in (False, True):
             if undecided(going) and self._sender.ended is None:
-                requests = await self._source.requests(items, again=self._again)
+                requests = await self._source.requests(items, again=again)
                 async with outbox(self._send) as box:
-                    await Asker(self._source.at_once, partial(self._fetch, box), _explain).ask(requests)
+                    fetch = partial(self._fetch, box, is_last=again)
+                    await Asker(self._source.at_once, fetch, _explain).ask(requests)
         left = undecided(going)
         if self._sender.ended is not None:
             await self._sender.send_batch(left)  # says of each why it was not sent
@@ -44,7 +44,7 @@ class Copier:
         await self._tell(len(left))
         self._sender.raise_if_turned_away(going)
 
-    async def _fetch(self, box: Outbox, request: Request[Copied]) -> None:
+    async def _fetch(self, box: Outbox, request: Request[Copied], *, is_last: bool) -> None:
         if self._sender.ended is not None:
             return
         try:
@@ -58,7 +58,7 @@ class Copier:
             _explain(request, f"too large for the memory, and the state folder cannot hold it: {why}")
             return
         if request.faults:
-            self._settle_faults(request)
+            self._settle_faults(request, is_last=is_last)
 
     async def _take(self, box: Outbox, request: Request[Copied], chunks: AsyncIterator[bytes]) -> None:
         """One file, to be sent if it was asked for and has not come before."""
@@ -82,11 +82,11 @@ class Copier:
             item.decide(Outcome.REJECTED, "its file is under another PatientID than its study")
             await self._tell(1)
 
-    def _settle_faults(self, request: Request[Copied]) -> None:
+    def _settle_faults(self, request: Request[Copied], *, is_last: bool) -> None:
         """What came by itself and was wrong twice is not asked for any more."""
         faults = "; ".join(request.faults[:3])
         request.explain(faults)
-        if self._again and request.place.instance_uid:
+        if is_last and request.place.instance_uid:
             for key, item in request.instances.items():
                 if key not in self._arrived:
                     item.decide(Outcome.REJECTED, f"what its archive sends cannot be used: {faults}")

@@ -52,9 +52,8 @@ async def copy(
         can_confirm = await compare(archive, transfer, journal, progress)
         copied = [item for item in items if isinstance(item, Copied)]
         going = [item for item in copied if item.outcome is None]
-        pixels = {one.place: one.pixels for one in instances}
         if not (dry_run or confirm):
-            await hold_if_large(transfer, sum(pixels[item.place] for item in going), agree)
+            await hold_if_large(transfer, sum(item.pixels for item in going), agree)
         if not transfer.dry_run:
             sender = Sender(archive, None, can_confirm=can_confirm)
             async with _opened(app, source, wanted) as files, Held() as held:
@@ -103,5 +102,5 @@ async def _items(source: Archive, instances: Sequence[Instance]) -> list[Item]:
             patient_id=patients[study_uid],
             is_named_otherwise=False,
         )
-        items.append(Copied(one.shown, file=file, source=source, place=one.place))
+        items.append(Copied(one.shown, file=file, source=source, place=one.place, pixels=one.pixels))
     return items

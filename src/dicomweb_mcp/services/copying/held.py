@@ -1,13 +1,10 @@
 """Files on their way from one archive into another: in memory as far as they fit there, else in a private folder."""
 
-import os
 import shutil
-import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from tempfile import mkdtemp
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -16,12 +13,11 @@ import anyio
 from anyio import to_thread
 
 from ...archives.part10.outgoing import InMemory, OnDisk, Outgoing, checked, checked_in_memory
-from ...paths import make_private
+from ...paths import new_private_folder
 from ...settings import user_state_folder
 
 MOST_HELD = 64 << 20  # bytes in memory at a time; what does not fit goes to the disk
 PREFIX = "copying-"
-LEFT_BEHIND = 24 * 3600.0  # seconds after which no run writes there any more
 
 
 class Held:
@@ -47,7 +43,7 @@ class Held:
     async def taken(self, chunks: AsyncIterator[bytes]) -> Outgoing:
         """A file, when all of it has arrived; nothing of it is read before others have made room for it. Raises Unfit,
         OSError or BadSettings, and what ``chunks`` raises; then nothing of it is held."""
-        while self._bytes + self._arriving * MOST_HELD // 4 > MOST_HELD // 2:
+        while self._bytes + self._arriving * MOST_HELD // 4 > MOST_HELD // 2:  # a quarter for what each may still take
             await self._freed.wait()
         self._arriving += 1
         data = BytesIO()
@@ -81,7 +77,7 @@ class Held:
     async def _on_disk(self, begun: BytesIO, chunk: bytes, rest: AsyncIterator[bytes]) -> Outgoing:
         async with self._making:
             if self._folder is None:
-                self._folder = await to_thread.run_sync(_new_folder)
+                self._folder = await to_thread.run_sync(new_private_folder, user_state_folder(), PREFIX)
         path = self._folder / f"{uuid4().hex}.dcm"
         try:
             with path.open("xb") as file:
@@ -94,13 +90,3 @@ class Held:
             with suppress(OSError):
                 path.unlink()
             raise
-
-
-def _new_folder() -> Path:
-    """A folder for this user alone, resolved. What a killed run left behind is removed, because it shows patients."""
-    state = user_state_folder()
-    make_private(state)
-    for old in state.glob(f"{PREFIX}*"):
-        if time.time() - old.stat().st_mtime > LEFT_BEHIND:
-            shutil.rmtree(old, ignore_errors=True)
-    return Path(os.path.realpath(mkdtemp(prefix=PREFIX, dir=state)))

@@ -25,10 +25,12 @@ SOP_INSTANCE_UID = 0x00080018
 
 @dataclass(kw_only=True)
 class Copied(Fit):
-    """An instance of the source; ``file`` has no content before it was fetched, nor after it was sent."""
+    """An instance of the source; ``file`` has no content before it was fetched, nor after it was sent. ``pixels`` are
+    the bytes of its pixels without compression, 0 where that is not known."""
 
     source: Archive
     place: Place
+    pixels: int = 0
 
     @property
     def key(self) -> Key:
@@ -101,7 +103,7 @@ class FromBuckets:
 
     async def requests(self, items: Sequence[Copied], *, again: bool) -> Sequence[Request[Copied]]:
         if again:
-            self._asked = [replace(one, arrived=set(), faults=[]) for one in self._asked if one.faults]
+            self._asked = [replace(one, faults=[]) for one in self._asked if one.faults]
             return self._asked
         for series, members in by_series(one for one in items if one.outcome is None).items():
             missing = {one.key: one for one in members}

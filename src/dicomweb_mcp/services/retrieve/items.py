@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from ..items import Report
+from ..items import Decidable, Report
 
 SECONDS = 0.5  # between two reports
 
@@ -20,16 +20,8 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-@dataclass
-class Item:
-    """One file of a retrieval; ``outcome`` is None until it is decided, ``reason`` may say why a try failed."""
-
-    shown: str
-    outcome: Outcome | None = None
-    reason: str = ""
-
-    def decide(self, outcome: Outcome, reason: str = "") -> None:
-        self.outcome, self.reason = outcome, reason
+class Item(Decidable[Outcome]):
+    """One file of a retrieval."""
 
 
 @dataclass

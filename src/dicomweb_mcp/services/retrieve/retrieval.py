@@ -10,7 +10,6 @@ from ...archives.base import Archive, ArchiveError, Place, Refused
 from ...dicom.uids import checked_uid
 from ...errors import BadArgument
 from ...paths import is_inside
-from ...settings import READ_ONLY_KINDS
 from ..app import App
 from ..idc.objects import Buckets, refuse_without_index
 from ..items import Report
@@ -51,7 +50,7 @@ async def retrieve(app: App, archive_name: str | None, wanted: Wanted, directory
         raise BadArgument(f"{reason} Nothing was fetched.")
     wanted = _checked(wanted)
     archive = app.archive(archive_name)
-    is_from_buckets = app.configured(archive_name).resolved_kind in READ_ONLY_KINDS and not wanted.is_of_values
+    is_from_buckets = app.configured(archive_name).is_read_only and not wanted.is_of_values
     if is_from_buckets:
         _check_buckets(archive, wanted)
     folder = await to_thread.run_sync(opened_folder, directory, app.settings.files.roots)
