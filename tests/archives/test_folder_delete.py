@@ -1,78 +1,38 @@
 """Deleting from a folder: files go into a trash, only those that are meant and unchanged, and none is ever lost."""
 
 import errno
-import json
 import os
 import shutil
 import stat
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom import dcmread
 
-from archives.folder_helpers import SAMPLES, make_file, names
-from dicomweb_mcp.archives.base import Doomed, Outdated, Place, Refused
-from dicomweb_mcp.archives.folder import FolderArchive
+from archives.folder_helpers import SAMPLES, make_file
+from archives.trash_helpers import (
+    SERIES,
+    archive_of,
+    contents,
+    deleted,
+    everything,
+    filled_folder,
+    listed,
+    nothing,
+    only_trash,
+    other_file_system,
+    uids,
+)
+from dicomweb_mcp.archives.base import Doomed, Place, Refused
 from dicomweb_mcp.archives.folder import trash as module
 
 pytestmark = pytest.mark.anyio
-SERIES = Place("1.2", "1.2.3")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A study of two series of two instances, another study, and what is no DICOM."""
-    made = tmp_path.resolve() / "archive"
-    for series in ("1.2.3", "1.2.4"):
-        for number in (1, 2):
-            make_file(made / "a b" / f"{series}-{number}.dcm", "1.2", series, f"{series}.{number}")
-    make_file(made / "other.dcm", "1.9", "1.9.1", "1.9.1.1")
-    (made / "notes.txt").write_text("not an image")
-    return made
-
-
-@asynccontextmanager
-async def archive_of(folder: Path, state: Path | None = None) -> AsyncIterator[FolderArchive]:
-    root = folder.parent
-    archive = FolderArchive("mine", folder, cache_folder=root / "cache", state_folder=state or root / "state")
-    try:
-        yield archive
-    finally:
-        await archive.close()
-
-
-async def nothing(_: str) -> None:
-    pass
-
-
-async def deleted(archive: FolderArchive, place: Place, instances: set[str]) -> Sequence[str]:
-    """Delete what is planned."""
-    return await archive.delete(place, instances, await archive.doomed(place), nothing)
-
-
-async def uids(archive: FolderArchive, place: Place) -> list[str]:
-    return await names(archive, "instance", study_uid=place.study_uid, series_uid=place.series_uid)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def only_trash(folder: Path) -> Path:
-    (found,) = (folder.parent / "state" / "trash" / "mine").iterdir()
-    return found
-
-
-def listed(trash: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (trash / "where-from.jsonl").read_text().splitlines()]
-
-
-def everything(trash: Path) -> dict[str, bytes]:
-    """What is in a trash by where it came from, as its list says."""
-    return {row["from"]: (trash / row["file"]).read_bytes() for row in listed(trash) if (trash / row["file"]).exists()}
+    return filled_folder(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -107,12 +67,6 @@ async def test_files_go_into_the_trash_and_nothing_else_moves(
     assert "The trash of this archive now takes 0.0 MB, and nothing empties it" in notes[1]
     assert len(notes) == 2
     assert not list(trash.glob(".*")), "no half-written file is left behind"
-
-
-def other_file_system(self: Path, target: Path, rename: Any = Path.rename) -> Path:
-    if "trash" in self.parts or "trash" in target.parts:
-        raise OSError(errno.EXDEV, "Invalid cross-device link")
-    return rename(self, target)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
@@ -356,164 +310,3 @@ async def test_files_that_were_put_back_by_the_list_are_deleted_and_shown_again(
             (frame,) = await archive.frames(place, [1])
             assert frame.data == dcmread(SAMPLES / "CT_small.dcm").PixelData
     assert (folder / "CT_small.dcm").stat().st_mtime_ns == when
-
-
-# ---- what happens between the looks and the moving --------------------------------------------------------------
-
-
-def arrives(folder: Path) -> None:
-    make_file(folder / "late.dcm", "1.2", "1.2.3", "1.2.3.9")
-
-
-def is_copied(folder: Path) -> None:
-    shutil.copy(folder / "a b" / "1.2.3-1.dcm", folder / "copy.dcm")
-
-
-def is_edited(folder: Path) -> None:
-    os.utime(folder / "a b" / "1.2.3-1.dcm", (1, 1))
-
-
-def goes(folder: Path) -> None:
-    (folder / "a b" / "1.2.3-1.dcm").unlink()
-
-
-@pytest.mark.parametrize("change", [arrives, is_copied, is_edited, goes])
-async def test_what_changed_since_the_plan_ends_it(folder: Path, change: Callable[[Path], None]) -> None:
-    async with archive_of(folder) as archive:
-        doomed = await archive.doomed(SERIES)
-        change(folder)
-        now = contents(folder)
-        with pytest.raises(Outdated, match=r"series 1\.2\.3 changed after it was looked at\. Nothing was deleted"):
-            await archive.delete(SERIES, {"1.2.3.1", "1.2.3.2"}, doomed, nothing)
-    assert contents(folder) == now
-    assert not (folder.parent / "state").exists()
-
-
-async def test_what_arrives_while_files_are_moved_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    move = module._move
-
-    def moved(stored: Any, target: Path) -> None:
-        arrives(folder)
-        move(stored, target)
-
-    monkeypatch.setattr(module, "_move", moved)
-    async with archive_of(folder) as archive:
-        await deleted(archive, SERIES, {"1.2.3.1", "1.2.3.2"})
-        assert await uids(archive, SERIES) == ["1.2.3.9"]
-
-
-async def test_one_file_that_cannot_be_moved_stops_no_other(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stuck, rename = folder / "a b" / "1.2.3-1.dcm", Path.rename
-
-    def renamed(self: Path, target: Path) -> Path:
-        if self == stuck:
-            raise PermissionError(errno.EACCES, "Permission denied")
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", renamed)
-    before = stuck.read_bytes()
-    async with archive_of(folder) as archive:
-        notes = await deleted(archive, Place("1.2"), {f"1.2.{s}.{n}" for s in (3, 4) for n in (1, 2)})
-        assert await uids(archive, Place("1.2")) == ["1.2.3.1"]
-    assert stuck.read_bytes() == before
-    assert len(everything(only_trash(folder))) == 3
-    assert notes[0].startswith("3 files were moved")
-    assert notes[1] == (
-        "1 files were left where they are; first: a b/1.2.3-1.dcm (it cannot be moved: Permission denied)."
-    )
-
-
-@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be exchanged there")
-async def test_what_cannot_be_put_back_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, rename = folder / "a b" / "1.2.3-1.dcm", Path.rename
-
-    def exchanging(self: Path, target: Path) -> Path:
-        path.unlink()
-        path.write_bytes(b"another")
-        return rename(self, target)
-
-    def refused(*_: Any) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr(Path, "rename", exchanging)
-    monkeypatch.setattr(module, "give_name", refused)
-    async with archive_of(folder) as archive:
-        notes = await deleted(archive, Place("1.2", "1.2.3", "1.2.3.1"), {"1.2.3.1"})
-    assert (only_trash(folder) / "000001.dcm").read_bytes() == b"another"
-    assert f"cannot be put back, and what was there lies in {only_trash(folder)} as 000001.dcm" in notes[1]
-
-
-async def test_a_file_that_is_exchanged_after_it_was_copied_stays(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On its way to another file system, in the moment before it is removed."""
-    path = folder / "a b" / "1.2.3-1.dcm"
-
-    def exchanging(self: Path, target: Path) -> Path:
-        if self == path and "trash" not in target.parts:
-            fresh = folder / "fresh"
-            fresh.write_bytes(b"another")
-            fresh.replace(path)
-        return other_file_system(self, target)
-
-    monkeypatch.setattr(Path, "rename", exchanging)
-    async with archive_of(folder) as archive:
-        notes = await deleted(archive, SERIES, {"1.2.3.1", "1.2.3.2"})
-    assert path.read_bytes() == b"another"
-    assert notes[0].startswith("1 files were moved")
-    assert "it changed after it was looked at" in notes[1]
-    assert [one.name for one in folder.rglob(".*")] == []
-
-
-async def test_copies_do_not_fill_another_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = contents(folder)
-    size = sum(len(data) for path, data in before.items() if "1.2.3-" in path)
-    stat = Path.stat
-
-    def elsewhere(self: Path, **more: Any) -> os.stat_result:
-        found = stat(self, **more)
-        if self.name != "mine":
-            return found
-        return os.stat_result([*found[:2], found.st_dev + 1, *found[3:]])
-
-    usage = shutil.disk_usage(folder)
-    async with archive_of(folder) as archive:
-        doomed = await archive.doomed(SERIES)
-        with monkeypatch.context() as patched:
-            patched.setattr(Path, "stat", elsewhere)
-            patched.setattr(module.shutil, "disk_usage", lambda _: usage._replace(free=size - 1))
-            with pytest.raises(Refused, match=r"No space left on device\. Nothing was deleted"):
-                await archive.delete(SERIES, {"1.2.3.1", "1.2.3.2"}, doomed, nothing)
-            assert contents(folder) == before
-            patched.setattr(module.shutil, "disk_usage", lambda _: usage._replace(free=size))
-            await archive.delete(SERIES, {"1.2.3.1", "1.2.3.2"}, doomed, nothing)
-    assert len(everything(only_trash(folder))) == 2
-
-
-async def test_the_answer_tells_how_large_the_trash_is(folder: Path) -> None:
-    """All that was deleted from this archive, also before."""
-    for number in (1, 2):
-        pixels = {"BitsAllocated": 16, "PixelData": bytes(2_000_000)}
-        make_file(folder / f"{number}.dcm", "1.5", f"1.5.{number}", f"1.5.{number}.1", **pixels)
-    async with archive_of(folder) as archive:
-        for number in (1, 2):
-            notes = await deleted(archive, Place("1.5", f"1.5.{number}"), {f"1.5.{number}.1"})
-            assert f"now takes {2 * number}.0 MB" in notes[-1]
-            assert str(folder.parent / "state" / "trash" / "mine") in notes[-1]
-
-
-async def test_where_the_files_are_is_told_even_when_the_folder_went_away(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    take = module.Trash.take
-
-    def taken(self: Any, files: Any) -> Any:
-        filled = take(self, files)
-        folder.rename(folder.with_name("unplugged"))
-        return filled
-
-    monkeypatch.setattr(module.Trash, "take", taken)
-    async with archive_of(folder) as archive:
-        notes = await deleted(archive, SERIES, {"1.2.3.1", "1.2.3.2"})
-    assert notes[0].startswith(f"2 files were moved to {only_trash(folder)}")
-    assert "cannot be read" in notes[-1]

@@ -70,7 +70,7 @@ async def delete(
         return await _carried_out(archive, plan, report)
 
 
-async def agreed(
+async def plan_of(
     app: App,
     archive_name: str | None,
     study_uid: str | None,

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from ..errors import BadArgument
 from ..services.app import App
-from ..services.delete import agreed, delete
+from ..services.delete import delete, plan_of
 from ..services.deletion import Deletion, Plan
 from ..settings import Settings
 from .answers import LIST_BUDGET, DeletionAnswer, result, size
@@ -62,7 +62,7 @@ async def delete_instances(
     app = ctx.request_context.lifespan_context
     dialogue = Dialogue(ctx, Deleting)
     if token and can_ask(ctx) and not dialogue.refusal:  # a courtesy, because the token is what counts
-        plan = await agreed(app, archive, study_uid, series_uid, instance_uid, token)
+        plan = await plan_of(app, archive, study_uid, series_uid, instance_uid, token)
         if plan and not await dialogue.agrees_to(_question(plan)) and dialogue.unasked:
             return dialogue.unasked
     if dialogue.refusal:
