@@ -12,7 +12,7 @@ import pytest
 
 from dicomweb_mcp.server import build
 from dicomweb_mcp.services.app import App
-from dicomweb_mcp.settings import load
+from dicomweb_mcp.settings import Settings, load
 
 pytestmark = pytest.mark.anyio
 
@@ -20,6 +20,13 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 SERVER = json.loads((ROOT / "server.json").read_text(encoding="utf-8"))
+
+
+CONDITIONS = {
+    "retrieve_instances": "Offered with a file root.",
+    "copy_instances": "Offered with two archives, one of which permits storing.",
+    "delete_instances": "Offered where an archive permits deleting.",
+}
 
 
 def test_server_json_passes_the_registrys_schema() -> None:
@@ -39,12 +46,19 @@ def test_versions_and_names_agree() -> None:
     assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-async def test_the_table_of_tools_is_what_is_offered() -> None:
+async def test_the_table_of_tools_is_what_is_offered(tmp_path: Path) -> None:
     """The table in the README is generated: UPDATE_GOLDEN=1 writes it anew."""
+    at_once = {tool.name for tool in await build(App(load(environment={}))).list_tools()}
+    all_permitted = Settings.model_validate({
+        "archives": [{"name": name, "path": tmp_path, "permit": ["store", "delete"]} for name in ("one", "two")],
+        "files": {"roots": [tmp_path]},
+    })  # fmt: skip
     rows = ["| tool | what it does |", "|---|---|"]
-    for tool in await build(App(load(environment={}))).list_tools():
+    for tool in await build(App(all_permitted)).list_tools():
         first = (tool.description or "").partition("\n\n")[0].replace("\n", " ")
-        rows.append(f"| `{tool.name}` | {first} |")
+        condition = "" if tool.name in at_once else f" *{CONDITIONS[tool.name]}*"
+        rows.append(f"| `{tool.name}` | {first}{condition} |")
+    assert at_once <= {tool.name for tool in await build(App(all_permitted)).list_tools()}
     table = "\n".join(rows)
     written = re.sub(r"(?<=<!-- tools -->\n).*?(?=\n<!-- /tools -->)", lambda _: table, README, flags=re.DOTALL)
     if os.environ.get("UPDATE_GOLDEN"):

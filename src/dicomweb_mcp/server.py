@@ -12,6 +12,7 @@ from . import __version__
 from .idc.wheel import HOW_TO_INSTALL, is_installed, release
 from .prompts import load_prompts
 from .services.app import App
+from .services.idc.known import is_indexed
 from .services.permits import why_nothing_is_written
 from .settings import Settings
 from .tools import idc_cite
@@ -96,7 +97,7 @@ def instructions(settings: Settings) -> str:
             "PatientID, StudyDate or UIDs. Its dates are shifted by de-identification."
         )
     if is_installed() or any(archive.is_read_only for archive in settings.archives):
-        lines.append(_the_index())
+        lines.append(_the_index(settings))
     lines.append(_what_may_be_changed(settings))
     return "\n".join(lines)
 
@@ -108,12 +109,14 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:fit]) + (f" and {len(names) - fit} more" if fit < len(names) else "")
 
 
-def _the_index() -> str:
+def _the_index(settings: Settings) -> str:
     """What finds data of IDC, or how to get it."""
     if not is_installed():
         return f"To search IDC by collection, body part, licence and more, offline: {HOW_TO_INSTALL}."
+    can_open = any(is_indexed(archive.resolved_kind) for archive in settings.archives)
+    then = "then open it by UID" if can_open else "(no archive of IDC is configured to open it: add --archive idc)"
     return (
-        f"Find data of IDC offline with search_idc (index of {release()}), then open it by UID; cite_idc: licences, "
+        f"Find data of IDC offline with search_idc (index of {release()}), {then}; cite_idc: licences, "
         "citations, download commands (whole series come from IDC's buckets); query_idc_index: SQL. What the index "
         "lacks (acquisition, clinical data, segment contents) IDC's own MCP server has: "
         "https://api.imaging.datacommons.cancer.gov/mcp."

@@ -54,7 +54,10 @@ async def test_an_answer_counts_and_names_the_uids_that_need_a_look(
     connect: Callable[..., Any], tmp_path: Path
 ) -> None:
     for number in (1, 2):
-        make_file(tmp_path / f"{number}.dcm", "1.2", "1.2.3", f"1.2.3.{number}")
+        make_file(
+            tmp_path / f"{number}.dcm", "1.2", "1.2.3", f"1.2.3.{number}",
+            Rows=1_000, Columns=1_000, BitsAllocated=16, SamplesPerPixel=1,
+        )  # fmt: skip
     source = Serving(Store.files(*sorted(tmp_path.glob("*.dcm"))))
     for path in ("/series/1.2.3", "/instances/1.2.3.2"):
         source.gives(404, path, times=9)
@@ -62,6 +65,7 @@ async def test_an_answer_counts_and_names_the_uids_that_need_a_look(
         given = {"from_archive": "one", "to_archive": "two", "study_uid": "1.2"}
         plan = await answer(client, "copy_instances", **given, dry_run=True)
         assert (plan["archive"], plan["to_store"], plan["stored"]) == ("two", 2, 0)
+        assert "About 4.0 MB are to be fetched, as the pixels are without compression." in plan["notes"]
         found = await answer(client, "copy_instances", **given)
     assert (found["stored"], found["not_sent"], found["studies"]) == (1, 1, {"1.2": 1})
     assert found["bytes"] == (tmp_path / "1.dcm").stat().st_size

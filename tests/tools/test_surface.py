@@ -182,3 +182,12 @@ def test_instructions_fit_and_follow_the_configuration(archives: list[str], tmp_
     everything = load(archives=["idc", *many], permits=permits, file_roots=[tmp_path], environment={})
     assert len(instructions(everything)) <= 2_048
     assert "and 198 more" in instructions(everything)
+
+
+def test_the_instructions_say_how_to_open_what_the_index_finds() -> None:
+    with_idc, without = (
+        instructions(load(archives=[one], environment={})) for one in ("idc", "pacs=https://h.test/rs")
+    )
+    assert "then open it by UID" in with_idc
+    assert "then open it by UID" not in without
+    assert "add --archive idc" in without

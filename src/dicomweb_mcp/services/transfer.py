@@ -31,8 +31,8 @@ def large(what: str) -> str:
 @dataclass
 class Transfer:
     """Every file with its outcome; in a dry run those that would be sent have none. One that ``wants_confirmation``
-    was made a dry run for being large; ``size`` is then how many bytes would be sent, of a copy those of the pixels
-    without compression, as far as they are known."""
+    was made a dry run for being large. ``size`` is how many bytes are to be sent; of a copy those of the pixels without
+    compression, as far as they are known."""
 
     items: list[Item]
     notes: list[str] = field(default_factory=list)
@@ -95,8 +95,9 @@ async def _stored(app: App, named: Sequence[Named], wanted: _Wanted, report: Rep
         journal = Journal(archive.address)
         can_confirm = await compare(archive, transfer, journal, progress)
         going = undecided(transfer.items)
+        transfer.size = sum(item.file.size for item in going)
         if not (wanted.dry_run or wanted.confirm):
-            await hold_if_large(transfer, sum(item.file.size for item in going), wanted.agree)
+            await hold_if_large(transfer, wanted.agree)
         if not transfer.dry_run:
             sender = Sender(archive, wanted.study_uid, can_confirm=can_confirm, choices=wanted.choices)
             await sender.send(going, len(transfer.items), progress)
@@ -109,11 +110,10 @@ async def _stored(app: App, named: Sequence[Named], wanted: _Wanted, report: Rep
     return transfer
 
 
-async def hold_if_large(transfer: Transfer, size: int, agree: Agree | None) -> None:
-    """Make a plan of a transfer of so many bytes that is only done when somebody agrees, unless somebody does now."""
-    if len(undecided(transfer.items)) <= MOST_UNCONFIRMED and size <= MOST_BYTES_UNCONFIRMED:
+async def hold_if_large(transfer: Transfer, agree: Agree | None) -> None:
+    """Make a plan of a large transfer, which is only done when somebody agrees, unless somebody does now."""
+    if len(undecided(transfer.items)) <= MOST_UNCONFIRMED and transfer.size <= MOST_BYTES_UNCONFIRMED:
         return
-    transfer.size = size
     transfer.dry_run = transfer.wants_confirmation = True
     if agree is not None and await agree(transfer):
         transfer.dry_run = transfer.wants_confirmation = False

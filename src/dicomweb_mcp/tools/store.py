@@ -178,6 +178,8 @@ def _notes(transfer: Transfer, going: Sequence[Fit], refusal: str) -> list[str]:
         )
     elif transfer.dry_run:
         notes.append("A dry run: nothing was sent.")
+    if transfer.dry_run and transfer.size and not any(item.file.size for item in going):
+        notes.append(f"About {transfer.size / 1e6:,.1f} MB are to be fetched, as the pixels are without compression.")
     otherwise = sum(isinstance(item, Fit) and item.file.is_named_otherwise for item in transfer.items)
     if otherwise:
         notes.append(

@@ -52,8 +52,9 @@ async def copy(
         can_confirm = await compare(archive, transfer, journal, progress)
         copied = [item for item in items if isinstance(item, Copied)]
         going = [item for item in copied if item.outcome is None]
+        transfer.size = sum(item.pixels for item in going)
         if not (dry_run or confirm):
-            await hold_if_large(transfer, sum(item.pixels for item in going), agree)
+            await hold_if_large(transfer, agree)
         if not transfer.dry_run:
             sender = Sender(archive, None, can_confirm=can_confirm)
             async with _opened(app, source, wanted) as files, Held() as held:
