@@ -1,9 +1,12 @@
 """The client's own dialogue, in which the user agrees to a large transfer; in both protocol eras.
 
 Until 2025-11-25 the question is sent while the call waits. Since 2026-07-28 the call ends with the question, and the
-client calls again with the answer: all is compared anew, and the answer counts for the same question only.
+client calls again with the answer: all is compared anew, and the answer counts for the same question about the same
+files only.
 """
 
+import hashlib
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -58,11 +61,11 @@ class Dialogue:
 
     def _take(self, reply: ElicitResult, state: str) -> None:
         """The answer to the question with which the call before ended."""
-        asked_at, _, question = state.partition(" ")
+        asked_at, _, plan = state.partition(" ")
         if time.time() - float(asked_at) > PATIENCE:
             self.refusal = NOT_ANSWERED
         elif _is_yes(reply):
-            self._agreed_to = question
+            self._agreed_to = plan
         else:
             self.refusal = NOT_AGREED
 
@@ -74,13 +77,14 @@ class Dialogue:
         if (self._ctx.protocol_version or "") < ASKED_BY_ENDING:
             self.refusal = await self._refusal(question)
             return not self.refusal
-        if question == self._agreed_to:
+        plan = _digest(question, transfer)
+        if plan == self._agreed_to:
             return True
         self.unasked = InputRequiredResult(
             input_requests={
                 KEY: ElicitRequest(params=ElicitRequestFormParams(message=question, requested_schema=_schema()))
             },
-            request_state=f"{time.time()} {question}",
+            request_state=f"{time.time()} {plan}",
         )
         return False
 
@@ -109,6 +113,12 @@ def amount(transfer: Transfer, measured: str = "") -> str:
     studies = len({item.file.study_uid for item in going})
     size = f"{transfer.size / 1e6:,.1f} MB{measured}, " if transfer.size else ""
     return f"{len(going):,} files ({size}{studies:,} {'study' if studies == 1 else 'studies'})"
+
+
+def _digest(question: str, transfer: Transfer) -> str:
+    """What stands for a question and the files that it is about."""
+    files = sorted((one.file.study_uid, one.file.instance_uid, one.file.size) for one in undecided(transfer.items))
+    return hashlib.sha256(json.dumps([question, files]).encode()).hexdigest()
 
 
 def _schema() -> dict[str, Any]:
