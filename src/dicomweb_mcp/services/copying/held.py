@@ -4,7 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from tempfile import mkdtemp
@@ -44,12 +44,21 @@ class Held:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(shutil.rmtree, self._folder, True)
 
-    async def taken(self, chunks: AsyncIterator[bytes]) -> Outgoing:
-        """A file, when all of it has arrived; nothing of it is read before others have made room for it. Raises Unfit,
-        OSError or BadSettings, and what ``chunks`` raises; then nothing of it is held."""
+    @asynccontextmanager
+    async def room(self) -> AsyncIterator[None]:
+        """Room for one file that is to arrive, once others have made it."""
         while self._bytes + self._arriving * MOST_HELD // 4 > MOST_HELD // 2:
             await self._freed.wait()
         self._arriving += 1
+        try:
+            yield
+        finally:
+            self._arriving -= 1
+            self._free(0)
+
+    async def taken(self, chunks: AsyncIterator[bytes]) -> Outgoing:
+        """A file for which there is ``room``, when all of it has arrived. Raises Unfit, OSError or BadSettings, and
+        what ``chunks`` raises; then nothing of it is held."""
         data = BytesIO()
         try:
             async for chunk in chunks:
@@ -62,7 +71,6 @@ class Held:
             self._bytes += file.size
             return file
         finally:
-            self._arriving -= 1
             self._free(data.tell())
 
     async def let_go(self, file: Outgoing) -> None:
