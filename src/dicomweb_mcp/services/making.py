@@ -5,7 +5,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -203,8 +203,9 @@ def _new_folder() -> Path:
     try:
         make_private(cache)
         for old in cache.glob(f"{PREFIX}*"):
-            if time.time() - old.stat().st_mtime > LEFT_BEHIND:
-                shutil.rmtree(old, ignore_errors=True)
+            with suppress(OSError):  # another run removes it
+                if time.time() - old.stat(follow_symlinks=False).st_mtime > LEFT_BEHIND:
+                    shutil.rmtree(old, ignore_errors=True)
         return Path(os.path.realpath(mkdtemp(prefix=PREFIX, dir=cache)))
     except OSError as error:
         raise BadArgument(

@@ -109,6 +109,7 @@ def _new_folder() -> Path:
     state = user_state_folder()
     make_private(state)
     for old in state.glob(f"{PREFIX}*"):
-        if time.time() - old.stat().st_mtime > LEFT_BEHIND:
-            shutil.rmtree(old, ignore_errors=True)
+        with suppress(OSError):  # another run removes it
+            if time.time() - old.stat(follow_symlinks=False).st_mtime > LEFT_BEHIND:
+                shutil.rmtree(old, ignore_errors=True)
     return Path(os.path.realpath(mkdtemp(prefix=PREFIX, dir=state)))
