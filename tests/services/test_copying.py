@@ -11,7 +11,7 @@ import pytest
 from pydicom import dcmread
 
 from archives.folder_helpers import make_file
-from dicomweb_mcp.archives.base import AccessDenied, NotPermitted
+from dicomweb_mcp.archives.base import AccessDenied, NotFound, NotPermitted
 from dicomweb_mcp.archives.folder import FolderArchive
 from dicomweb_mcp.errors import BadArgument
 from dicomweb_mcp.services.app import App
@@ -101,6 +101,46 @@ async def test_a_dry_run_and_a_large_copy_fetch_nothing(root: Path, between: Cal
     assert not any(path.endswith("/instances/1.2.1.1") for path in source.paths)
     assert outcomes(await over.copied(confirm=True)) == {"stored": 101}
     assert len(target.store.instances) == 101
+
+
+@pytest.mark.parametrize("wanted", [STUDY, Wanted(instance_uids=["1.2.1.1", "1.2.1.2"])])
+async def test_few_instances_that_are_large_take_a_confirmation_however_they_are_named(
+    wanted: Wanted, root: Path, between: Callable[..., Between]
+) -> None:
+    """Two slides of 30,000 by 20,000 pixels in three colours; their files are small here."""
+    attributes = {"Rows": 30_000, "Columns": 20_000, "SamplesPerPixel": 3, "BitsAllocated": 8}
+    files(root, 2, **attributes, BitsStored=8, HighBit=7, PixelRepresentation=0, PhotometricInterpretation="RGB")
+    target = OrthancLike(Store())
+    plan = await between(root, target).copied(wanted)
+    assert (plan.dry_run, plan.wants_confirmation, plan.size) == (True, True, 2 * 30_000 * 20_000 * 3)
+    assert posts(target) == []
+
+
+@pytest.mark.parametrize("uids", [["1.2.1.9", "1.2.1.1"], ["1.2.1.1", "1.2.1.9"]])
+async def test_a_uid_that_is_not_there_costs_the_others_nothing(
+    uids: list[str], root: Path, between: Callable[..., Between]
+) -> None:
+    """With its study and series given it is not looked up before it is asked for."""
+    files(root, 1)
+    over = between(Serving(holding(root)), OrthancLike(Store()))
+    assert outcomes(await over.copied(Wanted("1.2", "1.2.1", uids))) == {"stored": 1, "not_sent": 1}
+    with pytest.raises(NotFound):
+        await over.copied(Wanted("1.2", "1.2.1", ["1.2.1.9"]))
+
+
+async def test_what_has_no_readable_metadata_costs_the_others_nothing(
+    root: Path, between: Callable[..., Between]
+) -> None:
+    files(root, 3)
+    files(root, 1, "1.3", "1.3.1")
+    source, target = Serving(Store.files(*sorted(root.rglob("*.dcm")))), OrthancLike(Store())
+    source.fail(500, times=99, only="/instances/1.2.1.1/metadata")
+    source.fail(500, times=99, only="/instances/1.3.1.1/metadata")
+    over = between(source, target)
+    transfer = await over.copied(Wanted(instance_uids=["1.2.1.1", "1.2.1.2", "1.3.1.1"]))
+    assert outcomes(transfer) == {"stored": 2, "not_sent": 1}
+    assert "the patient of its study cannot be read: Archive here: failed" in reasons(transfer)[0]
+    assert outcomes(await over.copied()) == {"already_there": 1, "stored": 1, "unknown": 1}
 
 
 async def test_a_source_that_fails_for_one_costs_only_that(root: Path, between: Callable[..., Between]) -> None:

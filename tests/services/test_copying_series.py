@@ -4,6 +4,7 @@ import os
 import time
 import tracemalloc
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import anyio.lowlevel
 import pytest
 
 from archives.folder_helpers import make_file
-from dicomweb_mcp.archives.base import File, Place
+from dicomweb_mcp.archives.base import File, Place, Unreachable
 from dicomweb_mcp.archives.folder import FolderArchive
 from dicomweb_mcp.archives.part10.outgoing import Elsewhere, Outgoing
 from dicomweb_mcp.services.copying import held
@@ -123,7 +124,8 @@ async def test_what_a_killed_run_left_behind_is_removed_and_what_another_writes_
         (state / name).mkdir(parents=True)
         (state / name / "0.dcm").write_bytes(b"x")
         os.utime(state / name, (time.time() - hours * 3600,) * 2)
-    (state / "copying-gone").symlink_to(state / "nowhere")  # stands for one that another run removes meanwhile
+    with suppress(OSError):  # where links may not be made (Windows)
+        (state / "copying-gone").symlink_to(state / "nowhere")  # as one that goes between listing and looking
     assert outcomes(await between(root, OrthancLike(Store())).copied()) == {"stored": 1}
     assert sorted(path.name for path in state.iterdir() if path.is_dir()) == ["copying-now", "other"]
 
@@ -190,12 +192,17 @@ class Taking:
     """Stands for a sender whose archive takes everything, slowly."""
 
     ended = None
+    pause = 0.001
+    begun = last_sent = 0  # numbers of batches
 
     async def send_batch(self, batch: Sequence[Fit]) -> None:
+        self.begun += 1
+        number = self.begun
         for item in batch:
             for _ in item.file.chunks():
-                await anyio.sleep(0.001)
+                await anyio.sleep(self.pause)
             item.decide(Outcome.STORED)
+        self.last_sent = number
 
     def raise_if_turned_away(self, items: Sequence[Fit]) -> None:
         pass
@@ -233,6 +240,37 @@ async def test_memory_is_bounded_whatever_there_is_to_copy(
     assert peak < 1.25 * MOST_HELD, f"{peak / 2**20:.0f} MiB; the quarter is what a buffer takes in advance"
     assert bool(folders) == is_on_disk
     assert list(state.glob("copying-*")) == []
+
+
+class HangingUp(Large):
+    """Gives up on who does not read what was asked for while a whole batch is sent."""
+
+    def __init__(self, tmp_path: Path, count: int, size: int, sender: Taking) -> None:
+        super().__init__(tmp_path, count, size)
+        self._sender = sender
+
+    async def instances(self, place: Place) -> AsyncGenerator[File, None]:
+        begun = self._sender.begun
+        async for file in super().instances(place):
+            yield File("", self._unless_left_alone(file.chunks, begun))
+
+    async def _unless_left_alone(self, chunks: AsyncIterator[bytes], begun: int) -> AsyncIterator[bytes]:
+        async for chunk in chunks:
+            if self._sender.last_sent > begun:
+                raise Unreachable("large", "broke off its answer.")
+            yield chunk
+
+
+async def test_a_slow_destination_makes_no_good_source_fail(tmp_path: Path, state: Path) -> None:
+    """Whoever asks one by one asks when there is room: a server does not keep an answer that nobody reads."""
+    sender: Any = Taking()
+    sender.pause = 0.01
+    source: Any = HangingUp(tmp_path, 12, 20 << 20, sender)
+    items = [Copied(uid, file=nothing_of(uid), source=source, place=Place("1.2", "1.2.1", uid)) for uid in source.uids]
+    async with Held() as holding_them:
+        progress = Progress(Steps(), len(items))
+        await Copier(FromArchive(source, whole_series=False), sender, holding_them, progress, 0).copy(items)
+    assert {item.outcome: item.reason for item in items} == {Outcome.STORED: ""}
 
 
 def nothing_of(uid: str) -> Outgoing:

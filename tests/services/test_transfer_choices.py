@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -125,6 +126,21 @@ async def test_a_file_that_google_refuses_is_still_found_among_the_others(root: 
     transfer = await stored(fake, "google", root, choices=COLD)
     assert outcomes(transfer) == {"stored": 4}
     assert set(fake.kept_as.values()) == {"COLDLINE"}
+
+
+async def test_a_store_that_took_the_class_before_refuses_the_file_and_not_the_class(root: Path) -> None:
+    fake = Google(Store())
+    files(root, 60)
+    bad = (root / "1.2" / "55.dcm").read_bytes()
+
+    def refusing(asked: Asked) -> httpx.Response:
+        return httpx.Response(400) if bad in asked.body else fake.answer(asked)
+
+    fake.fail(refusing, times=99, method="POST")
+    transfer = await stored(fake, "google", root, choices=COLD)
+    assert outcomes(transfer) == {"stored": 59, "rejected": 1}
+    assert [item.shown for item in transfer.items if item.outcome == "rejected"] == ["1.2/55.dcm"]
+    assert {post.headers["storage-class"] for post in posts(fake)} == {"COLDLINE"}
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,22 @@ async def test_a_yes_is_for_what_was_asked(connect: Connect, root: Path) -> None
     assert found["stored"] == 4
 
 
+async def test_a_yes_is_for_the_files_that_were_there(connect: Connect, root: Path) -> None:
+    """While the dialogue is open two of the files give way to those of another patient: the question has the same words,
+    and is asked again."""
+
+    async def others_come() -> None:
+        for number in (1, 2):
+            make_file(root / f"{number}.dcm", "1.8", "1.8.3", f"1.8.3.{number}", PatientID="P2", PatientName="Roe^Jane")
+
+    user, fake = User(YES, first=others_come), OrthancLike(Store())
+    async with connect(roots=[root], asked=user, pacs=(fake, "orthanc")) as client:
+        found = await answer(client, "store_instances", paths=["."])
+    assert len(user.questions) == 2
+    assert len(set(user.questions)) == 1
+    assert found["studies"] == {"1.8": 2, "1.5": 1}
+
+
 async def test_a_no_is_for_less_as_well(connect: Connect, root: Path) -> None:
     """Few files are left when the client comes back with a no, for which it would not have been asked."""
 

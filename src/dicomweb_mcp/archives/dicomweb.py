@@ -74,6 +74,7 @@ class DicomwebArchive:
     ) -> None:
         self._wire = Wire(settings, PROFILES[settings.resolved_kind], transport=transport, patience=patience)
         self._settled = settings.kind is not None or settings.resolved_kind != "orthanc"
+        self._took: set[Choices] = set()  # choices with which something was stored
 
     @property
     def name(self) -> str:
@@ -186,6 +187,8 @@ class DicomwebArchive:
             body = replace(body, headers={"Storage-Class": choices.storage_class})
         answer = await self._wire.post(path, body, accept=DICOM_JSON, most=MOST_VERDICT)
         said = self._store_response(answer)
+        if any(verdict.stored for verdict in said.verdicts.values()):
+            self._took.add(choices)
         if said.verdicts or said.others or 200 <= answer.status < 300:
             return said
         raise self._not_stored(answer, choices)
@@ -193,7 +196,7 @@ class DicomwebArchive:
     def _not_stored(self, answer: Answer, choices: Choices) -> ArchiveError:
         """The error for a request of which the answer says nothing of any file."""
         why = reason(answer.body, answer.content_type)
-        if choices != NO_CHOICE and answer.status in TURNS_AWAY_CHOICES:
+        if choices not in {NO_CHOICE, *self._took} and answer.status in TURNS_AWAY_CHOICES:
             return NotOffered(
                 self.name,
                 f"did not store with {choices} ({answer.status}){f': {why}' if why else ''}. Nothing of this request "

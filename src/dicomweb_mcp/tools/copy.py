@@ -11,7 +11,7 @@ from ..services.copying import Wanted, copy
 from ..services.transfer import Transfer, large
 from .answers import TransferAnswer
 from .arguments import SeriesUid, StudyUid
-from .dialogue import UNCONFIRMED, Dialogue, amount
+from .dialogue import UNCONFIRMED, Dialogue, amount, contents
 from .store import Sending, answered
 
 MOST_UIDS = 1_000
@@ -43,7 +43,7 @@ async def copy_instances(
     transfer = await copy(
         app, source, target, Wanted(study_uid, series_uid, instance_uids or ()),
         dry_run=dry_run or bool(dialogue.refusal), confirm=confirm,
-        agree=lambda transfer: dialogue.agrees_to(copying_question(transfer, source, target)),
+        agree=lambda transfer: dialogue.agrees_to(copying_question(transfer, source, target), contents(transfer)),
         report=ctx.report_progress,
     )  # fmt: skip
     return await answered(dialogue, target, transfer)

@@ -63,7 +63,7 @@ async def delete_instances(
     dialogue = Dialogue(ctx, Deleting)
     if token and can_ask(ctx) and not dialogue.refusal:  # a courtesy, because the token is what counts
         plan = await plan_of(app, archive, study_uid, series_uid, instance_uid, token)
-        if plan and not await dialogue.agrees_to(_question(plan)) and dialogue.unasked:
+        if plan and not await dialogue.agrees_to(_question(plan), plan.token(0)) and dialogue.unasked:
             return dialogue.unasked
     if dialogue.refusal:
         raise BadArgument(NOT_DELETED[dialogue.refusal])

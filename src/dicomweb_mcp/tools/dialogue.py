@@ -1,9 +1,12 @@
 """The client's own dialogue, in which the user agrees to what cannot be taken back; in both protocol eras.
 
 Until 2025-11-25 the question is sent while the call waits. Since 2026-07-28 the call ends with the question, and the
-client calls again with the answer: all is looked at anew, and the answer counts for the same question only.
+client calls again with the answer: all is looked at anew, and the answer counts for the same question about the same
+things only.
 """
 
+import hashlib
+import json
 import time
 from enum import Enum, auto
 from typing import Any
@@ -48,26 +51,27 @@ class Dialogue:
 
     def _take(self, reply: ElicitResult, state: str) -> None:
         """The answer to the question with which the call before ended."""
-        asked_at, _, question = state.partition(" ")
+        asked_at, _, plan = state.partition(" ")
         if time.time() - float(asked_at) > PATIENCE:
             self.refusal = Refusal.UNANSWERED
         elif self._is_yes(reply):
-            self._agreed_to = question
+            self._agreed_to = plan
         else:
             self.refusal = Refusal.DECLINED
 
-    async def agrees_to(self, question: str) -> bool:
-        """Whether the user agrees; not where the client cannot ask."""
+    async def agrees_to(self, question: str, about: str) -> bool:
+        """Whether the user agrees; not where the client cannot ask. ``about`` stands for what exactly is asked."""
         if not can_ask(self._ctx):
             return False
         if (self._ctx.protocol_version or "") < ASKED_BY_ENDING:
             self.refusal = await self._refusal(question)
             return self.refusal is None
-        if question == self._agreed_to:
+        plan = hashlib.sha256(json.dumps([question, about]).encode()).hexdigest()
+        if plan == self._agreed_to:
             return True
         asking = ElicitRequestFormParams(message=question, requested_schema=self._schema())
         self.unasked = InputRequiredResult(
-            input_requests={self._field: ElicitRequest(params=asking)}, request_state=f"{time.time()} {question}"
+            input_requests={self._field: ElicitRequest(params=asking)}, request_state=f"{time.time()} {plan}"
         )
         return False
 
@@ -103,3 +107,9 @@ def amount(transfer: Transfer, measured: str = "") -> str:
     studies = len({item.file.study_uid for item in going})
     size = f"{transfer.size / 1e6:,.1f} MB{measured}, " if transfer.size else ""
     return f"{len(going):,} files ({size}{studies:,} {'study' if studies == 1 else 'studies'})"
+
+
+def contents(transfer: Transfer) -> str:
+    """What stands for the files that a transfer would send."""
+    files = sorted((one.file.study_uid, one.file.instance_uid, one.file.size) for one in undecided(transfer.items))
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()

@@ -17,7 +17,7 @@ from ..services.transfer import Transfer, large, store
 from ..settings import Settings
 from .answers import TransferAnswer, result
 from .arguments import Archive
-from .dialogue import PATIENCE, UNCONFIRMED, Dialogue, Refusal, amount
+from .dialogue import PATIENCE, UNCONFIRMED, Dialogue, Refusal, amount, contents
 from .file_rows import file_row, fit
 
 ADD = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
@@ -94,8 +94,8 @@ async def store_instances(
     transfer = await store(
         app, archive, paths, metadata=metadata, study_uid=study_uid,
         choices=Choices((storage_class or "").upper(), send_json), dry_run=dry_run or bool(dialogue.refusal),
-        confirm=confirm, agree=lambda transfer: dialogue.agrees_to(storing_question(transfer, name)),
-        report=ctx.report_progress,
+        confirm=confirm, report=ctx.report_progress,
+        agree=lambda transfer: dialogue.agrees_to(storing_question(transfer, name), contents(transfer)),
     )  # fmt: skip
     return await answered(dialogue, name, transfer)
 

@@ -45,14 +45,16 @@ class Copier:
         self._sender.raise_if_turned_away(going)
 
     async def _fetch(self, box: Outbox, request: Request[Copied], *, is_last: bool) -> None:
-        if self._sender.ended is not None:
-            return
         try:
             async with aclosing(self._source.files(request)) as files:
-                async for chunks in files:
-                    if self._sender.ended is not None:
-                        return
-                    await self._take(box, request, chunks)
+                while self._sender.ended is None:
+                    async with self._held.room():  # before anything is asked: no server waits for long to be read
+                        chunks = await anext(files, None)
+                        if chunks is None:
+                            break
+                        item = await self._taken(request, chunks)
+                    if item:
+                        await box.add(item)
         except (BadSettings, OSError) as error:  # the source's come as ArchiveError
             why = getattr(error, "strerror", None) or error
             _explain(request, f"too large for the memory, and the state folder cannot hold it: {why}")
@@ -60,20 +62,19 @@ class Copier:
         if request.faults:
             self._settle_faults(request, is_last=is_last)
 
-    async def _take(self, box: Outbox, request: Request[Copied], chunks: AsyncIterator[bytes]) -> None:
-        """One file, to be sent if it was asked for and has not come before."""
+    async def _taken(self, request: Request[Copied], chunks: AsyncIterator[bytes]) -> Copied | None:
+        """The item of a file that arrives, if it was asked for and has not come before."""
         try:
             file = await self._held.taken(chunks)
         except Unfit as reason:
             request.faults.append(f"it is not fit to be stored: {reason}")
-            return
+            return None
         key = file.study_uid, file.series_uid, file.instance_uid
         item = request.instances.get(key)
         if item is not None and key not in self._arrived and item.file.patient_id == file.patient_id:
             self._arrived.add(key)
             item.file = file
-            await box.add(item)
-            return
+            return item
         await self._held.let_go(file)
         if item is None:
             request.faults.append(f"instance {file.instance_uid} of series {file.series_uid} came instead")
@@ -81,6 +82,7 @@ class Copier:
             self._arrived.add(key)
             item.decide(Outcome.REJECTED, "its file is under another PatientID than its study")
             await self._tell(1)
+        return None
 
     def _settle_faults(self, request: Request[Copied], *, is_last: bool) -> None:
         """What came by itself and was wrong twice is not asked for any more."""

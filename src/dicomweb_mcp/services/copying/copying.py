@@ -1,25 +1,29 @@
 """A study, a series or instances of one archive into another: listed, compared, then fetched and sent."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
-from ...archives.base import Archive
+from ...archives.base import Archive, ArchiveError
 from ...archives.journal import Journal
 from ...archives.part10.outgoing import Elsewhere, Outgoing
+from ...dicom.native_size import value_bytes
 from ..app import App
 from ..idc.objects import Buckets
 from ..instance import instance_metadata
 from ..items import Item, Outcome, Progress, Report, reject_conflicts
 from ..lookup import find_place
+from ..parallel import side_by_side
 from ..permits import check_permits
-from ..presence import patient_id
+from ..presence import GONE, patient_id
 from ..retrieve.listed import Instance, instances_at, instances_named
 from ..sending import Sender
-from ..transfer import Agree, Transfer, compare, hold_if_large
+from ..transfer import MOST_UNCONFIRMED, Agree, Transfer, compare, hold_if_large
 from .checks import Wanted, check
 from .copier import Copier
 from .held import Held
 from .sources import Copied, FromArchive, FromBuckets, Source
+
+MOST_UNREADABLE = 5  # instances of a study, one after the other
 
 
 async def copy(
@@ -52,7 +56,8 @@ async def copy(
         can_confirm = await compare(archive, transfer, journal, progress)
         copied = [item for item in items if isinstance(item, Copied)]
         going = [item for item in copied if item.outcome is None]
-        transfer.size = sum(item.pixels for item in going)
+        if not confirm:
+            transfer.size = await _size(source, going)
         if not (dry_run or confirm):
             await hold_if_large(transfer, agree)
         if not transfer.dry_run:
@@ -84,24 +89,63 @@ async def _listed(app: App, source: Archive, wanted: Wanted) -> tuple[list[Insta
 
 
 async def _items(source: Archive, instances: Sequence[Instance]) -> list[Item]:
-    """An item for each instance: fit, or rejected where the source does not know it."""
-    patients: dict[str, str] = {}
+    """An item for each instance: fit, or decided where the source does not know it or tells nothing of its study."""
+    patients = await _patients(source, [one for one in instances if one.outcome is None])
     items: list[Item] = []
     for one in instances:
         if one.outcome is not None:
             items.append(Item(one.shown, Outcome.REJECTED, one.reason))
             continue
         study_uid, series_uid, instance_uid = one.key
-        if study_uid not in patients:
-            patients[study_uid] = patient_id(await instance_metadata(source, one.place))
+        patient = patients[study_uid]
+        if isinstance(patient, ArchiveError):
+            items.append(Item(one.shown, Outcome.NOT_SENT, f"the patient of its study cannot be read: {patient}"))
+            continue
         file = Outgoing(
             Elsewhere(),
             0,
             instance_uid=instance_uid,
             study_uid=study_uid,
             series_uid=series_uid,
-            patient_id=patients[study_uid],
+            patient_id=patient,
             is_named_otherwise=False,
         )
         items.append(Copied(one.shown, file=file, source=source, place=one.place, pixels=one.pixels))
     return items
+
+
+async def _patients(source: Archive, instances: Sequence[Instance]) -> dict[str, str | ArchiveError]:
+    """The PatientID of each study, or why it is not known. Raises ArchiveError when none is."""
+    found: dict[str, str | ArchiveError] = {}
+    for study_uid in dict.fromkeys(one.place.study_uid for one in instances):
+        found[study_uid] = await _patient(source, [one for one in instances if one.place.study_uid == study_uid])
+    problems = [one for one in found.values() if isinstance(one, ArchiveError)]
+    if problems and len(problems) == len(found):
+        raise problems[0]
+    return found
+
+
+async def _patient(source: Archive, instances: Sequence[Instance]) -> str | ArchiveError:
+    """In the metadata of the first instance that can be read. Raises ArchiveError where the archive itself is gone."""
+    problems: list[ArchiveError] = []
+    for one in instances[:MOST_UNREADABLE]:
+        try:
+            return patient_id(await instance_metadata(source, one.place))
+        except GONE:
+            raise
+        except ArchiveError as problem:
+            problems.append(problem)
+    return problems[0]
+
+
+async def _size(source: Archive, going: Sequence[Copied]) -> int:
+    """Bytes of the pixels without compression. Those of which no search told are looked up in the metadata, where so
+    few are going that it counts; what cannot be read there is not fetched either."""
+
+    async def look_up(item: Copied) -> None:
+        with suppress(ArchiveError):
+            item.pixels = value_bytes(await item.metadata())
+
+    if len(going) <= MOST_UNCONFIRMED:
+        await side_by_side(look_up, [item for item in going if not item.pixels], source.profile.parallel)
+    return sum(item.pixels for item in going)

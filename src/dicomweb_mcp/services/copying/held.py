@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -40,12 +40,21 @@ class Held:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(shutil.rmtree, self._folder, True)
 
-    async def taken(self, chunks: AsyncIterator[bytes]) -> Outgoing:
-        """A file, when all of it has arrived; nothing of it is read before others have made room for it. Raises Unfit,
-        OSError or BadSettings, and what ``chunks`` raises; then nothing of it is held."""
+    @asynccontextmanager
+    async def room(self) -> AsyncIterator[None]:
+        """Room for one file that is to arrive, once others have made it."""
         while self._bytes + self._arriving * MOST_HELD // 4 > MOST_HELD // 2:  # a quarter for what each may still take
             await self._freed.wait()
         self._arriving += 1
+        try:
+            yield
+        finally:
+            self._arriving -= 1
+            self._free(0)
+
+    async def taken(self, chunks: AsyncIterator[bytes]) -> Outgoing:
+        """A file for which there is ``room``, when all of it has arrived. Raises Unfit, OSError or BadSettings, and
+        what ``chunks`` raises; then nothing of it is held."""
         data = BytesIO()
         try:
             async for chunk in chunks:
@@ -58,7 +67,6 @@ class Held:
             self._bytes += file.size
             return file
         finally:
-            self._arriving -= 1
             self._free(data.tell())
 
     async def let_go(self, file: Outgoing) -> None:
