@@ -67,7 +67,7 @@ class Copier:
         try:
             file = await self._held.taken(chunks)
         except Unfit as reason:
-            request.faults.append(f"it is not fit to be stored: {reason}")
+            request.fault(f"it is not fit to be stored: {reason}")
             return None
         key = file.study_uid, file.series_uid, file.instance_uid
         item = request.instances.get(key)
@@ -77,7 +77,7 @@ class Copier:
             return item
         await self._held.let_go(file)
         if item is None:
-            request.faults.append(f"instance {file.instance_uid} of series {file.series_uid} came instead")
+            request.fault(f"instance {file.instance_uid} of series {file.series_uid} came instead")
         elif key not in self._arrived:
             self._arrived.add(key)
             item.decide(Outcome.REJECTED, "its file is under another PatientID than its study")
@@ -86,7 +86,7 @@ class Copier:
 
     def _settle_faults(self, request: Request[Copied], *, is_last: bool) -> None:
         """What came by itself and was wrong twice is not asked for any more."""
-        faults = "; ".join(request.faults[:3])
+        faults = "; ".join(request.faults)
         request.explain(faults)
         if is_last and request.place.instance_uid:
             for key, item in request.instances.items():
@@ -109,5 +109,5 @@ class Copier:
 
 
 def _explain(request: Request[Copied], reason: str) -> None:
-    request.faults.append(reason)
+    request.fault(reason)
     request.explain(reason)

@@ -10,6 +10,7 @@ from ..parallel import side_by_side
 from .folder import Key
 
 GONE = (AccessDenied, Busy, NotOffered, Unreachable)  # problems of the archive as a whole, if they come again and again
+MOST_FAULTS = 3  # of a request, that are told
 MOST_GONE = 3  # of them, one after the other, after which nothing more is asked for
 
 
@@ -32,12 +33,17 @@ R = TypeVar("R")
 
 @dataclass
 class Request(Generic[S]):
-    """What is asked for at once, what came for it, and why some of that was not kept."""
+    """What is asked for at once, what came for it, and why the first few of that were not kept."""
 
     place: Place
     instances: Mapping[Key, S]
     arrived: set[Key] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
+
+    def fault(self, reason: str) -> None:
+        """Why something that came is not kept."""
+        if len(self.faults) < MOST_FAULTS:
+            self.faults.append(reason)
 
     def explain(self, reason: str) -> None:
         """Why those that are missing are."""

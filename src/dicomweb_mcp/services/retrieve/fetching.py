@@ -40,13 +40,13 @@ class Fetcher:
         ):
             async for file in files:
                 await take(await self._receiver.arrived(file.chunks))
-        request.explain("; ".join(request.faults[:3]) or "the archive did not send it")
+        request.explain("; ".join(request.faults) or "the archive did not send it")
 
     def _settle(self, request: Request[Instance], part: Part) -> None:
         try:
             identity = identified(part.written())
         except Unusable as reason:
-            request.faults.append(f"what arrived for it is not kept: {reason}")
+            request.fault(f"what arrived for it is not kept: {reason}")
             return
         key = identity.study_uid, identity.series_uid, identity.instance_uid
         instance = request.instances.get(key)
@@ -55,9 +55,7 @@ class Fetcher:
             request.arrived.add(key)
         strays = self._receiver.retrieval.strays
         if instance is None:
-            request.faults.append(
-                f"the archive sent instance {identity.instance_uid} of series {identity.series_uid} instead"
-            )
+            request.fault(f"the archive sent instance {identity.instance_uid} of series {identity.series_uid} instead")
             strays[identity.instance_uid] = "arrived from the archive, but was not asked for: not kept"
         elif not is_first:
             strays[identity.instance_uid] = "arrived more than once: the first one is kept"
