@@ -17,6 +17,7 @@ from ..archives.base import (
     Refused,
     Tell,
 )
+from ..archives.journal import Journal
 from ..dicom.query import Query, make_plan
 from ..dicom.rules import Level
 from ..dicom.uids import is_uid
@@ -182,7 +183,8 @@ def _listing(place: Place) -> Query:
 async def _carried_out(archive: Archive, plan: Plan, report: Report) -> Deletion:
     """Delete, and search for what is left. Raises what the archive raised when it is certain that all is left."""
     tell = _counting(report)
-    deletion = Deletion(plan, "")
+    forgotten = await Journal(archive.address).forget(plan.instances)  # first: it may be stopped at any moment
+    deletion = Deletion(plan, "", notes=forgotten)
     problem: ArchiveError | None = None
     try:
         deletion.notes += await archive.delete(plan.place, plan.instances, plan.doomed, tell)
