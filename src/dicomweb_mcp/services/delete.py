@@ -10,6 +10,7 @@ from ..archives.base import (
     AccessDenied,
     Archive,
     ArchiveError,
+    Deleted,
     NotFound,
     NotOffered,
     Outdated,
@@ -186,8 +187,10 @@ async def _carried_out(archive: Archive, plan: Plan, report: Report) -> Deletion
     forgotten = await Journal(archive.address).forget(plan.instances)  # first: it may be stopped at any moment
     deletion = Deletion(plan, "", notes=forgotten)
     problem: ArchiveError | None = None
+    told = Deleted(is_whole=False)
     try:
-        deletion.notes += await archive.delete(plan.place, plan.instances, plan.doomed, tell)
+        told = await archive.delete(plan.place, plan.instances, plan.doomed, tell)
+        deletion.notes += told.notes
     except Outdated:
         raise
     except ArchiveError as error:
@@ -202,7 +205,7 @@ async def _carried_out(archive: Archive, plan: Plan, report: Report) -> Deletion
         return deletion
     if problem and look.shows_all(plan):
         raise problem
-    deletion.notes += look.notes(plan, was_told_so=problem is None)
+    deletion.notes += look.notes(plan, was_told_so=told.is_whole)
     deletion.done = Done(look.left)
     return deletion
 
