@@ -248,7 +248,10 @@ def test_deleting_asks_or_wants_yes(typed: Typed, outgoing: Path, terminal: Aski
         assert typed("delete", "mine", "--series", "1.2.3") == 3
         assert (typed.out, instances(outgoing)) == ("", everything)
         assert "patient: PatientID=P1; PatientName=Doe^Jane" in typed.err
-        assert typed.err.endswith("Delete series 1.2.3 from mine? [y/N] dicomweb-mcp: Nothing was deleted.\n")
+        assert typed.err.endswith(
+            "\nFiles are moved into a trash, and can be brought back. Delete series 1.2.3 (3 instances; P1, Doe^Jane; CT) "
+            "from the archive mine? [y/N] dicomweb-mcp: Nothing was deleted.\n"
+        )
     terminal("Yes\n")
     assert typed("delete", "mine", "--instance", "1.2.3.1") == 0
     assert "deleted: 1" in typed.out.splitlines()

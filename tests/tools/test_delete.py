@@ -53,7 +53,7 @@ async def test_a_plan_and_its_token(connected: Connected) -> None:
         plan = result.structured_content
         assert plan == {
             "archive": "pacs",
-            "notes": ["Nothing was deleted yet."],
+            "notes": ["Nothing was deleted yet.", "The archive deletes for good."],
             "level": "study",
             "StudyInstanceUID": STUDY,
             "patient": {"PatientID": "P000000", "PatientName": "Adams^Person000000", "StudyDate": "20000101"},
@@ -113,7 +113,8 @@ async def test_a_client_that_can_ask_asks_once(connected: Connected, reply: Elic
         else:
             assert "Nothing was deleted" in await refusal(client, "delete_instances", **arguments)
     assert questions == [
-        f"Delete study {STUDY} (3 instances; P000000, Adams^Person000000, 20000101) from the archive pacs?"
+        f"The archive deletes for good. Delete study {STUDY} (3 instances; P000000, Adams^Person000000, 20000101) from "
+        "the archive pacs?"
     ]
     assert len(held(store)) == (0 if goes else 3)
 
@@ -287,6 +288,9 @@ async def test_a_folder_from_plan_to_trash(tmp_path: Path, monkeypatch: pytest.M
     settings = load(archives=[f"mine={folder}"], permits=["mine:delete"], environment={})
     async with Client(build(App(settings)), raise_exceptions=True) as client:
         plan = await answer(client, "delete_instances", series_uid="1.2.3")
+        assert plan["notes"] == [
+            "Nothing was deleted yet.", "Files are moved into a trash, and can be brought back."
+        ]  # fmt: skip
         assert (plan["instances"], plan["bytes"]) == (2, sum(path.stat().st_size for path in folder.iterdir()))
         status = (folder / "1.dcm").stat()
         os.utime(folder / "1.dcm", ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000_000))

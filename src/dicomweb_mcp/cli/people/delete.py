@@ -7,7 +7,7 @@ from ...services.delete import delete
 from ...services.deletion import Deletion
 from ...services.items import Report
 from ...settings import Settings
-from ...tools.delete import deletion_answer
+from ...tools.delete import deleting_question, deletion_answer
 from .arguments import YES, add_archive, add_uids, check_uids
 from .permission import permitting
 from .running import agrees, can_ask, carry_out, say, show
@@ -50,7 +50,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         show(deletion_answer(planned), as_json=options.json)
         say("Nothing was deleted: nobody to ask. Add --yes to delete this.")
         return Status.NOT_PERMITTED
-    if not options.yes and not agrees(deletion_answer(planned), f"Delete {planned.plan.place} from {options.name}?"):
+    if not options.yes and not agrees(deletion_answer(planned), deleting_question(planned.plan)):
         say("Nothing was deleted.")
         return Status.NOT_PERMITTED
     done = deleted(planned.token)
