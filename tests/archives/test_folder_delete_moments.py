@@ -90,9 +90,7 @@ async def test_one_file_that_cannot_be_moved_stops_no_other(folder: Path, monkey
     assert stuck.read_bytes() == before
     assert len(everything(only_trash(folder))) == 3
     assert notes[0].startswith("3 files were moved")
-    assert notes[1] == (
-        "1 files were left where they are; first: a b/1.2.3-1.dcm (it cannot be moved: Permission denied)."
-    )
+    assert notes[1] == ("1 file was left where it is: a b/1.2.3-1.dcm (it cannot be moved: Permission denied).")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="an open file cannot be exchanged there")
@@ -112,7 +110,7 @@ async def test_what_cannot_be_put_back_is_told(folder: Path, monkeypatch: pytest
     async with archive_of(folder) as archive:
         notes = await deleted(archive, Place("1.2", "1.2.3", "1.2.3.1"), {"1.2.3.1"})
     assert (only_trash(folder) / "000001.dcm").read_bytes() == b"another"
-    assert f"cannot be put back, and what was there lies in {only_trash(folder)} as 000001.dcm" in notes[1]
+    assert f"cannot be put back, and what was there lies in {only_trash(folder)} as 000001.dcm" in notes[0]
 
 
 async def test_a_file_that_is_exchanged_after_it_was_copied_stays(
@@ -132,7 +130,7 @@ async def test_a_file_that_is_exchanged_after_it_was_copied_stays(
     async with archive_of(folder) as archive:
         notes = await deleted(archive, SERIES, {"1.2.3.1", "1.2.3.2"})
     assert path.read_bytes() == b"another"
-    assert notes[0].startswith("1 files were moved")
+    assert notes[0].startswith("1 file was moved")
     assert "it changed after it was looked at" in notes[1]
     assert [one.name for one in folder.rglob(".*")] == []
 

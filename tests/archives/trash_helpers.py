@@ -41,7 +41,7 @@ async def nothing(_: str) -> None:
 
 async def deleted(archive: FolderArchive, place: Place, instances: set[str]) -> Sequence[str]:
     """Delete what is planned."""
-    return await archive.delete(place, instances, await archive.doomed(place), nothing)
+    return (await archive.delete(place, instances, await archive.doomed(place), nothing)).notes
 
 
 async def uids(archive: FolderArchive, place: Place) -> list[str]:
@@ -52,8 +52,12 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def trashes(folder: Path) -> list[Path]:
+    return list((folder.parent / "state" / "trash" / "mine").iterdir())
+
+
 def only_trash(folder: Path) -> Path:
-    (found,) = (folder.parent / "state" / "trash" / "mine").iterdir()
+    (found,) = trashes(folder)
     return found
 
 

@@ -1,5 +1,6 @@
 """search, store, retrieve, copy and delete as a person types them: the answers, the files, the exit codes."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -242,19 +243,60 @@ def test_deleting_asks_or_wants_yes(typed: Typed, outgoing: Path, terminal: Aski
     assert (typed.json["instances"], instances(outgoing)) == (3, everything)
     assert "Add --yes" in typed.err
     structured, _ = the_tool([*typed.flags, "--permit", "mine:delete"], "delete_instances", series_uid="1.2.3")
-    assert typed.json == structured
+    assert typed.json == {name: value for name, value in structured.items() if name != "token"}, "no option takes it"
     for refusal in ("n\n", "\n", "", "yes please\n"):
         terminal(refusal)
         assert typed("delete", "mine", "--series", "1.2.3") == 3
         assert (typed.out, instances(outgoing)) == ("", everything)
         assert "patient: PatientID=P1; PatientName=Doe^Jane" in typed.err
-        assert typed.err.endswith("Delete series 1.2.3 from mine? [y/N] dicomweb-mcp: Nothing was deleted.\n")
+        assert "token:" not in typed.err
+        assert typed.err.endswith(
+            "\nFiles are moved into a trash, and can be brought back. Delete series 1.2.3 (3 instances; P1, Doe^Jane; CT) "
+            "from the archive mine? [y/N] dicomweb-mcp: Nothing was deleted.\n"
+        )
     terminal("Yes\n")
     assert typed("delete", "mine", "--instance", "1.2.3.1") == 0
     assert "deleted: 1" in typed.out.splitlines()
     assert instances(outgoing) == everything - {"1.2.3.1"}
     assert typed("delete", "mine", "--study", "1.2", "--yes", "--json") == 0
     assert (typed.json["deleted"], instances(outgoing)) == (2, {"1.5.3.4"})
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (("delete", "mine", "--study", "1.2"), "Nothing was deleted."),
+        (("store", "other", "outgoing"), "Nothing was sent."),
+        (("copy", "mine", "other", "--study", "1.2"), "Nothing was sent."),
+    ],
+)
+def test_ctrl_c_at_a_question(
+    typed: Typed, outgoing: Path, terminal: Asking, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], says: str
+) -> None:
+    monkeypatch.setattr(transfer, "MOST_UNCONFIRMED", 2)
+    monkeypatch.chdir(outgoing.parent)
+    other = outgoing.parent / "other"
+    other.mkdir()
+    typed.flags = ["--archive", f"mine={outgoing}", "--archive", f"other={other}"]
+    terminal("")
+
+    def interrupted() -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.stdin, "readline", interrupted)
+    assert typed(*command) == 130
+    assert typed.err.endswith(f"[y/N] \ndicomweb-mcp: Interrupted. {says}\n")
+    assert (len(instances(outgoing)), len(instances(other))) == (4, 0)
+
+
+def test_ctrl_c_before_a_deletion(typed: Typed, outgoing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(people.delete, "delete", interrupted)
+    typed.flags = ["--archive", f"mine={outgoing}"]
+    assert typed("delete", "mine", "--study", "1.2", "--yes") == 130
+    assert typed.err == "dicomweb-mcp: Interrupted. Nothing was deleted.\n"
 
 
 def test_what_changes_while_the_person_thinks_is_not_deleted(

@@ -138,20 +138,27 @@ def test_ctrl_c_in_the_middle_and_once_more(
     assert len(fake.sent) == len(set(fake.sent)) == FILES
 
 
-def on_a_terminal(environment: dict[str, str], typed: str, *arguments: object) -> tuple[int, str, str]:
-    """Status, stdout, and what the terminal shows that stderr and stdin are."""
+QUESTION = b"[y/N] "
+
+
+def on_a_terminal(environment: dict[str, str], typed: str, *arguments: object, ahead: str = "") -> tuple[int, str, str]:
+    """Status, stdout, and what the terminal shows that stderr and stdin are; something may be typed ahead of the
+    question."""
     ours, theirs = os.openpty()
     process = subprocess.Popen(
         command(*arguments), stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, env=environment
     )
     os.close(theirs)
-    os.write(ours, typed.encode())
+    os.write(ours, ahead.encode())
     shown = bytearray()
 
     def read() -> None:
         while True:
             try:
+                is_asked = QUESTION in shown
                 shown.extend(os.read(ours, 4096))
+                if QUESTION in shown and not is_asked:
+                    os.write(ours, typed.encode())
             except OSError:  # Linux's way to say that nobody has the other end open
                 return
 
@@ -181,4 +188,14 @@ def test_on_a_terminal_there_is_a_bar_and_a_question(outgoing: Path, environment
     status, out, shown = on_a_terminal(environment, "n\n", "delete", "mine", "--study", "1.2", *archive)
     assert (status, out) == (3, "")
     assert f"instances: {FILES}" in shown
+    assert len(list(outgoing.iterdir())) == FILES
+
+
+@ON_POSIX
+@pytest.mark.skipif(sys.platform == "darwin", reason="reads the end of a terminal as Linux gives it")
+def test_what_was_typed_before_the_question_is_no_answer(outgoing: Path, environment: dict[str, str]) -> None:
+    arguments = ("delete", "mine", "--study", "1.2", "--archive", f"mine={outgoing}")
+    status, out, shown = on_a_terminal(environment, "n\n", *arguments, ahead="y\n")
+    assert (status, out) == (3, "")
+    assert "Nothing was deleted." in shown
     assert len(list(outgoing.iterdir())) == FILES

@@ -1,6 +1,6 @@
 """Deleting from a real Orthanc through a real client; the truth is what its own REST API has afterwards."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from anyio import to_thread
 from mcp import Client
 
 from archives.folder_helpers import make_file
+from dicomweb_mcp.archives.base import Deleted
 from dicomweb_mcp.archives.deletion.orthanc import OrthancDeleting
 from dicomweb_mcp.server import build
 from dicomweb_mcp.services.app import App
@@ -74,7 +75,7 @@ async def test_an_instance_a_series_a_study_and_nothing_else(
             delete = OrthancDeleting.delete
             late = make_file(tmp_path / "late.dcm", "1.2.2", "1.2.2.1", "1.2.2.1.9", PatientID="P2")
 
-            async def delete_late(self: OrthancDeleting, *arguments: Any) -> Sequence[str]:
+            async def delete_late(self: OrthancDeleting, *arguments: Any) -> Deleted:
                 await to_thread.run_sync(server.store, [late])
                 return await delete(self, *arguments)
 

@@ -68,6 +68,30 @@ async def test_what_was_planned_goes_and_nothing_else(over: Over, kind: str, lev
         await model.call(**LEVELS[level])
 
 
+@pytest.mark.parametrize("kind", ["google", "orthanc"])
+async def test_a_plan_says_what_a_person_recognises(over: Over, kind: str) -> None:
+    """Of the attributes that the archive gives: the same whichever row comes first."""
+    given = {
+        "00080060": element("CS", "CT"),
+        "00080016": element("UI", "1.2.840.10008.5.1.4.1.1.2"),
+    }
+    members = []
+    for number, one in enumerate(Store.synthetic(1, 1, 3).instances, start=1):
+        varying = {"0008103E": element("LO", f"Thorax {number}"), "00200013": element("IS", number)}
+        members.append(Held(attributes={**one.attributes, **given, **varying}))
+    of_series = {"Modality": "CT", "SeriesDescription": "Thorax 1"}
+    for instances in (members, members[::-1]):
+        model = over(FAKES[kind](Store().hold(instances)), kind)
+        assert (await model.call(study_uid=STUDY)).plan.described == {}
+        assert (await model.call(series_uid=SERIES)).plan.described == of_series
+        first = (await model.call(instance_uid=INSTANCE)).plan
+        assert first.described == {**of_series, "SOPClassUID": "CT Image Storage", "InstanceNumber": "1"}
+        assert (await model.call(study_uid=STUDY)).notes == [
+            "Nothing was deleted yet.",
+            "The archive deletes for good.",
+        ]
+
+
 async def test_a_plan_of_what_is_not_there(over: Over) -> None:
     fake = DeletingGoogle(some())
     model = over(fake, "google")

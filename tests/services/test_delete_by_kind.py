@@ -146,8 +146,8 @@ async def test_dcm4chee_takes_more_than_it_shows(over: Over) -> None:
     fake = DeletingDcm4chee(some())
     model = over(fake, "dcm4chee")
     plan = await model.call(study_uid=STUDY)
-    assert "also rejected objects that a search at this address does not show" in plan.notes[1]
-    assert "also rejected" in (await model.call("wrong", study_uid=STUDY)).notes[1]
+    assert "also rejected objects that a search at this address does not show" in plan.notes[2]
+    assert "also rejected" in (await model.call("wrong", study_uid=STUDY)).notes[2]
     fake.rejected.clear()
     with pytest.raises(Refused, match="hidden at most addresses: delete them through one that shows them"):
         await model.call(plan.token, study_uid=STUDY)

@@ -1,5 +1,6 @@
 """delete_instances through a client: where it is offered, what it says, what it refuses."""
 
+import errno
 import json
 import os
 from collections.abc import AsyncIterator, Callable
@@ -52,7 +53,7 @@ async def test_a_plan_and_its_token(connected: Connected) -> None:
         plan = result.structured_content
         assert plan == {
             "archive": "pacs",
-            "notes": ["Nothing was deleted yet."],
+            "notes": ["Nothing was deleted yet.", "The archive deletes for good."],
             "level": "study",
             "StudyInstanceUID": STUDY,
             "patient": {"PatientID": "P000000", "PatientName": "Adams^Person000000", "StudyDate": "20000101"},
@@ -112,7 +113,8 @@ async def test_a_client_that_can_ask_asks_once(connected: Connected, reply: Elic
         else:
             assert "Nothing was deleted" in await refusal(client, "delete_instances", **arguments)
     assert questions == [
-        f"Delete study {STUDY} (3 instances; P000000, Adams^Person000000, 20000101) from the archive pacs?"
+        f"The archive deletes for good. Delete study {STUDY} (3 instances; P000000, Adams^Person000000, 20000101) from "
+        "the archive pacs?"
     ]
     assert len(held(store)) == (0 if goes else 3)
 
@@ -286,6 +288,9 @@ async def test_a_folder_from_plan_to_trash(tmp_path: Path, monkeypatch: pytest.M
     settings = load(archives=[f"mine={folder}"], permits=["mine:delete"], environment={})
     async with Client(build(App(settings)), raise_exceptions=True) as client:
         plan = await answer(client, "delete_instances", series_uid="1.2.3")
+        assert plan["notes"] == [
+            "Nothing was deleted yet.", "Files are moved into a trash, and can be brought back."
+        ]  # fmt: skip
         assert (plan["instances"], plan["bytes"]) == (2, sum(path.stat().st_size for path in folder.iterdir()))
         status = (folder / "1.dcm").stat()
         os.utime(folder / "1.dcm", ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000_000))
@@ -301,3 +306,27 @@ async def test_a_folder_from_plan_to_trash(tmp_path: Path, monkeypatch: pytest.M
         assert (await answer(client, "search_studies"))["returned"] == 0
     assert list(folder.iterdir()) == []
     assert len(list((tmp_path / "state" / "trash").rglob("*.dcm"))) == 3
+
+
+async def test_a_folder_whose_files_cannot_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that this user may not write to: what was left is told, and nothing that is not so."""
+    monkeypatch.setenv("DICOMWEB_MCP_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(service, "LOOK_AFTER", (0.0, 0.0))
+    folder = tmp_path.resolve() / "archive"
+    for number in (1, 2, 3):
+        make_file(folder / f"{number}.dcm", "1.2", "1.2.3", f"1.2.3.{number}")
+    rename = Path.rename
+
+    def renamed(self: Path, target: Path) -> Path:
+        if self.parent == folder:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    settings = load(archives=[f"mine={folder}"], permits=["mine:delete"], environment={})
+    async with Client(build(App(settings)), raise_exceptions=True) as client:
+        plan = await answer(client, "delete_instances", study_uid="1.2")
+        done = await answer(client, "delete_instances", study_uid="1.2", token=plan["token"])
+    assert (done["deleted"], done["remaining"]) == (0, 3)
+    assert done["notes"] == ["3 files were left where they are; first: 1.dcm (it cannot be moved: Permission denied)."]
+    assert list((tmp_path / "state" / "trash" / "mine").iterdir()) == []

@@ -179,6 +179,14 @@ class Doomed:
 
 
 @dataclass(frozen=True)
+class Deleted:
+    """What an archive says of a deletion that it did: sentences, and whether it did all of it (``is_whole``)."""
+
+    notes: tuple[str, ...] = ()
+    is_whole: bool = True
+
+
+@dataclass(frozen=True)
 class Choices:
     """How files are stored, where a kind of archive leaves a choice: in a ``storage_class``, and as JSON metadata with
     their long value beside them (``send_json``), of which the archive makes the files itself."""
@@ -280,9 +288,9 @@ class Archive(Protocol):
         archive cannot delete that, Refused where it could not be told which object is meant."""
         ...
 
-    async def delete(self, place: Place, instances: Collection[str], doomed: Doomed, tell: Tell) -> Sequence[str]:
-        """Delete a study, series or instance, which is known to hold these SOP Instance UIDs and no others; sentences
-        about what was done. Raises Outdated where the archive no longer says what ``doomed`` said. What is gone only a
+    async def delete(self, place: Place, instances: Collection[str], doomed: Doomed, tell: Tell) -> Deleted:
+        """Delete a study, series or instance, which is known to hold these SOP Instance UIDs and no others; what the
+        archive says of it. Raises Outdated where the archive no longer says what ``doomed`` said. What is gone only a
         search shows, also after any other ArchiveError."""
         ...
 

@@ -24,6 +24,7 @@ from .base import (
     ArchiveError,
     Busy,
     Choices,
+    Deleted,
     Doomed,
     Failed,
     File,
@@ -236,7 +237,7 @@ class DicomwebArchive:
     async def doomed(self, place: Place) -> Doomed:
         return await deleter(self._wire, await self.settle()).doomed(place)
 
-    async def delete(self, place: Place, instances: Collection[str], doomed: Doomed, tell: Tell) -> Sequence[str]:
+    async def delete(self, place: Place, instances: Collection[str], doomed: Doomed, tell: Tell) -> Deleted:
         """Deleting is no part of PS3.18: each kind of server has a way of its own, or none."""
         return await deleter(self._wire, await self.settle()).delete(place, doomed, tell)
 

@@ -4,7 +4,10 @@ What was only sent is not in it: another program may have stored something else 
 which some archives keep without a word.
 
 The archive itself is always asked first whether it still has an object; the journal only spares reading its metadata.
-It holds a digest of archive, path, stamp and UIDs for each file, from which none of them can be read.
+What this program itself deletes or sends is forgotten before: the archive may have something else under the UID then.
+
+It holds a digest of archive, path, stamp and UIDs for each file, behind one of the SOP Instance UID alone by which it
+is forgotten; none of them can be read from it.
 """
 
 import time
@@ -25,11 +28,14 @@ FILE = "stored.sqlite"
 DAYS = 30  # that something is remembered
 MOST = 200_000  # files
 DAY = 86_400
+PREFIX = 16  # bytes of a digest that stand for the SOP Instance UID
+END = b"\xff" * 33  # behind every digest of a prefix
 
 _CREATE = "CREATE TABLE IF NOT EXISTS known (digest BLOB PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID"
 _KNOWN = "SELECT 1 FROM known WHERE digest = ?"
 _ADD = "INSERT OR REPLACE INTO known VALUES (?, ?)"
-_FORGET = "DELETE FROM known WHERE day < ?"
+_FORGET = "DELETE FROM known WHERE digest BETWEEN ? AND ?"
+_FORGET_OLD = "DELETE FROM known WHERE day < ?"
 _FORGET_OLDEST = """
 DELETE FROM known WHERE digest IN
 (SELECT digest FROM known ORDER BY day LIMIT MAX(0, (SELECT COUNT(*) FROM known) - ?))
@@ -75,13 +81,39 @@ class Journal:
         def write(db: "Connection") -> None:
             db.execute("BEGIN IMMEDIATE")
             db.executemany(_ADD, rows)
-            db.execute(_FORGET, (today - DAYS,))
+            db.execute(_FORGET_OLD, (today - DAYS,))
             db.execute(_FORGET_OLDEST, (MOST,))
             db.execute("COMMIT")
 
         if rows:
             await to_thread.run_sync(self._database.use, write)
 
+    async def forget(self, instance_uids: Iterable[str]) -> list[str]:
+        """Forget all files of these, in whichever archive: one archive may be known by several addresses. A note where
+        that failed."""
+        prefixes = [_prefix(uid) for uid in instance_uids]
+
+        def write(db: "Connection") -> None:
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany(_FORGET, [(prefix, prefix + END) for prefix in prefixes])
+            db.execute("COMMIT")
+
+        if prefixes and self._database.is_there:
+            await to_thread.run_sync(self._database.use, write)
+            if self.problem and self._database.is_there:  # a damaged one is gone
+                return [self._unforgotten()]
+        return []
+
+    def _unforgotten(self) -> str:
+        return (
+            f"What was compared before could not be forgotten ({self.problem}): a later call may say already_there of "
+            f"files that have these UIDs and are not what the archive has. Delete {FILE} in the program's state folder."
+        )
+
     def _digest(self, file: Outgoing) -> bytes:
         what = (self._address, *(file.content.mark or ()), file.study_uid, file.series_uid, file.instance_uid)
-        return sha256(repr(what).encode()).digest()
+        return _prefix(file.instance_uid) + sha256(repr(what).encode()).digest()
+
+
+def _prefix(instance_uid: str) -> bytes:
+    return sha256(instance_uid.encode()).digest()[:PREFIX]

@@ -1,6 +1,7 @@
 """A small database of our own in a folder of the user, shared by all processes of the user, without which everything
 works too."""
 
+import os
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -24,6 +25,11 @@ class OwnDatabase:
     def __init__(self, folder: Path | None, name: str, create: str) -> None:
         self.problem = ""
         self._folder, self._name, self._create = folder, name, create
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is such a file."""
+        return self._folder is not None and os.path.lexists(self._folder / self._name)
 
     def use(self, work: "Callable[[Connection], object]") -> bool:
         """Whether ``work`` could be done on the file, which is made where it is missing; else ``problem`` says why."""

@@ -43,6 +43,7 @@ class Profile:
     JPEG 2000, dcm4chee leaves pixels out. ``viewers`` show its data in a browser.
     ``store_reasons`` are failure reasons that mean something of its own. One with ``storage_classes`` stores in the
     class that is named; one that ``makes_files`` takes JSON metadata with bulk data too, and makes files of them.
+    ``deletion`` says to whoever has to agree what cannot be undone.
     """
 
     kind: Kind
@@ -71,6 +72,7 @@ class Profile:
     viewers: Viewers | None = None
     elsewhere: str = ""
     usage_path: str = ""
+    deletion: str = "The archive deletes for good."
     note: str = ""
 
     @property
@@ -424,6 +426,7 @@ FOLDER = Profile(
     honours_offset=True,
     counts=True,
     renders=False,
+    deletion="Files are moved into a trash, and can be brought back.",
 )
 
 PROFILES: Mapping[Kind, Profile] = {

@@ -17,7 +17,7 @@ from ..dicom.rules import Level
 from ..dicom.stow import StoreResponse
 from ..dicom.values import DicomJson, text
 from .arriving import Arriving
-from .base import NO_CHOICE, Archive, Choices, Doomed, File, Frame, Health, Media, Page, Place, Tell
+from .base import NO_CHOICE, Archive, Choices, Deleted, Doomed, File, Frame, Health, Media, Page, Place, Tell
 from .memory import Key, Memory
 from .objects import LARGE, json_list, rows_of
 from .part10.outgoing import Outgoing
@@ -112,7 +112,7 @@ class RememberingArchive:
     async def storage_class(self, place: Place) -> str:
         return await self._archive.storage_class(place)
 
-    async def delete(self, place: Place, instances: Collection[str], doomed: Doomed, tell: Tell) -> Sequence[str]:
+    async def delete(self, place: Place, instances: Collection[str], doomed: Doomed, tell: Tell) -> Deleted:
         try:
             return await self._archive.delete(place, instances, doomed, tell)
         finally:

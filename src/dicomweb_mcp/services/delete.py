@@ -1,7 +1,7 @@
 """Deleting a study, a series or an instance: a plan first, then exactly that, then a search for what is left."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 import anyio
@@ -10,6 +10,7 @@ from ..archives.base import (
     AccessDenied,
     Archive,
     ArchiveError,
+    Deleted,
     NotFound,
     NotOffered,
     Outdated,
@@ -17,10 +18,11 @@ from ..archives.base import (
     Refused,
     Tell,
 )
+from ..archives.journal import Journal
 from ..dicom.query import Query, make_plan
 from ..dicom.rules import Level
 from ..dicom.uids import is_uid
-from ..dicom.values import DicomJson, clean, text
+from ..dicom.values import DicomJson, clean, text, uid_name
 from .app import App
 from .deletion import Deletion, Done, Instances, Look, Plan
 from .items import Report
@@ -32,6 +34,12 @@ SLOT_SECONDS = 600
 MOST_INSTANCES = 100_000  # of one deletion
 LOOK_AFTER = (0.0, 0.5, 2.0, 5.0)  # seconds before each look for what is left; the searches of some archives lag
 OF_PATIENT = ("PatientID", "PatientName", "StudyDate")
+OF_SERIES = ("Modality", "SeriesDescription")
+DESCRIBING: Mapping[Level, Sequence[str]] = {
+    Level.STUDY: (),
+    Level.SERIES: OF_SERIES,
+    Level.INSTANCE: (*OF_SERIES, "SOPClassUID", "InstanceNumber"),
+}
 LONGEST_VALUE = 200
 DECLINED = (AccessDenied, NotOffered, Refused)  # in all likelihood nothing was begun
 
@@ -56,7 +64,7 @@ async def delete(
     check_permits(app, archive_name, "delete")
     if not token:
         plan = await _planned(app, app.archive(archive_name), study_uid, series_uid, instance_uid)
-        return Deletion(plan, plan.token(_slot(clock)), notes=["Nothing was deleted yet.", *plan.doomed.notes])
+        return Deletion(plan, plan.token(_slot(clock)), notes=["Nothing was deleted yet.", *plan.notes])
     async with app.transfer_into(archive_name) as archive:
         plan = await _planned(app, archive, study_uid, series_uid, instance_uid)
         slot = _slot(clock)
@@ -66,7 +74,7 @@ async def delete(
                 "least and twenty at most, and only while the archive holds the same there. Show the user this plan "
                 "instead."
             )
-            return Deletion(plan, plan.token(slot), notes=[refusal, *plan.doomed.notes])
+            return Deletion(plan, plan.token(slot), notes=[refusal, *plan.notes])
         return await _carried_out(archive, plan, report)
 
 
@@ -99,7 +107,8 @@ async def _planned(
     if place != Place(study_uid or "", series_uid, instance_uid):
         await _check_single(archive, place, study_uid)
     patient = await _patient(archive, place)
-    instances = await _instances(archive, place)
+    rows = await _rows(archive, place)
+    instances = _instances(place, rows)
     if not instances:
         raise NotFound(
             archive.name,
@@ -114,7 +123,8 @@ async def _planned(
         )
     if doomed.instances is None:
         await _check_ended(archive, place, len(instances))
-    return Plan(archive.name, archive.address, place, instances, patient, doomed)
+    described = _described(place, rows)
+    return Plan(archive.name, archive.address, place, instances, patient, described, doomed, archive.profile.deletion)
 
 
 async def _check_single(archive: Archive, place: Place, study_uid: str | None) -> None:
@@ -154,38 +164,51 @@ async def _patient(archive: Archive, place: Place) -> dict[str, str]:
             f"lists {len(same)} studies with the UID {place.study_uid}, and it cannot be told which one is meant. "
             "Nothing was deleted. Delete the right one with the archive's own program.",
         )
-    return _told(same[0]) if same else {}
+    return _told(same[0], OF_PATIENT) if same else {}
 
 
-def _told(row: DicomJson) -> dict[str, str]:
-    return {keyword: value for keyword in OF_PATIENT if (value := clean(text(row, keyword), LONGEST_VALUE))}
+def _described(place: Place, rows: Sequence[DicomJson]) -> dict[str, str]:
+    """What a person recognises a series or an instance by, from a row that is the same one in every search."""
+    found = _told(min(rows, key=lambda row: text(row, Level.INSTANCE.uid)), DESCRIBING[place.level])
+    return {keyword: uid_name(value) if keyword == "SOPClassUID" else value for keyword, value in found.items()}
 
 
-async def _instances(archive: Archive, place: Place) -> Instances:
-    """Everything that a search finds at the place. Raises Refused when that may not be all."""
+def _told(row: DicomJson, keywords: Sequence[str]) -> dict[str, str]:
+    return {keyword: value for keyword in keywords if (value := clean(text(row, keyword), LONGEST_VALUE))}
+
+
+async def _rows(archive: Archive, place: Place) -> Sequence[DicomJson]:
+    """Every instance that a search finds at the place. Raises Refused when that may not be all."""
     rules = (await archive.settle()).rules
     _, scan = await every_match(archive, make_plan(_listing(place), rules), MOST_INSTANCES)
     if scan.complete is not True:
         why = " ".join(scan.notes) or "The end of its list cannot be told."
         raise Refused(archive.name, f"does not list all instances of {place}, so nothing was deleted. {why}")
-    found = {text(row, Level.INSTANCE.uid): text(row, Level.SERIES.uid) for row in scan.rows}
-    if not all(map(is_uid, found)):
+    if not all(is_uid(text(row, Level.INSTANCE.uid)) for row in scan.rows):
         raise Refused(archive.name, f"lists instances of {place} without a UID, so nothing was deleted.")
+    return scan.rows
+
+
+def _instances(place: Place, rows: Sequence[DicomJson]) -> Instances:
+    found = {text(row, Level.INSTANCE.uid): text(row, Level.SERIES.uid) for row in rows}
     return {uid: series or place.series_uid or "" for uid, series in found.items()}
 
 
 def _listing(place: Place) -> Query:
     filters = {Level.INSTANCE.uid: place.instance_uid} if place.instance_uid else None
-    return Query(Level.INSTANCE, place.study_uid, place.series_uid, filters)
+    return Query(Level.INSTANCE, place.study_uid, place.series_uid, filters, defaults=DESCRIBING[place.level])
 
 
 async def _carried_out(archive: Archive, plan: Plan, report: Report) -> Deletion:
     """Delete, and search for what is left. Raises what the archive raised when it is certain that all is left."""
     tell = _counting(report)
-    deletion = Deletion(plan, "")
+    forgotten = await Journal(archive.address).forget(plan.instances)  # first: it may be stopped at any moment
+    deletion = Deletion(plan, "", notes=forgotten)
     problem: ArchiveError | None = None
+    told = Deleted(is_whole=False)
     try:
-        deletion.notes += await archive.delete(plan.place, plan.instances, plan.doomed, tell)
+        told = await archive.delete(plan.place, plan.instances, plan.doomed, tell)
+        deletion.notes += told.notes
     except Outdated:
         raise
     except ArchiveError as error:
@@ -200,7 +223,7 @@ async def _carried_out(archive: Archive, plan: Plan, report: Report) -> Deletion
         return deletion
     if problem and look.shows_all(plan):
         raise problem
-    deletion.notes += look.notes(plan, was_told_so=problem is None)
+    deletion.notes += look.notes(plan, was_told_so=told.is_whole)
     deletion.done = Done(look.left)
     return deletion
 
@@ -231,7 +254,7 @@ async def _last_look(archive: Archive, plan: Plan, problem: ArchiveError | None)
 async def _look(archive: Archive, plan: Plan, *, may_be_gone: bool) -> Look:
     """One look. Only where the archive said that it deleted (``may_be_gone``) does a 404 mean that they are gone: else
     the archive itself may have gone from its address."""
-    there = await _unless_gone(_instances(archive, plan.place), {}, may_be_gone)
+    there = _instances(plan.place, await _unless_gone(_rows(archive, plan.place), (), may_be_gone))
     left = {uid: series for uid, series in there.items() if uid in plan.instances}
     is_listed = not there and await _unless_gone(_is_listed(archive, plan.place), False, may_be_gone)
     return Look(left, len(there) - len(left), is_listed)

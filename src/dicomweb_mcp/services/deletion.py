@@ -15,24 +15,32 @@ Instances = dict[str, str]  # SOP Instance UID -> Series Instance UID, empty whe
 
 @dataclass(frozen=True)
 class Plan:
-    """What a deletion would take, as the archive tells it now."""
+    """What a deletion would take, as the archive tells it now; ``described`` is what a series or instance is."""
 
     archive: str
     address: str
     place: Place
     instances: Instances
     patient: dict[str, str]
+    described: dict[str, str]
     doomed: Doomed
+    deletion: str
 
     def token(self, slot: int) -> str:
         """What names this plan in one slot of time."""
-        said = [self.archive, self.address, self.place.path, self.patient, self.size, self.doomed.state, slot]
+        told = [self.patient, self.described, self.size, self.doomed.state]
+        said = [self.archive, self.address, self.place.path, *told, slot]
         content = json.dumps([*said, len(self.instances), sorted(self.instances)])
         return hashlib.sha256(content.encode()).hexdigest()[:20]
 
     def is_meant_by(self, token: str, slot: int) -> bool:
         """Whether a token is this plan's, of this slot or the one before."""
         return token.strip() in (self.token(slot), self.token(slot - 1))
+
+    @property
+    def notes(self) -> list[str]:
+        """What can be undone of it, and what else would go."""
+        return [self.deletion, *self.doomed.notes]
 
     @property
     def size(self) -> int | None:

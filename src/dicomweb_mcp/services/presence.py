@@ -117,10 +117,7 @@ async def compare_with(archive: Archive, items: Sequence[Item], journal: Journal
         if item.file.instance_uid in remembered:
             item.decide(Outcome.ALREADY_THERE)
     if remembered:
-        notes.append(
-            f"{len(remembered):,} files were compared by an earlier call and have not changed since; the "
-            "archive still has their UIDs, and their attributes were not compared again."
-        )
+        notes.append(_remembered(len(remembered)))
     unknown = undecided(there)
     compared = len(items) - len(unknown)
 
@@ -138,6 +135,15 @@ async def compare_with(archive: Archive, items: Sequence[Item], journal: Journal
     except NO_SEARCH:
         notes.append("Whether the archive has some of these UIDs in another study could not be looked up.")
     return notes
+
+
+def _remembered(count: int) -> str:
+    files, have, their, uids = ("1 file was", "has", "its", "UID") if count == 1 else (
+        f"{count:,} files were", "have", "their", "UIDs")  # fmt: skip
+    return (
+        f"{files} compared by an earlier call and {have} not changed since; the archive still has {their} {uids}, and "
+        f"{their} attributes were not compared again."
+    )
 
 
 async def _compare_studies(archive: Archive, items: Sequence[Fit]) -> tuple[set[str], list[str]]:

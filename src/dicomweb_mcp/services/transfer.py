@@ -94,19 +94,20 @@ async def _stored(app: App, named: Sequence[Named], wanted: _Wanted, report: Rep
     async with app.transfer_into(wanted.archive) as archive:
         journal = Journal(archive.address)
         can_confirm = await compare(archive, transfer, journal, progress)
+        if journal.problem:
+            transfer.notes.append(
+                f"What was stored cannot be remembered for another run ({journal.problem}), which will compare it anew."
+            )
         going = undecided(transfer.items)
         transfer.size = sum(item.file.size for item in going)
         if not (wanted.dry_run or wanted.confirm):
             await hold_if_large(transfer, wanted.agree)
         if not transfer.dry_run:
+            transfer.notes += await journal.forget(item.file.instance_uid for item in going)
             sender = Sender(archive, wanted.study_uid, can_confirm=can_confirm, choices=wanted.choices)
             await sender.send(going, len(transfer.items), progress)
             if wanted.choices.storage_class:
                 transfer.notes += await storage_class_notes(archive, transfer.items, wanted.choices.storage_class)
-        if journal.problem:
-            transfer.notes.append(
-                f"What was stored cannot be remembered for another run ({journal.problem}), which will compare it anew."
-            )
     return transfer
 
 

@@ -197,6 +197,7 @@ class DeletionAnswer(Answer):
     SeriesInstanceUID: str | None = None
     SOPInstanceUID: str | None = None
     patient: dict[str, str] = Field(default={}, description="Whose study it is, as the archive gives it")
+    described: dict[str, str] = Field(default={}, description="What series or instance it is, as the archive gives it")
     series_count: int | None = Field(default=None, description="Series that hold the instances, where told")
     instances: int = Field(description="SOP instances that are planned for deletion")
     bytes: int | None = Field(default=None, description="Of their files, where the archive tells")

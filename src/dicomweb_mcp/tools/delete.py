@@ -32,12 +32,12 @@ class Deleting(BaseModel):
     delete: bool = Field(description="Delete this from the archive?")
 
 
-def _question(plan: Plan) -> str:
-    whose = ", ".join(plan.patient.values())
-    return (
-        f"Delete {plan.place} ({len(plan.instances):,} instances{f'; {whose}' if whose else ''}) from the archive "
-        f"{plan.archive}?"
-    )
+def deleting_question(plan: Plan) -> str:
+    """What somebody has to agree to, here and on a terminal."""
+    count = len(plan.instances)
+    told = [f"{count:,} instance{'' if count == 1 else 's'}"]
+    told += [", ".join(values) for values in (plan.patient.values(), plan.described.values()) if values]
+    return f"{plan.deletion} Delete {plan.place} ({'; '.join(told)}) from the archive {plan.archive}?"
 
 
 async def delete_instances(
@@ -63,7 +63,7 @@ async def delete_instances(
     dialogue = Dialogue(ctx, Deleting)
     if token and can_ask(ctx) and not dialogue.refusal:  # a courtesy, because the token is what counts
         plan = await plan_of(app, archive, study_uid, series_uid, instance_uid, token)
-        if plan and not await dialogue.agrees_to(_question(plan), plan.token(0)) and dialogue.unasked:
+        if plan and not await dialogue.agrees_to(deleting_question(plan), plan.token(0)) and dialogue.unasked:
             return dialogue.unasked
     if dialogue.refusal:
         raise BadArgument(NOT_DELETED[dialogue.refusal])
@@ -87,6 +87,7 @@ def deletion_answer(deletion: Deletion) -> DeletionAnswer:
         SeriesInstanceUID=plan.place.series_uid,
         SOPInstanceUID=plan.place.instance_uid,
         patient=plan.patient,
+        described=plan.described,
         series_count=plan.series_count,
         instances=len(plan.instances),
         bytes=plan.size,

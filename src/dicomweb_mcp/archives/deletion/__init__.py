@@ -3,11 +3,11 @@
 Nothing here is sent twice, and no success is believed: whoever deletes searches afterwards.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ...settings import Kind
-from ..base import Doomed, NotOffered, Place, Tell
+from ..base import Deleted, Doomed, NotOffered, Place, Tell
 from ..profiles import Profile
 from ..wire import Wire
 from .dcm4chee import Dcm4cheeDeleting
@@ -20,7 +20,7 @@ class Deleter(Protocol):
 
     async def doomed(self, place: Place) -> Doomed: ...
 
-    async def delete(self, place: Place, doomed: Doomed, tell: Tell) -> Sequence[str]: ...
+    async def delete(self, place: Place, doomed: Doomed, tell: Tell) -> Deleted: ...
 
 
 def deleter(wire: Wire, profile: Profile) -> Deleter:
@@ -41,9 +41,9 @@ class NoDeleting:
             "Delete it with the server's own program.",
         )
 
-    async def delete(self, place: Place, doomed: Doomed, tell: Tell) -> Sequence[str]:
+    async def delete(self, place: Place, doomed: Doomed, tell: Tell) -> Deleted:
         await self.doomed(place)
-        return ()
+        return Deleted()
 
 
 DELETERS: Mapping[Kind, Callable[[Wire], Deleter]] = {

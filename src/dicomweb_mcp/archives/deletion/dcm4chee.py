@@ -1,9 +1,9 @@
 """dcm4chee: whole studies, mostly after they were rejected."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from ...dicom.rules import Level
-from ..base import Doomed, NotOffered, Place, Refused, Tell
+from ..base import Deleted, Doomed, NotOffered, Place, Refused, Tell
 from ..dialects import reason
 from ..wire import MiB, Wire
 from .answers import JSON
@@ -38,12 +38,12 @@ class Dcm4cheeDeleting:
             )
         return Doomed(notes=(HIDDEN,))
 
-    async def delete(self, place: Place, doomed: Doomed, tell: Tell) -> Sequence[str]:
+    async def delete(self, place: Place, doomed: Doomed, tell: Tell) -> Deleted:
         await self.doomed(place)
         await tell("deleting")
         answer = await self._wire.delete(place.path, accept=JSON, most=MOST)
         if 200 <= answer.status < 300:
-            return ()
+            return Deleted()
         if sentence := REFUSALS.get(answer.status):
             said = reason(answer.body, answer.content_type)
             raise Refused(self._wire.name, sentence.format(said=f": {said}" if said else ""))

@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..base import (
     AccessDenied,
     ArchiveError,
     Busy,
+    Deleted,
     Doomed,
     Failed,
     NotFound,
@@ -53,14 +54,14 @@ class GoogleDeleting:
         self._root()
         return Doomed()
 
-    async def delete(self, place: Place, doomed: Doomed, tell: Tell) -> Sequence[str]:
+    async def delete(self, place: Place, doomed: Doomed, tell: Tell) -> Deleted:
         root = self._root()
         answer = await self._wire.delete(place.path, accept=JSON, most=MOST)
         if not 200 <= answer.status < 300:
             raise self._wire.failure(answer)
         begun = object_of(self._wire.name, answer)
         if place.level is Level.INSTANCE:
-            return ()
+            return Deleted()
         name = str(begun.get("name", ""))
         if not OPERATION.fullmatch(name):
             raise NotUnderstood(self._wire.name, "answered the deletion with something else than an operation.")
@@ -85,7 +86,7 @@ class _Following:
         self._wire, self._root, self._name, self._tell = wire, root, name, tell
         self._number = name.rpartition("/")[2]
 
-    async def to_the_end(self, operation: Operation) -> Sequence[str]:
+    async def to_the_end(self, operation: Operation) -> Deleted:
         """What Google counts as failed. Raises ArchiveError for an operation that failed, or of which nothing is known
         any more."""
         await self._tell(f"Google deletes (operation {self._number}), and goes on should this call be stopped")
@@ -101,7 +102,10 @@ class _Following:
             said = reason(json.dumps({"error": error}).encode(), JSON)
             raise kind(self._wire.name, f"could not end its deletion{f': {said}' if said else ''}.")
         failures = _counts(ended).get("failure", 0)
-        return [f"Google counts {failures:,} failures in its deletion (operation {self._number})."] if failures else []
+        if not failures:
+            return Deleted()
+        told = f"Google counts {failures:,} failures in its deletion (operation {self._number})."
+        return Deleted((told,), is_whole=False)
 
     async def _ended(self, operation: Operation) -> Operation:
         patience = self._wire.patience

@@ -3,11 +3,11 @@
 import hashlib
 import json
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from ...dicom.rules import Level
-from ..base import Doomed, NotFound, NotOffered, Outdated, Place, Refused, Tell
+from ..base import Deleted, Doomed, NotFound, NotOffered, Outdated, Place, Refused, Tell
 from ..wire import Body, MiB, Wire
 from .answers import JSON, json_of, object_of
 
@@ -27,7 +27,7 @@ class OrthancDeleting:
     async def doomed(self, place: Place) -> Doomed:
         return await self._held(await self._looked_up(place), place)
 
-    async def delete(self, place: Place, doomed: Doomed, tell: Tell) -> Sequence[str]:
+    async def delete(self, place: Place, doomed: Doomed, tell: Tell) -> Deleted:
         await tell("deleting")
         path = await self._looked_up(place)
         if await self._held(path, place) != doomed:
@@ -35,7 +35,7 @@ class OrthancDeleting:
         answer = await self._wire.delete(path, accept=JSON, most=MOST, base=self._root)
         if not 200 <= answer.status < 300:
             raise self._wire.failure(answer)
-        return ()
+        return Deleted()
 
     async def _held(self, path: str, place: Place) -> Doomed:
         """What Orthanc says of one of its objects; the count comes last."""

@@ -23,6 +23,7 @@ from ..base import (
     ArchiveError,
     Busy,
     Choices,
+    Deleted,
     Doomed,
     File,
     Frame,
@@ -201,7 +202,7 @@ class FolderArchive:
         self._trash()
         return _doomed(await self._held(place))
 
-    async def delete(self, place: Place, instances: Collection[str], doomed: Doomed, tell: Tell) -> Sequence[str]:
+    async def delete(self, place: Place, instances: Collection[str], doomed: Doomed, tell: Tell) -> Deleted:
         """Move the files into a folder of their own in the trash; the index does not know them afterwards. What is no
         longer the file that the index knows stays where it is, and so does what arrives from now on."""
         trash = self._trash()
@@ -216,12 +217,14 @@ class FolderArchive:
             raise Refused(
                 self._name, f"its trash {trash.folder} cannot be used: {error.strerror or error}. Nothing was deleted."
             ) from None
-        notes = [*filled.notes, await to_thread.run_sync(trash.told)]
+        notes = filled.notes
+        if filled.moved:
+            notes.append(await to_thread.run_sync(trash.told))
         try:
             await self._fresh(anew=True)
         except ArchiveError as error:  # where the files are is to be told in any case
             notes.append(str(error))
-        return notes
+        return Deleted(tuple(notes), is_whole=not filled.left)
 
     def _trash(self) -> Trash:
         trash = Trash((self._state_folder or user_state_folder()) / "trash" / self._name)

@@ -33,11 +33,18 @@ class Filled:
 
     @property
     def notes(self) -> list[str]:
-        """Sentences about both."""
-        notes = [f"{self.moved:,} files were moved to {self.folder}; {LISTING} there says where each was."]
+        """Sentences about both, as far as there are any."""
+        notes = []
+        if self.moved:
+            files = "1 file was" if self.moved == 1 else f"{self.moved:,} files were"
+            notes.append(f"{files} moved to {self.folder}; {LISTING} there says where each was.")
         if self.left:
             path, why = self.left[0]
-            notes.append(f"{len(self.left):,} files were left where they are; first: {path} ({why}).")
+            count = len(self.left)
+            files = (
+                "1 file was left where it is:" if count == 1 else f"{count:,} files were left where they are; first:"
+            )
+            notes.append(f"{files} {path} ({why}).")
         return notes
 
 
@@ -65,6 +72,8 @@ class Trash:
                 filled.left.append((stored.path, CHANGED))
             except OSError as error:
                 filled.left.append((stored.path, f"it cannot be moved: {error.strerror or error}"))
+        if not filled.moved:
+            _remove_if_empty(filled.folder)
         return filled
 
     def _check_space(self, files: Sequence[StoredFile]) -> None:
@@ -80,6 +89,14 @@ class Trash:
             f"The trash of this archive now takes {size / 1e6:,.1f} MB, and nothing empties it: a person deletes "
             f"what is no longer needed from {self.folder}."
         )
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Unless something else lies there than the list: a file that was exchanged and cannot be put back."""
+    with suppress(OSError):
+        if [path.name for path in folder.iterdir()] == [LISTING]:
+            (folder / LISTING).unlink()
+            folder.rmdir()
 
 
 def _size(folder: str, name: str) -> int:

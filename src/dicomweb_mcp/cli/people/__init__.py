@@ -70,8 +70,8 @@ def run(name: str, arguments: Sequence[str], shared: argparse.Namespace) -> int:
     except Problem as problem:
         print(f"dicomweb-mcp: {problem}", file=sys.stderr)
         return _status(problem)
-    except KeyboardInterrupt:
-        print(f"dicomweb-mcp: Interrupted. {command.INTERRUPTED}".rstrip(), file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(f"dicomweb-mcp: Interrupted. {str(interrupt) or command.INTERRUPTED}".rstrip(), file=sys.stderr)
         return Status.INTERRUPTED
 
 

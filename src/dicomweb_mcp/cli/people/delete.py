@@ -7,10 +7,11 @@ from ...services.delete import delete
 from ...services.deletion import Deletion
 from ...services.items import Report
 from ...settings import Settings
-from ...tools.delete import deletion_answer
+from ...tools.answers import DeletionAnswer
+from ...tools.delete import deleting_question, deletion_answer
 from .arguments import YES, add_archive, add_uids, check_uids
 from .permission import permitting
-from .running import agrees, can_ask, carry_out, say, show
+from .running import agrees, can_ask, carry_out, not_begun, say, show
 from .status import Status
 
 DESCRIPTION = """Delete one study, series or instance from an archive; the lowest UID given is what is meant.
@@ -24,6 +25,8 @@ INTERRUPTED = (
     "What was deleted by then is gone, and what a server has begun may go on: running the same command again shows "
     "what is left."
 )
+
+NOTHING = "Nothing was deleted."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,18 +48,25 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
         return carry_out(settings, work)
 
-    planned = deleted(None)
+    with not_begun(NOTHING):
+        planned = deleted(None)
     if not options.yes and not can_ask(as_json=options.json):
-        show(deletion_answer(planned), as_json=options.json)
+        show(_answer(planned), as_json=options.json)
         say("Nothing was deleted: nobody to ask. Add --yes to delete this.")
         return Status.NOT_PERMITTED
-    if not options.yes and not agrees(deletion_answer(planned), f"Delete {planned.plan.place} from {options.name}?"):
-        say("Nothing was deleted.")
+    if not options.yes and not agrees(_answer(planned), deleting_question(planned.plan), NOTHING):
         return Status.NOT_PERMITTED
     done = deleted(planned.token)
-    answer = deletion_answer(done)
+    answer = _answer(done)
     show(answer, as_json=options.json)
     if done.done is None:
         say("Nothing was deleted: what the archive holds there has changed since the plan. Run it again.")
         return Status.FAILED
     return Status.FAILED if answer.remaining or answer.unknown else Status.WELL
+
+
+def _answer(deletion: Deletion) -> DeletionAnswer:
+    """The tool's answer without its token, which is passed on here without a word."""
+    answer = deletion_answer(deletion)
+    answer.token = None
+    return answer

@@ -4,7 +4,7 @@ import io
 import json
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import anyio
@@ -77,7 +77,42 @@ def can_ask(*, as_json: bool) -> bool:
     return not as_json and sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def agrees(plan: Answer, question: str) -> bool:
-    """Whether the person says yes to a plan, which is shown on stderr."""
+def agrees(plan: Answer, question: str, otherwise: str) -> bool:
+    """Whether the person says yes to a plan, which is shown on stderr; ``otherwise`` is said when not."""
+    _discard_typed()
     print(f"{as_text(plan.structured())}\n{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().casefold() in ("y", "yes")
+    with not_begun(otherwise):
+        try:
+            line = sys.stdin.readline()
+        except KeyboardInterrupt:
+            print(file=sys.stderr)  # the question's line ends
+            raise
+    if line.strip().casefold() in ("y", "yes"):
+        return True
+    say(otherwise)
+    return False
+
+
+@contextmanager
+def not_begun(sentence: str) -> Iterator[None]:
+    """Nothing is done before its end: ``sentence`` is what is so when it is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(sentence) from None
+
+
+def _discard_typed() -> None:
+    """What was typed before a question is no answer to it."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        while msvcrt.kbhit():
+            msvcrt.getwch()
+        return
+    try:
+        import termios
+    except ImportError:  # a system without terminals
+        return
+    with suppress(OSError, termios.error):  # stdin is none
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)

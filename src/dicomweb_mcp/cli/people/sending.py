@@ -42,8 +42,7 @@ def carry_out_sending(
 
     answer, transfer = sent(options.yes)
     if transfer.wants_confirmation and can_ask(as_json=options.json):
-        if not agrees(answer, question(transfer)):
-            say("Nothing was sent.")
+        if not agrees(answer, question(transfer), "Nothing was sent."):
             return Status.NOT_PERMITTED
         answer, transfer = sent(True)
     show(answer, as_json=options.json)

@@ -61,6 +61,7 @@ async def copy(
         if not (dry_run or confirm):
             await hold_if_large(transfer, agree)
         if not transfer.dry_run:
+            transfer.notes += await journal.forget(item.file.instance_uid for item in going)
             sender = Sender(archive, None, can_confirm=can_confirm)
             async with _opened(app, source, wanted) as files, Held() as held:
                 await Copier(files, sender, held, progress, len(items) - len(going)).copy(copied)
