@@ -246,7 +246,7 @@ async def test_what_has_no_pixels_says_so(orthanc: Orthanc) -> None:
     dataset = pydicom.dcmread(get_testdata_file("test-SR.dcm"))
     async with connected(orthanc) as client:
         text = await refusal(client, "render_frame", instance_uid=dataset.SOPInstanceUID)
-    assert "has no pixels to show: read it with get_metadata" in text
+    assert "has no pixels to show: describe_object reads it" in text
 
 
 async def test_a_wrong_password_is_told(new_orthanc: Callable[..., Orthanc]) -> None:
