@@ -348,7 +348,7 @@ def test_instances_that_remain_are_status_1(typed: Typed, pacs: Fake, outgoing: 
         (["search", "mine", "--lim", "1"], 2, "unrecognized arguments"),
         (["search"], 2, "ARCHIVE"),
         (["store", "mine"], 2, "PATH"),
-        (["store", "mine", "nowhere.dcm"], 2, "There is no"),
+        (["store", "mine", "nowhere.dcm"], 2, "nowhere.dcm' names nothing"),
         (["store", "mine", ""], 2, "A path is empty"),
         (["store", "mine", "x.png", "--metadata", "Modality"], 2, "'Modality' is not Keyword=value."),
         (["store", "mine", "x", "--http", "127.0.0.1:1"], 2, "--http does not belong to store"),

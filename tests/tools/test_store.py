@@ -191,7 +191,7 @@ async def test_who_could_be_recognised_is_counted_and_never_shown(connect: Conne
         ({"paths": ["1.dcm\0"]}, "empty or holds a NUL"),
         ({"paths": ["../1.dcm"]}, "not below a file root"),
         ({"paths": ["/etc/passwd"]}, "not below a file root"),
-        ({"paths": ["none.dcm"]}, "There is no none.dcm"),
+        ({"paths": ["none.dcm"]}, "'none.dcm' names nothing below the file roots"),
         ({"paths": ["1.dcm"], "study_uid": "1.2/../3"}, "is not a UID"),
         ({"paths": ["1.dcm"], "dry_run": "maybe"}, "valid boolean"),
         ({"paths": ["1.dcm"], "confirm": "maybe"}, "valid boolean"),
