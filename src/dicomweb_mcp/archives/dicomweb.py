@@ -59,6 +59,7 @@ MOST_PICTURE = 32 * MiB
 MOST_VERDICT = 16 * MiB
 MOST_FRAMES = 512 * MiB
 MOST_FILES = 64 * 1024 * MiB
+NOT_DECOMPRESSED = (400, 406, 415, 500, 501)  # a request for files in another transfer syntax than theirs
 PLAIN = ("/studies", "limit=1")  # a search that every server takes
 TURNS_AWAY_CHOICES = (400, 403, 404, 405, 406, 415, 501)  # a request as a whole, whatever its files are
 PICTURES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff"}  # media type -> how such bytes begin
@@ -164,12 +165,19 @@ class DicomwebArchive:
 
     async def instances(self, place: Place, *, as_stored: bool = True) -> AsyncGenerator[File, None]:
         accept = FILES if as_stored else DECOMPRESSED_FILES
-        async with (
-            self._wire.stream(place.path, accept=accept, most=MOST_FILES, seconds=self._wire.patience.stream) as stream,
-            aclosing(self._parts(stream.content_type, stream.chunks)) as arriving,
-        ):
-            async for part in arriving:
-                yield File(part.media_type.transfer_syntax, part.chunks)
+        seconds = self._wire.patience.stream
+        try:
+            async with (
+                self._wire.stream(place.path, accept=accept, most=MOST_FILES, seconds=seconds) as stream,
+                aclosing(self._parts(stream.content_type, stream.chunks)) as arriving,
+            ):
+                async for part in arriving:
+                    yield File(part.media_type.transfer_syntax, part.chunks)
+        except ArchiveError as problem:
+            if as_stored or problem.status not in NOT_DECOMPRESSED:
+                raise
+            said = f"could not give it decompressed ({problem.status}){f': {problem.said}' if problem.said else ''}"
+            raise Refused(self.name, f"{said}. as_stored=true fetches it as it is stored.") from None
 
     async def bulkdata(self, place: Place, uri: str) -> bytes:
         path, base = self._bulk_path(place, uri)
