@@ -37,6 +37,19 @@ def root(tmp_path: Path) -> Path:
 
 
 @IN_BOTH_ERAS
+async def test_pictures_and_documents_without_metadata_are_told_of_it(connect: Connect, root: Path) -> None:
+    starts = {"JPEG": b"\xff\xd8\xff\xe0", "PNG": b"\x89PNG\r\n\x1a\n", "TIFF": b"II*\0", "PDF": b"%PDF-1.7"}
+    for kind, start in starts.items():
+        (root / f"x.{kind}").write_bytes(start + bytes(300))
+    async with connect(roots=[root], pacs=(OrthancLike(Store()), "orthanc")) as client:
+        found = await answer(client, "store_instances", paths=["x.*"])
+    told = {row["file"]: row["reason"] for row in found["files"]}
+    assert told == {
+        f"x.{kind}": f"not DICOM but a {kind}: give metadata, with PatientID, of which a DICOM file is made"
+        for kind in starts
+    }
+
+
 async def test_an_answer_counts_and_names_what_needs_a_look(connect: Connect, root: Path) -> None:
     fake = OrthancLike(Store())
     async with connect(roots=[root], pacs=(fake, "orthanc")) as client:
