@@ -84,12 +84,14 @@ async def test_decompressed_by_orthanc(orthanc: Orthanc, tmp_path: Path) -> None
     assert (plain.pixel_array == original.pixel_array).all()
 
 
-async def test_what_orthanc_cannot_decompress(orthanc: Orthanc, tmp_path: Path) -> None:
+async def test_what_orthanc_cannot_give(orthanc: Orthanc, tmp_path: Path) -> None:
     one = dcmread(get_testdata_file("JPEG2000.dcm"))
     wanted = {"directory": "in", "instance_uids": [one.SOPInstanceUID]}
     async with connected(orthanc, tmp_path) as client:
         said = await refusal(client, "retrieve_instances", as_stored=False, **wanted)
         found = await answer(client, "retrieve_instances", **wanted)
+        beyond = await refusal(client, "retrieve_instances", frames=[3], **wanted)
+    assert beyond.endswith("has no frame 3 of this instance, which has frames 1 to 1.")
     assert "could not give it decompressed (500)" in said
     assert "as_stored=true fetches it as it is stored" in said
     assert found["retrieved"] == 1
