@@ -212,6 +212,14 @@ def test_permissions_by_flag_and_none_over_http() -> None:
     assert settings.permits(settings.archives[0]) == ()
 
 
+def test_folders_that_look_like_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scans.2020" / "in").mkdir(parents=True)
+    for place in ("scans.2020/in", "new/in", "new.dcm", "./new.d/in", "../new.d/in", "C:/new.d/in"):
+        (archive,) = loaded(f"a={place}").archives
+        assert archive.path == tmp_path / place
+
+
 @pytest.mark.parametrize(
     ("archives", "more", "says"),
     [
@@ -225,6 +233,11 @@ def test_permissions_by_flag_and_none_over_http() -> None:
         (["a=http://"], {}, "begins with http"),
         (["a=http://h:99999/rs"], {}, "begins with http"),
         (["a=ftp://h/x"], {}, "begins with http"),
+        (["a=localhost:8042/dicom-web"], {}, "did you mean a=http://localhost:8042/dicom-web"),
+        (["a=127.0.0.1:8042"], {}, "did you mean a=http://127.0.0.1:8042"),
+        (["a=[::1]:8042/dicom-web"], {}, "did you mean a=http://\\[::1\\]:8042"),
+        (["a=pacs:8042/rs"], {}, "did you mean a=http://pacs:8042/rs"),
+        (["a=pacs.example.org/dicom-web"], {}, "did you mean a=http://pacs.example.org/dicom-web"),
         (["a=http:/h/x"], {}, "begins with http"),
         (["a=HTTP:/h/x"], {}, "begins with http"),
         (["a=http://h x/rs"], {}, "begins with http"),

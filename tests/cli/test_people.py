@@ -389,8 +389,11 @@ def test_instances_that_remain_are_status_1(typed: Typed, pacs: Fake, outgoing: 
         (["search", "mine", "--limit", "x"], 2, "invalid int value"),
         (["search", "mine", "--lim", "1"], 2, "unrecognized arguments"),
         (["search"], 2, "ARCHIVE"),
+        (["serach", "mine"], 2, "there is no command 'serach'; did you mean search? Commands: serve, demo, check, search, "
+         "store, retrieve, copy, delete"),
+        (["zzz"], 2, "there is no command 'zzz'. Commands: serve, demo, check, search"),
         (["store", "mine"], 2, "PATH"),
-        (["store", "mine", "nowhere.dcm"], 2, "There is no"),
+        (["store", "mine", "nowhere.dcm"], 2, "nowhere.dcm' names nothing"),
         (["store", "mine", ""], 2, "A path is empty"),
         (["store", "mine", "x.png", "--metadata", "Modality"], 2, "'Modality' is not Keyword=value."),
         (["store", "mine", "x", "--http", "127.0.0.1:1"], 2, "--http does not belong to store"),

@@ -13,13 +13,14 @@ import httpx
 import pytest
 from mcp import Client
 from pydicom import dcmread
+from pydicom.data import get_testdata_file
 
 from archives.folder_helpers import make_file
 from dicomweb_mcp.server import build
 from dicomweb_mcp.services.app import App
 from dicomweb_mcp.settings import load
 from engines.orthanc import Orthanc
-from tools.reading import answer
+from tools.reading import answer, refusal
 
 pytestmark = pytest.mark.anyio
 STUDY = "1.2.826.0.1.3680043.8.498.1"
@@ -81,6 +82,19 @@ async def test_decompressed_by_orthanc(orthanc: Orthanc, tmp_path: Path) -> None
     plain = dcmread(path)
     assert plain.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1"
     assert (plain.pixel_array == original.pixel_array).all()
+
+
+async def test_what_orthanc_cannot_give(orthanc: Orthanc, tmp_path: Path) -> None:
+    one = dcmread(get_testdata_file("JPEG2000.dcm"))
+    wanted = {"directory": "in", "instance_uids": [one.SOPInstanceUID]}
+    async with connected(orthanc, tmp_path) as client:
+        said = await refusal(client, "retrieve_instances", as_stored=False, **wanted)
+        found = await answer(client, "retrieve_instances", **wanted)
+        beyond = await refusal(client, "retrieve_instances", frames=[3], **wanted)
+    assert beyond.endswith("has no frame 3 of this instance, which has frames 1 to 1.")
+    assert "could not give it decompressed (500)" in said
+    assert "as_stored=true fetches it as it is stored" in said
+    assert found["retrieved"] == 1
 
 
 def is_jpeg_ls(file: bytes) -> bool:

@@ -246,7 +246,7 @@ async def test_what_has_no_pixels_says_so(orthanc: Orthanc) -> None:
     dataset = pydicom.dcmread(get_testdata_file("test-SR.dcm"))
     async with connected(orthanc) as client:
         text = await refusal(client, "render_frame", instance_uid=dataset.SOPInstanceUID)
-    assert "has no pixels to show: read it with get_metadata" in text
+    assert "has no pixels to show: describe_object reads it" in text
 
 
 async def test_a_wrong_password_is_told(new_orthanc: Callable[..., Orthanc]) -> None:
@@ -266,3 +266,14 @@ async def test_a_wrong_password_is_told(new_orthanc: Callable[..., Orthanc]) -> 
             if not reachable:
                 assert "401" in archive["health"]
                 assert "wrong" not in str(archive)
+
+
+@pytest.mark.parametrize("path", ["", "/wrong", "/dicom-web/studies"])
+async def test_an_address_beside_dicomweb(orthanc: Orthanc, path: str) -> None:
+    app = App(load(archives=[f"pacs={orthanc.root}{path}"], environment={}))
+    async with Client(build(app), raise_exceptions=True) as client:
+        says = await refusal(client, "search_studies", filters={"PatientID": "x"})
+        assert "seems to have no DICOMweb at its address" in says
+        assert says.endswith("Give the base address that ends before /studies; Orthanc's ends in /dicom-web.")
+        (checked,) = (await answer(client, "list_archives", check=True))["archives"]
+        assert checked["health"] == says

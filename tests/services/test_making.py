@@ -95,6 +95,15 @@ async def test_one_bad_file_costs_only_itself(pictures: Path) -> None:
     assert found[7].StudyInstanceUID == found[1].StudyInstanceUID
 
 
+async def test_photographs_beside_a_pdf_are_made(pictures: Path) -> None:
+    (pictures / "d.pdf").write_bytes(PDF)
+    fake = OrthancLike(Store())
+    transfer = await stored(fake, "orthanc", pictures, metadata={**PATIENT, "Modality": "XC"})
+    assert outcomes(transfer) == {"stored": 3, "rejected": 1}
+    assert "a PDF is no photograph" in reasons(transfer)[0]
+    assert {dataset.Modality for dataset in sent(fake)} == {"XC"}
+
+
 async def test_a_series_that_is_named_holds_one_kind(pictures: Path) -> None:
     (pictures / "d.pdf").write_bytes(PDF)
     metadata = {**PATIENT, "SeriesInstanceUID": "1.2.9"}

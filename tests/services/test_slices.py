@@ -291,3 +291,19 @@ async def test_a_folder(tmp_path: Path) -> None:
     for wanted, expected in STACKS["times"].items():
         assert places(await (await list_images(app.archive(None), PLACE)).walked(wanted)) == list(expected)
     assert (await chosen(app, stack="time=2", position_mm=11)).place.instance_uid == f"{SERIES}.8"
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "says"),
+    [
+        (
+            "1.2.840.10008.5.1.4.1.1.104.1",
+            "(Encapsulated PDF Storage) has no pixels to show: describe_object reads it.",
+        ),
+        ("1.2.840.10008.5.1.4.1.1.66", "(Raw Data Storage) has no pixels to show: read it with get_metadata."),
+    ],
+)
+async def test_what_has_no_pixels_names_the_tool_that_reads_it(sop_class: str, says: str) -> None:
+    one = header(1, SOPClassUID=sop_class)
+    del one.Rows, one.Columns, one.PixelData
+    assert says in await refusal(app_over({"pacs": (Google(Store(one)), "google")}), series_uid=SERIES)

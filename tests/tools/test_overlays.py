@@ -144,6 +144,17 @@ async def test_another_study_is_refused(connect: Any, kind: str, making: Making)
     assert "another study (1.2.9.8)" in said
 
 
+@pytest.mark.parametrize(("kind", "making"), SERVERS)
+async def test_the_uid_of_its_instance_is_told_from_that_of_its_series(connect: Any, kind: str, making: Making) -> None:
+    images, overlay = series(5), segments()
+    async with connect(pacs=(making(Store(*images, overlay)), kind)) as client:
+        for of_images in ({"series_uid": images[0].SeriesInstanceUID}, {"instance_uid": images[0].SOPInstanceUID}):
+            said = await refusal(client, "render_frame", **of_images, overlay=overlay.SOPInstanceUID)
+            assert said == (
+                f"overlay={overlay.SOPInstanceUID} is the UID of an instance: overlay takes that of its series, {SEG}."
+            )
+
+
 async def test_without_a_place_only_the_named_source_tells(connect: Any) -> None:
     """A radiograph has no place in the patient, so the image that the frame was made from counts."""
     segmentation = deepcopy(read("seg-sm-ann-sr/seg_image_cr_binary.dcm"))

@@ -50,7 +50,7 @@ async def test_an_answer_counts_and_names_what_needs_a_look(connect: Connect, ro
         assert first["bytes"] == len(store.instances[0].file())
         assert [(row["file"], row["outcome"]) for row in first["files"]] == [("1.2.3.2", "failed")]
         assert "404" in first["files"][0]["reason"]
-        assert any("call this again" in note for note in first["notes"])
+        assert any("fetches only what is missing" in note for note in first["notes"])
         for line in ("retrieved: 1", "failed: 1"):
             assert line in text_of(result).splitlines()
         again = await answer(client, "retrieve_instances", study_uid="1.2", directory="new/in")

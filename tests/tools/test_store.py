@@ -37,6 +37,19 @@ def root(tmp_path: Path) -> Path:
 
 
 @IN_BOTH_ERAS
+async def test_pictures_and_documents_without_metadata_are_told_of_it(connect: Connect, root: Path) -> None:
+    starts = {"JPEG": b"\xff\xd8\xff\xe0", "PNG": b"\x89PNG\r\n\x1a\n", "TIFF": b"II*\0", "PDF": b"%PDF-1.7"}
+    for kind, start in starts.items():
+        (root / f"x.{kind}").write_bytes(start + bytes(300))
+    async with connect(roots=[root], pacs=(OrthancLike(Store()), "orthanc")) as client:
+        found = await answer(client, "store_instances", paths=["x.*"])
+    told = {row["file"]: row["reason"] for row in found["files"]}
+    assert told == {
+        f"x.{kind}": f"not DICOM but a {kind}: give metadata, with PatientID, of which a DICOM file is made"
+        for kind in starts
+    }
+
+
 async def test_an_answer_counts_and_names_what_needs_a_look(connect: Connect, root: Path) -> None:
     fake = OrthancLike(Store())
     async with connect(roots=[root], pacs=(fake, "orthanc")) as client:
@@ -191,7 +204,7 @@ async def test_who_could_be_recognised_is_counted_and_never_shown(connect: Conne
         ({"paths": ["1.dcm\0"]}, "empty or holds a NUL"),
         ({"paths": ["../1.dcm"]}, "not below a file root"),
         ({"paths": ["/etc/passwd"]}, "not below a file root"),
-        ({"paths": ["none.dcm"]}, "There is no none.dcm"),
+        ({"paths": ["none.dcm"]}, "'none.dcm' names nothing below the file roots"),
         ({"paths": ["1.dcm"], "study_uid": "1.2/../3"}, "is not a UID"),
         ({"paths": ["1.dcm"], "dry_run": "maybe"}, "valid boolean"),
         ({"paths": ["1.dcm"], "confirm": "maybe"}, "valid boolean"),

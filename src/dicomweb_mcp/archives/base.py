@@ -33,10 +33,12 @@ from .usage import Usage
 
 
 class ArchiveError(Problem):
-    """Anything that went wrong with one archive."""
+    """Anything that went wrong with one archive. ``status`` and ``said`` are those of its answer: 0 where there was
+    none, and the reason in its own words."""
 
-    def __init__(self, archive: str, what: str) -> None:
+    def __init__(self, archive: str, what: str, status: int = 0, said: str = "") -> None:
         super().__init__(f"Archive {archive}: {what}")
+        self.status, self.said = status, said
 
 
 class NotPermitted(ArchiveError):

@@ -42,6 +42,7 @@ from .base import (
 )
 from .deletion import deleter
 from .dialects import query_string, reason
+from .failures import BY_KIND, NO_DICOMWEB, no_dicomweb
 from .multipart import BadMultipart, MediaType, Part, parts
 from .objects import LARGE, rows_of
 from .part10.outgoing import Outgoing
@@ -59,6 +60,8 @@ MOST_PICTURE = 32 * MiB
 MOST_VERDICT = 16 * MiB
 MOST_FRAMES = 512 * MiB
 MOST_FILES = 64 * 1024 * MiB
+NOT_DECOMPRESSED = (400, 406, 415, 500, 501)  # a request for files in another transfer syntax than theirs
+PLAIN = ("/studies", "limit=1")  # a search that every server takes
 TURNS_AWAY_CHOICES = (400, 403, 404, 405, 406, 415, 501)  # a request as a whole, whatever its files are
 PICTURES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff"}  # media type -> how such bytes begin
 
@@ -108,9 +111,7 @@ class DicomwebArchive:
         return self.profile
 
     async def search(self, plan: Plan, *, limit: int, offset: int) -> Page:
-        answer = await self._wire.get(
-            _search_path(plan), accept=DICOM_JSON, query=_search_query(plan, limit, offset), most=MOST_SEARCH
-        )
+        answer = await self._searched(_search_path(plan), _search_query(plan, limit, offset))
         warning = answer.headers.get("warning", "")
         remaining = re.search(r"299\s+\S+\s+\"?There are (\d{1,12}) additional results", warning)
         return Page(rows=await self._objects(answer), remaining=int(remaining[1]) if remaining else None)
@@ -166,12 +167,19 @@ class DicomwebArchive:
 
     async def instances(self, place: Place, *, as_stored: bool = True) -> AsyncGenerator[File, None]:
         accept = FILES if as_stored else DECOMPRESSED_FILES
-        async with (
-            self._wire.stream(place.path, accept=accept, most=MOST_FILES, seconds=self._wire.patience.stream) as stream,
-            aclosing(self._parts(stream.content_type, stream.chunks)) as arriving,
-        ):
-            async for part in arriving:
-                yield File(part.media_type.transfer_syntax, part.chunks)
+        seconds = self._wire.patience.stream
+        try:
+            async with (
+                self._wire.stream(place.path, accept=accept, most=MOST_FILES, seconds=seconds) as stream,
+                aclosing(self._parts(stream.content_type, stream.chunks)) as arriving,
+            ):
+                async for part in arriving:
+                    yield File(part.media_type.transfer_syntax, part.chunks)
+        except ArchiveError as problem:
+            if as_stored or problem.status not in NOT_DECOMPRESSED:
+                raise
+            said = f"could not give it decompressed ({problem.status}){f': {problem.said}' if problem.said else ''}"
+            raise Refused(self.name, f"{said}. as_stored=true fetches it as it is stored.") from None
 
     async def bulkdata(self, place: Place, uri: str) -> bytes:
         path, base = self._bulk_path(place, uri)
@@ -247,8 +255,7 @@ class DicomwebArchive:
     async def probe(self) -> Health:
         try:
             await self.settle()
-            answer = await self._wire.get("/studies", accept=DICOM_JSON, query="limit=1", most=MOST_SEARCH)
-            await self._objects(answer)
+            await self._objects(await self._searched(*PLAIN))
         except ArchiveError as problem:
             usage = await self._usage() if isinstance(problem, Busy) else {}  # it may be the quota
             return Health(reachable=False, problem=str(problem), usage=usage)
@@ -256,6 +263,19 @@ class DicomwebArchive:
 
     async def close(self) -> None:
         await self._wire.close()
+
+    async def _searched(self, path: str, query: str) -> Answer:
+        """The answer to a search. One without UIDs in its path that is declined may have been asked where there is no
+        DICOMweb at all, which a plain search tells from a filter that the server does not take."""
+        try:
+            return await self._wire.get(path, accept=DICOM_JSON, query=query, most=MOST_SEARCH)
+        except (NotFound, NotOffered, Refused) as problem:
+            if problem.status not in NO_DICOMWEB or path.startswith("/studies/") or self.profile.kind in BY_KIND:
+                raise
+            if (path, query) == PLAIN:
+                raise no_dicomweb(self.name, self._wire.base, problem) from None
+            await self._searched(*PLAIN)
+            raise
 
     async def _usage(self) -> Usage:
         """What the server says that it has counted; nothing where it does not say it, which is no failure."""

@@ -64,6 +64,7 @@ GOOGLE_REASONS: Mapping[str, str] = {
     "scope cloud-platform (gcloud auth application-default login asks for it), or give that scope to the machine.",
 }
 BY_KIND: Mapping[Kind, Mapping[int, Row]] = {"idc": _IDC, "google": _GOOGLE, "idc-google": _GOOGLE}
+NO_DICOMWEB = (400, 404, 405)  # what a plain search of studies is answered with where no DICOMweb is
 
 
 def failure(archive: str, kind: Kind, status: int, body: bytes, content_type: str, how: str) -> ArchiveError:
@@ -72,12 +73,12 @@ def failure(archive: str, kind: Kind, status: int, body: bytes, content_type: st
         return explained
     row = BY_KIND.get(kind, {}).get(status) or ANY.get(status)
     said = reason(body, content_type)
-    said = f": {said}" if said else ""
+    behind = f": {said}" if said else ""
     if row is None:
         kind_of_error = Refused if status < 500 else Failed
-        return kind_of_error(archive, f"answered with status {status}{said}.")
+        return kind_of_error(archive, f"answered with status {status}{behind}.", status, said)
     error, sentence = row
-    return error(archive, sentence.format(said=said, how=how))
+    return error(archive, sentence.format(said=behind, how=how), status, said)
 
 
 def google_denial(archive: str, body: bytes) -> AccessDenied | None:
@@ -86,3 +87,15 @@ def google_denial(archive: str, body: bytes) -> AccessDenied | None:
     if named not in GOOGLE_REASONS:
         return None
     return AccessDenied(archive, GOOGLE_REASONS[named].format(service=service or "healthcare.googleapis.com"))
+
+
+def no_dicomweb(archive: str, base: str, problem: ArchiveError) -> NotOffered:
+    """The error for an address that does not even answer a plain search of studies."""
+    said = f": {problem.said}" if problem.said else ""
+    hint = "" if base.endswith("/dicom-web") else "; Orthanc's ends in /dicom-web"
+    return NotOffered(
+        archive,
+        f"seems to have no DICOMweb at its address: a plain search of studies is answered with {problem.status}{said}. "
+        f"Give the base address that ends before /studies{hint}.",
+        problem.status,
+    )

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from ..errors import Problem
 from .flags import settings_of, shared_flags
@@ -32,7 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         rest.remove(command)
         return run(command, rest, shared)
-    options = _parser().parse_args(rest, shared)
+    parser = _parser()
+    if command is not None and command not in FOR_SERVERS:
+        parser.error(_unknown(command))
+    options = parser.parse_args(rest, shared)
     try:
         if options.command == "demo":
             from .demo import demo
@@ -51,6 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def _unknown(command: str) -> str:
+    """That there is no such command, the nearest one, and all of them."""
+    commands = (*FOR_SERVERS, *FOR_PEOPLE)
+    near = get_close_matches(command, commands, n=1)
+    meant = f"; did you mean {near[0]}?" if near else "."
+    return f"there is no command {command!r}{meant} Commands: {', '.join(commands)}"
 
 
 def _parser() -> argparse.ArgumentParser:

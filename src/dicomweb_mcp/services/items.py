@@ -4,14 +4,16 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import zip_longest
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from anyio import to_thread
 
 from ..archives.part10.outgoing import Outgoing, checked
 from ..archives.part10.whole import Unfit
+from ..dicom.making.pdf import HEADER
 from ..dicom.values import DicomJson
-from ..paths import Changed
+from ..paths import Changed, open_regular
 from .roots import Named
 
 Report = Callable[[float, float | None, str], Awaitable[None]]  # steps done, steps in all where known, in words
@@ -88,10 +90,26 @@ async def _checked(named: Named, study_uid: str | None) -> Item:
     try:
         file = await to_thread.run_sync(checked, named.path, abandon_on_cancel=True)
     except Unfit as reason:
-        return Item(named.shown, Outcome.REJECTED, str(reason))
+        kind = await to_thread.run_sync(_kind_to_make, named.path)
+        made = f" but a {kind}: give metadata, with PatientID, of which a DICOM file is made" if kind else ""
+        return Item(named.shown, Outcome.REJECTED, f"{reason}{made}")
     if study_uid and file.study_uid != study_uid:
         return Item(named.shown, Outcome.REJECTED, f"belongs to study {file.study_uid}, not to study_uid")
     return Fit(named.shown, file=file)
+
+
+def _kind_to_make(path: Path) -> str:
+    """JPEG, PNG, TIFF or PDF by the first bytes of what is no DICOM file, of which one could be made; else empty."""
+    from ..pixels.image_file import kind_of
+
+    try:
+        with open_regular(path) as file:
+            start = file.read(132)
+    except OSError:
+        return ""
+    if start[128:] == b"DICM":
+        return ""
+    return "PDF" if start.startswith(HEADER) else kind_of(start) or ""
 
 
 def undecided(items: Iterable[Item]) -> list[Fit]:

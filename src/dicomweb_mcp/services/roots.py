@@ -44,7 +44,7 @@ def files_under_roots(paths: Sequence[str], roots: Sequence[Path]) -> list[Named
                     f"{_shown(path)} and those before it name more than {MOST_FILES:,} files: name fewer."
                 )
         if not count:
-            raise BadArgument(f"{_shown(path)} names no file below the file roots.")
+            raise BadArgument(f"'{_shown(path)}' names no file below the file roots: {finder.roots}.")
     return list(found.values())
 
 
@@ -52,6 +52,11 @@ class _Finder:
     def __init__(self, roots: Sequence[Path]) -> None:
         self._roots = [os.path.realpath(root) for root in roots]
         self._looked_at = 0
+
+    @property
+    def roots(self) -> str:
+        """The file roots in words."""
+        return ", ".join(map(_shown, self._roots))
 
     def files(self, path: str) -> Iterator[Named]:
         """The files that one path names. Raises BadArgument when it leads outside the roots or nowhere."""
@@ -63,12 +68,11 @@ class _Finder:
             inside, pattern = [literal], ()
         if not inside:
             raise BadArgument(
-                f"{_shown(path)} is not below a file root, so it is not opened. File roots: "
-                f"{', '.join(map(_shown, self._roots))}."
+                f"{_shown(path)} is not below a file root, so it is not opened. File roots: {self.roots}."
             )
         base = self._there(inside)
         if base is None:
-            raise BadArgument(f"There is no {_shown(path)} below the file roots.")
+            raise BadArgument(f"'{_shown(path)}' names nothing below the file roots: {self.roots}.")
         if os.path.isdir(base):  # noqa: PTH112 - a resolved path as text, as everywhere in this file
             yield from self._below(base, Pattern.of(pattern))
         elif not pattern:

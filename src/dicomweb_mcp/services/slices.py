@@ -9,6 +9,7 @@ import anyio
 from ..archives.base import Archive, Place
 from ..dicom.functional_groups import frame_count
 from ..dicom.geometry import Slice, Stack
+from ..dicom.kinds import Kind, kind_of
 from ..dicom.rules import Level
 from ..dicom.values import DicomJson, integer, text, uid_name
 from ..dicom.video import refusal_of
@@ -135,9 +136,10 @@ async def _frame_of(archive: Archive, place: Place, frame: int | None, obj: Dico
 
 def _frames(obj: DicomJson) -> int:
     if integer(obj, "Rows") is None:
-        kind = uid_name(text(obj, "SOPClassUID"))
-        what = f"This instance ({kind})" if kind else "This instance"
-        raise BadArgument(f"{what} has no pixels to show: read it with get_metadata.")
+        name = uid_name(text(obj, "SOPClassUID"))
+        what = f"This instance ({name})" if name else "This instance"
+        how = "read it with get_metadata" if kind_of(obj) in (Kind.IMAGE, Kind.OTHER) else "describe_object reads it"
+        raise BadArgument(f"{what} has no pixels to show: {how}.")
     if said := refusal_of(obj):
         raise BadArgument(said)
     return frame_count(obj)

@@ -25,6 +25,10 @@ from .model import (
     is_google,
 )
 
+# HOST:PORT or HOST.DOMAIN/..., as somebody writes an address who leaves its scheme out
+HOST_ALONE = re.compile(
+    r"(?:(?:[a-z0-9][\w.-]*|\[[0-9a-f:.]+\]):[0-9]+(?:/.*)?|[a-z0-9][\w-]*(?:\.[\w-]+)+/.*)", re.IGNORECASE
+)
 IDC_INDEX = "idc-index-data"  # the package; its version begins with the release
 
 Environment = Mapping[str, str]
@@ -129,6 +133,8 @@ def _place(name: str, place: str) -> dict[str, Any]:
         if not (release := re.fullmatch(r"v([0-9]{1,3})", place)):
             raise BadSettings("--archive idc-google: name a release as v25, or none.")
         return _idc_google(int(release[1]))
+    if HOST_ALONE.fullmatch(place) and not os.path.exists(place):  # noqa: PTH110 - Path's raises for some names
+        raise BadSettings(f"--archive {name}={place}: there is no such folder; did you mean {name}=http://{place}?")
     return {"path": place}
 
 

@@ -103,7 +103,9 @@ def _notes(retrieval: Retrieval, counts: Counter[Outcome]) -> list[str]:
             "same in every value was not compared."
         )
     if counts[Outcome.FAILED]:
-        notes.append("Not everything was retrieved: call this again with the same arguments to fetch what is missing.")
+        notes.append(
+            "Not everything was retrieved: the reasons say why. Called again, this fetches only what is missing."
+        )
     if more := len(retrieval.written) - WRITTEN_SHOWN:
         notes += [f"{more:,} more files were written, named alike."] if more > 0 else []
     return notes

@@ -198,6 +198,7 @@ UNCHANGING = [
     [
         ("PDF", {"SOPClassUID": SECONDARY_CAPTURE}, "cannot hold a PDF"),
         ("RGB", {"SOPClassUID": ENCAPSULATED_PDF}, "cannot hold a picture"),
+        ("PDF", {"Modality": "XC"}, "a PDF is no photograph .Modality XC.: leave Modality out, or store it in a call"),
         ("16", {"Modality": "XC"}, "has 8 bits a sample, and this picture 16"),
     ],
 )

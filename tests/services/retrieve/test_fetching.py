@@ -246,6 +246,18 @@ async def test_decompressed_files_are_checked_to_be_so(tmp_path: Path) -> None:
     assert set(found(root / "third").values()) == {stored}
 
 
+@pytest.mark.parametrize("status", [406, 500])
+async def test_what_the_archive_cannot_decompress_names_the_way_out(tmp_path: Path, status: int) -> None:
+    jpeg = Store.shipped("JPEG2000.dcm")
+    fake = Serving(jpeg)
+    fake.gives(status, "", 9)
+    with pytest.raises(Refused) as refused:
+        await fetched(fake, "dcm4chee", tmp_path, study_uid=jpeg.instances[0].text("0020000D"), as_stored=False)
+    assert f"could not give it decompressed ({status})" in str(refused.value)
+    assert str(refused.value).endswith("as_stored=true fetches it as it is stored.")
+    assert "Try once more" not in str(refused.value)
+
+
 async def test_an_archive_that_refuses_everything_is_an_error(tmp_path: Path) -> None:
     store = archive_of(tmp_path / "there", 40)
     fake, root = Serving(store), tmp_path / "root"

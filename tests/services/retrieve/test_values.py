@@ -57,7 +57,7 @@ async def test_another_file_under_a_frame_s_name_is_kept(tmp_path: Path) -> None
     result = await fetched(fake, "google", tmp_path, instance_uids=[uid], frames=[1])
     assert outcomes(result) == {"different": 1}
     assert mine.read_bytes() == b"mine"
-    with pytest.raises(ArchiveError, match="between 1 and 1"):
+    with pytest.raises(ArchiveError, match="has frames 1 to 1"):
         await fetched(fake, "google", tmp_path, instance_uids=[uid], frames=[2])
 
 
@@ -105,3 +105,26 @@ async def test_a_value_that_the_archive_keeps_to_itself_comes_from_the_file(tmp_
     assert outcomes(result) == {"retrieved": 1}
     assert found(tmp_path / "in") == {"1.2.1.1_00420011.bin": bytes(3_000)}
     assert fake.files_asked == ["/studies/1.2/series/1.2.1/instances/1.2.1.1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "wanted", "has"),
+    [("CT_small.dcm", "google", [3, 9], "1 to 1"), ("rtdose.dcm", "dcm4chee", [99], "1 to 15")],
+)
+async def test_frames_that_there_are_not_tell_how_many_there_are(
+    tmp_path: Path, name: str, kind: str, wanted: list[int], has: str
+) -> None:
+    fake = (Google if kind == "google" else Serving)(Store.shipped(name))
+    uid = dcmread(SAMPLES / name).SOPInstanceUID
+    with pytest.raises(NotFound) as refused:
+        await fetched(fake, kind, tmp_path, instance_uids=[uid], frames=wanted)
+    numbers = ", ".join(map(str, wanted))
+    assert str(refused.value) == f"Archive pacs: has no frame {numbers} of this instance, which has frames {has}."
+
+
+async def test_a_frame_that_there_is_not_costs_the_others_nothing(tmp_path: Path) -> None:
+    fake = Google(Store.shipped("rtdose.dcm"))
+    uid = dcmread(SAMPLES / "rtdose.dcm").SOPInstanceUID
+    result = await fetched(fake, "google", tmp_path, instance_uids=[uid], frames=[1, 99])
+    assert outcomes(result) == {"retrieved": 1, "failed": 1}
+    assert reasons(result) == {f"{uid} frame 99": "there is no such frame: this instance has frames 1 to 15"}

@@ -14,13 +14,19 @@ from .modules import COMMON, ENCAPSULATED_PDF, IODS, PATIENT_AND_STUDY, SECONDAR
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+PHOTOGRAPH = "XC"  # External-camera Photography
+
 
 def sop_class_of(content: Pixels | Document, given: "Dataset") -> str:
     """The SOP class that the metadata ask for, else the usual one. Raises NotMade for one that cannot hold it."""
     if isinstance(content, Document):
+        if given.get("Modality") == PHOTOGRAPH:
+            raise NotMade(
+                f"a PDF is no photograph (Modality {PHOTOGRAPH}): leave Modality out, or store it in a call of its own"
+            )
         usual, possible = ENCAPSULATED_PDF, {ENCAPSULATED_PDF}
     else:
-        usual = VL_PHOTOGRAPHIC if given.get("Modality") == "XC" else SECONDARY_CAPTURE
+        usual = VL_PHOTOGRAPHIC if given.get("Modality") == PHOTOGRAPH else SECONDARY_CAPTURE
         possible = {SECONDARY_CAPTURE, VL_PHOTOGRAPHIC}
     chosen = str(given.get("SOPClassUID") or usual)
     if chosen not in possible:

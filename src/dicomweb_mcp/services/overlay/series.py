@@ -10,6 +10,7 @@ from ...dicom.geometry import SAME_DIRECTION, dot
 from ...dicom.kinds import Kind, kind_of
 from ...dicom.objects.named import Ambiguous, chosen
 from ...dicom.rules import Level
+from ...dicom.uids import is_uid
 from ...dicom.values import DicomJson, clean, text
 from ...errors import BadArgument
 from ..app import App
@@ -176,6 +177,7 @@ async def _place(app: App, archive: Archive, study_uid: str, series_uid: str) ->
         place = Place(study_uid, series_uid)
     except NotFound:  # nowhere, or it does not search without a study
         if not await first_row(archive, Level.SERIES, series_uid, study_uid):
+            await _refuse_instance(archive, study_uid, series_uid)
             raise
         place = Place(study_uid, series_uid)
     if place.study_uid != study_uid:
@@ -185,6 +187,13 @@ async def _place(app: App, archive: Archive, study_uid: str, series_uid: str) ->
         )
     assert place.level is Level.SERIES
     return place
+
+
+async def _refuse_instance(archive: Archive, study_uid: str, uid: str) -> None:
+    """Raises BadArgument for the UID of an instance, with that of its series."""
+    row = await first_row(archive, Level.INSTANCE, uid, study_uid)
+    if row and is_uid(series := text(row, "SeriesInstanceUID")):
+        raise BadArgument(f"overlay={uid} is the UID of an instance: overlay takes that of its series, {series}.")
 
 
 async def _source(archive: Archive, place: Place, obj: DicomJson) -> Source:

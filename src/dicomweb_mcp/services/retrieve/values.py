@@ -13,6 +13,8 @@ from anyio import to_thread
 from ...archives.base import Archive, ArchiveError, Frame, NotFound, NotUnderstood, Place
 from ...archives.part10.dataset import Damaged, parse
 from ...archives.part10.dicom_json import NoSuchValue, bulk_value
+from ...dicom.facts import few
+from ...dicom.functional_groups import frame_count
 from ...dicom.uids import NATIVE_OR_DEFLATED
 from ...dicom.values import DicomJson, element_at, values_at
 from ...errors import BadArgument
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from ...pixels.description import PixelDescription
 
 FRAMES_AT_ONCE = 8
+MOST_NAMED = 8
 BULK_PATH = re.compile(r"/?(?:bulkdata/|bulk/)?((?:[0-9A-Fa-f]{8}/[0-9]{1,9}/)*[0-9A-Fa-f]{8})")
 PDF = b"%PDF-"
 _JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55",
@@ -83,13 +86,30 @@ async def fetch_frames(archive: Archive, place: Place, numbers: Sequence[int], r
     wanted = list(items)
     for start in range(0, len(wanted), FRAMES_AT_ONCE):
         await ask(wanted[start : start + FRAMES_AT_ONCE])
+    count = await _frame_count(archive, place) if problems and not isinstance(problems[-1], GONE) else None
+    beyond = [n for n, item in items.items() if item.outcome is None and count is not None and n > count]
+    for number in beyond:
+        items[number].reason = f"there is no such frame: this instance has frames 1 to {count}"
     for number, item in items.items():
-        if item.outcome is None and not isinstance(problems[-1], GONE):
+        if item.outcome is None and number not in beyond and not isinstance(problems[-1], GONE):
             await ask([number])  # one that is not there costs those that were asked for with it nothing
         if item.outcome is None:
             item.decide(Outcome.FAILED, item.reason)
+    if len(beyond) == len(items):
+        raise NotFound(
+            archive.name,
+            f"has no frame {few(beyond, MOST_NAMED)} of this instance, which has frames 1 to {count}.",
+        )
     if len(receiver.retrieval.of(Outcome.FAILED)) == len(items) and problems:
         raise problems[0]
+
+
+async def _frame_count(archive: Archive, place: Place) -> int | None:
+    """How many frames the instance has; None where its metadata cannot be read."""
+    try:
+        return frame_count(await instance_metadata(archive, place))
+    except ArchiveError:  # what the archive said of the frames stays
+        return None
 
 
 class _Lengths:
