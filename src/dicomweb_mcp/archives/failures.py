@@ -89,11 +89,12 @@ def google_denial(archive: str, body: bytes) -> AccessDenied | None:
     return AccessDenied(archive, GOOGLE_REASONS[named].format(service=service or "healthcare.googleapis.com"))
 
 
-def no_dicomweb(archive: str, base: str, problem: ArchiveError) -> NotOffered:
-    """The error for an address that does not even answer a plain search of studies."""
+def no_dicomweb(archive: str, base: str, problem: ArchiveError) -> ArchiveError:
+    """The error for an address that does not even answer a plain search of studies: of the sort of ``problem``, because
+    a search that is refused is no archive without searches."""
     said = f": {problem.said}" if problem.said else ""
     hint = "" if base.endswith("/dicom-web") else "; Orthanc's ends in /dicom-web"
-    return NotOffered(
+    return type(problem)(
         archive,
         f"seems to have no DICOMweb at its address: a plain search of studies is answered with {problem.status}{said}. "
         f"Give the base address that ends before /studies{hint}.",
