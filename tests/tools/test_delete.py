@@ -77,8 +77,10 @@ async def test_a_plan_and_its_token(connected: Connected) -> None:
 async def test_a_wrong_token_brings_the_plan_again(connected: Connected) -> None:
     fake = DeletingOrthanc(Store.synthetic(1))
     async with connected(fake, "orthanc") as client:
-        found = await answer(client, "delete_instances", series_uid=SERIES, token="yes")
+        refused = await call(client, "delete_instances", series_uid=SERIES, token="yes")
+        found = refused.structured_content
         assert "deleted" not in found
+        assert "described: Modality=CT" in text_of(refused)
         assert found["notes"][0].startswith("Refused, and nothing was deleted")
         assert deletes(fake) == []
         done = await answer(client, "delete_instances", series_uid=SERIES, token=found["token"])

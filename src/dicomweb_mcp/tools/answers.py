@@ -418,6 +418,7 @@ _WRITERS: Mapping[str, Callable[[str, Any], list[str]]] = {
     "download": _each,
     "not_found": _titled,
     "patient": _pairs,
+    "described": _pairs,
     "still_there": _titled,
 }
 
