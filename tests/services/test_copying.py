@@ -139,6 +139,9 @@ async def test_what_has_no_readable_metadata_costs_the_others_nothing(
     over = between(source, target)
     transfer = await over.copied(Wanted(instance_uids=["1.2.1.1", "1.2.1.2", "1.3.1.1"]))
     assert outcomes(transfer) == {"stored": 2, "not_sent": 1}
+    assert transfer.notes == [
+        "Of 1 of the instances no size could be read before (first: 1.2.1.1), so none was counted."
+    ]
     assert "the patient of its study cannot be read: Archive here: failed" in reasons(transfer)[0]
     assert outcomes(await over.copied()) == {"already_there": 1, "stored": 1, "unknown": 1}
 

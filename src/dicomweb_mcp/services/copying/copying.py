@@ -1,7 +1,7 @@
 """A study, a series or instances of one archive into another: listed, compared, then fetched and sent."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from ...archives.base import Archive, ArchiveError
 from ...archives.journal import Journal
@@ -57,7 +57,8 @@ async def copy(
         copied = [item for item in items if isinstance(item, Copied)]
         going = [item for item in copied if item.outcome is None]
         if not confirm:
-            transfer.size = await _size(source, going)
+            transfer.notes += await _measured(source, going)
+            transfer.size = sum(item.pixels for item in going)
         if not (dry_run or confirm):
             await hold_if_large(transfer, agree)
         if not transfer.dry_run:
@@ -139,14 +140,21 @@ async def _patient(source: Archive, instances: Sequence[Instance]) -> str | Arch
     return problems[0]
 
 
-async def _size(source: Archive, going: Sequence[Copied]) -> int:
-    """Bytes of the pixels without compression. Those of which no search told are looked up in the metadata, where so
-    few are going that it counts; what cannot be read there is not fetched either."""
+async def _measured(source: Archive, going: Sequence[Copied]) -> list[str]:
+    """Look up the pixels of which no search told in the metadata, where so few are going that their size decides
+    whether it takes a confirmation; what is to be said of those that cannot be read."""
+    unknown: list[str] = []
 
     async def look_up(item: Copied) -> None:
-        with suppress(ArchiveError):
+        try:
             item.pixels = value_bytes(await item.metadata())
+        except ArchiveError:
+            unknown.append(item.shown)
 
     if len(going) <= MOST_UNCONFIRMED:
         await side_by_side(look_up, [item for item in going if not item.pixels], source.profile.parallel)
-    return sum(item.pixels for item in going)
+    if not unknown:
+        return []
+    return [
+        f"Of {len(unknown):,} of the instances no size could be read before (first: {unknown[0]}), so none was counted."
+    ]
